@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The contract between processes: generated protobuf code, packet and fd codec.
+EXTRA_DIST += %D%/vfnd.proto
+BUILT_SOURCES += %D%/vfnd.pb-c.h
+CLEANFILES += %D%/vfnd.pb-c.c %D%/vfnd.pb-c.h
+
+%D%/vfnd.pb-c.h: %D%/vfnd.proto
+	$(AM_V_GEN)$(MKDIR_P) %D% && $(PROTOC_C) --proto_path=$(top_srcdir)/%D% --c_out=%D% \
+		$(top_srcdir)/%D%/vfnd.proto
+%D%/vfnd.pb-c.c: %D%/vfnd.pb-c.h
+	@test -f $@ || { rm -f $<; $(MAKE) $(AM_MAKEFLAGS) $<; }
+
+noinst_LTLIBRARIES += %D%/libproto.la
+%C%_libproto_la_SOURCES = \
+	%D%/frame.c %D%/frame.h \
+	%D%/fdset.c %D%/fdset.h
+nodist_%C%_libproto_la_SOURCES = %D%/vfnd.pb-c.c
+%C%_libproto_la_CFLAGS = $(AM_CFLAGS) $(PROTOBUFC_CFLAGS)
+%C%_libproto_la_LIBADD = $(PROTOBUFC_LIBS)
+
+# Objects that include the generated header say so themselves: BUILT_SOURCES alone breaks
+# `make -j PROGRAM`.
+PROTO_HEADER = %D%/vfnd.pb-c.h
+%D%/%C%_libproto_la-frame.lo: %D%/vfnd.pb-c.h

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+include %D%/unit/local.mk
+include %D%/int/local.mk
+include %D%/sim/local.mk
+include %D%/vm/local.mk
+include %D%/fuzz/local.mk
+include %D%/bench/local.mk
+include %D%/style/local.mk

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * unit - what every unit test program shares: one suite, printed as TAP
+ *
+ *     START_TEST(...) ... END_TEST
+ *     UNIT_MAIN("iova", TCASE(t, tcase_add_test(t, test_x); ...))
+ */
+#ifndef VFND_TESTS_UNIT_H
+#define VFND_TESTS_UNIT_H
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Runs `suite` and returns the program's exit status. TAP goes to stdout. */
+static inline int unit_run(Suite *suite)
+{
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	srunner_set_tap(runner, "-");
+	srunner_run_all(runner, CK_SILENT);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* A program with one suite of one case; `tests` are tcase_add_...(tc, ...) statements. */
+#define UNIT_MAIN(name, tests)                                                                     \
+	int main(void)                                                                             \
+	{                                                                                          \
+		Suite *suite = suite_create(name);                                                 \
+		TCase *tc = tcase_create(name);                                                    \
+                                                                                                   \
+		tcase_set_timeout(tc, 120);                                                        \
+		tests;                                                                             \
+		suite_add_tcase(suite, tc);                                                        \
+		return unit_run(suite);                                                            \
+	}
+
+#endif
