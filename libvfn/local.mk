@@ -5,8 +5,44 @@ noinst_LTLIBRARIES += %D%/libvfn-core.la
 %C%_libvfn_core_la_SOURCES =
 %C%_libvfn_core_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D%/src
 LIBVFN_CORE = %D%/libvfn-core.la
-nobase_vfninclude_HEADERS =
-vfnincludedir = $(includedir)
+
+# Public headers. Each compiles alone, in C and in C++ (tests/unit/libvfn/test-headers.sh).
+vfnincludedir = $(includedir)/vfn
+vfninclude_HEADERS = \
+	%D%/include/vfn/iommu.h \
+	%D%/include/vfn/pci.h \
+	%D%/include/vfn/support.h \
+	%D%/include/vfn/trace.h \
+	%D%/include/vfn/vfio.h
+vfniommudir = $(vfnincludedir)/iommu
+vfniommu_HEADERS = \
+	%D%/include/vfn/iommu/context.h \
+	%D%/include/vfn/iommu/dma.h
+vfnpcidir = $(vfnincludedir)/pci
+vfnpci_HEADERS = %D%/include/vfn/pci/util.h
+vfnsupportdir = $(vfnincludedir)/support
+vfnsupport_HEADERS = \
+	%D%/include/vfn/support/align.h \
+	%D%/include/vfn/support/atomic.h \
+	%D%/include/vfn/support/autoptr.h \
+	%D%/include/vfn/support/barrier.h \
+	%D%/include/vfn/support/compiler.h \
+	%D%/include/vfn/support/endian.h \
+	%D%/include/vfn/support/error.h \
+	%D%/include/vfn/support/io.h \
+	%D%/include/vfn/support/log.h \
+	%D%/include/vfn/support/mem.h \
+	%D%/include/vfn/support/mmio.h \
+	%D%/include/vfn/support/ticks.h
+vfntracedir = $(vfnincludedir)/trace
+vfntrace_HEADERS = %D%/include/vfn/trace/events.h
+vfnvfiodir = $(vfnincludedir)/vfio
+vfnvfio_HEADERS = \
+	%D%/include/vfn/vfio/container.h \
+	%D%/include/vfn/vfio/device.h \
+	%D%/include/vfn/vfio/pci.h \
+	%D%/include/vfn/vfio/region.h \
+	%D%/include/vfn/vfio/takeover.h
 
 include %D%/src/support/local.mk
 include %D%/src/pci/local.mk

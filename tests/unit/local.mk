@@ -5,6 +5,7 @@ UNIT_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(LIBNVME_CFLAGS) $(PROTOBUFC_CFLAGS)
 UNIT_LIBS = $(CHECK_LIBS)
 EXTRA_DIST += %D%/unit.h
 
+include %D%/libvfn/local.mk
 include %D%/libvfn/support/local.mk
 include %D%/libvfn/pci/local.mk
 include %D%/libvfn/iommu/local.mk

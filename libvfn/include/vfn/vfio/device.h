@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * vfio device - what every device that is reached through VFIO has
+ *
+ * Functions on one device may be called from several threads. vfn_error() tells more after each
+ * failure. A device whose peer has gone answers ENODEV to everything, quickly.
+ */
+#ifndef VFN_VFIO_DEVICE_H
+#define VFN_VFIO_DEVICE_H
+
+#include <linux/vfio.h>
+#include <stdbool.h>
+#include <vfn/iommu/context.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct vfio_device_state;
+
+struct vfio_device {
+	int fd;		       /* VFIO device, or socket of a vfio-user server; -1 if closed */
+	struct iommu_ctx *ctx; /* set before opening to choose the context, or NULL */
+	struct vfio_device_info device_info;
+	struct vfio_irq_info irq_info;	 /* of the kind that vfio_set_irq() uses */
+	struct vfio_device_state *state; /* the library's own */
+};
+
+/* The context of a device, given a pointer to anything that begins with a struct vfio_device. */
+#define __iommu_ctx(x) (((struct vfio_device *)(x))->ctx)
+
+/*
+ * Let the interrupt vectors 0 to count - 1 signal the eventfds (-1: none), and no others. MSI-X is
+ * used if the device has it, else MSI, else INTx (dev->irq_info tells). 0, or -1: EINVAL more than
+ * the device has; ENOTSUP it has no interrupts; or the errno of the transport.
+ */
+int vfio_set_irq(struct vfio_device *dev, int *eventfds, int count);
+
+/* Disable these interrupts. 0, or -1 with the errno of the transport. */
+int vfio_disable_irq(struct vfio_device *dev);
+
+/*
+ * The same for one kind of interrupt (VFIO_PCI_INTX_IRQ_INDEX, _MSI_, _MSIX_, _ERR_, _REQ_), from
+ * vector `start` on; with `count` 0 (eventfds may be NULL) that kind is disabled. MSI and MSI-X
+ * are set up afresh by a call with `start` 0, and other vectors of the kernel's may stop for a
+ * moment then. 0, or -1: EINVAL no such vectors; ENOTSUP no such kind; or of the transport.
+ */
+int vfio_set_irq_index(struct vfio_device *dev, unsigned int irq_index, unsigned int start,
+		       const int *eventfds, int count);
+
+/*
+ * What the device has of the kind `irq_index`, into *info; info->count is 0 for a kind that it
+ * lacks, which is normal. 0, or -1 with the errno of the transport.
+ */
+int vfio_get_irq_info(struct vfio_device *dev, unsigned int irq_index, struct vfio_irq_info *info);
+
+/*
+ * Reset the function. May take a second. 0, or -1: ENOTSUP it cannot; ETIMEDOUT; of the transport.
+ */
+int vfio_reset(struct vfio_device *dev);
+
+/*
+ * A descriptor that polls readable (or hung up) when the device has gone, to be watched and
+ * nothing else;
+ * -1 where the transport has none (type1).
+ */
+int vfio_device_fd_event(struct vfio_device *dev);
+
+/* The name of the transport that the device is reached by: "type1" or "vfio-user". */
+const char *vfio_transport_name(const struct vfio_device *dev);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

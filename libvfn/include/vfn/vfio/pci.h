@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * vfio pci - a PCI device reached through VFIO
+ *
+ * Devices are named by address (0000:01:00.0: the kernel's VFIO), or vfio-user:/path/to/socket.
+ * The environment variable VFN_TRANSPORT forces the transport for addresses.
+ */
+#ifndef VFN_VFIO_PCI_H
+#define VFN_VFIO_PCI_H
+
+#include <stddef.h>
+#include <sys/types.h>
+#include <vfn/vfio/device.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct vfio_pci_device {
+	struct vfio_device dev;
+	unsigned long long classcode; /* base class, subclass, interface: 0x010802 for NVMe */
+	const char *bdf;	      /* the library's copy of the name */
+	struct vfio_region_info config_region_info;
+	struct vfio_region_info bar_region_info[6];
+};
+
+/*
+ * Open the device: everything of *pci is set, but dev.ctx, which the caller sets to a context or
+ * (usually) NULL. The device is reset where it can be, its bus mastering enabled, its interrupts
+ * disabled. 0, or
+ * -1, and nothing is left behind then: EINVAL bad name; ENOENT no such device or socket, or not
+ * bound to vfio-pci; EBUSY somebody else has it, or its group is not viable; EACCES; ENOTSUP;
+ * EPROTO, ETIMEDOUT, ENODEV: the vfio-user server. vfn_error() says what to do.
+ */
+int vfio_pci_open(struct vfio_pci_device *pci, const char *bdf);
+
+/*
+ * Give back everything: interrupts and bus mastering are disabled, what was mapped by
+ * vfio_pci_map_bar() is unmapped, and the device leaves its context. A context made for it goes
+ * with all its mappings. Fine after a failed open, and twice.
+ */
+void vfio_pci_close(struct vfio_pci_device *pci);
+
+/*
+ * Map `len` bytes at `offset` of BAR `idx` with `prot` as for mmap(2). NULL: EINVAL no such BAR or
+ * beyond it; ENOTSUP not mappable (no BAR of a vfio-user device but for its doorbells is): use
+ * vfio_region_read(); or the errno of mmap(2).
+ */
+void *vfio_pci_map_bar(struct vfio_pci_device *pci, int idx, size_t len, uint64_t offset, int prot);
+
+/* Undo vfio_pci_map_bar(), with the same arguments. */
+void vfio_pci_unmap_bar(struct vfio_pci_device *pci, int idx, void *mem, size_t len,
+			uint64_t offset);
+
+/* Read and write configuration space. `len`, or -1 as vfio_region_read(). */
+ssize_t vfio_pci_read_config(struct vfio_pci_device *pci, void *buf, size_t len, off_t offset);
+ssize_t vfio_pci_write_config(struct vfio_pci_device *pci, const void *buf, size_t len,
+			      off_t offset);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
