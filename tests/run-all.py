@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Builds everything and runs every test; `./bootstrap check` calls it.
+
+The last line is `N passed, M failed` (`, K skipped` where some were), summed over the cases of all
+parts. A part that breaks, hangs or runs no test counts as a failure. Logs are in build/logs.
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+LOGS = TOP / "build" / "logs"
+JOBS = f"-j{os.cpu_count()}"
+ASAN = TOP / "build" / "asan"
+PLAIN = TOP / "build" / "plain"
+
+
+class Counts:
+    def __init__(self, passed=0, failed=0, skipped=0):
+        self.passed, self.failed, self.skipped = passed, failed, skipped
+
+    def __str__(self):
+        skipped = f", {self.skipped} skipped" if self.skipped else ""
+        return f"{self.passed} passed, {self.failed} failed{skipped}"
+
+    def __bool__(self):
+        return bool(self.passed or self.failed or self.skipped)
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+
+def count_nothing(text):
+    """A part that builds: it has no cases, only its exit status counts."""
+    return Counts()
+
+
+def count_automake(text):
+    """Adds up the summaries that automake's test harness prints, one a Makefile."""
+    counts = Counts()
+    for kind, number in re.findall(r"^# (PASS|XFAIL|FAIL|XPASS|ERROR|SKIP): +(\d+)$", text, re.M):
+        if kind in ("PASS", "XFAIL"):
+            counts.passed += int(number)
+        elif kind == "SKIP":
+            counts.skipped += int(number)
+        else:
+            counts.failed += int(number)
+    return counts
+
+
+def count_tap(text):
+    """Counts a TAP stream; what its plan promises and what came must agree."""
+    counts = Counts()
+    plan = None
+    seen = 0
+    for line in text.splitlines():
+        if m := re.match(r"1\.\.(\d+)", line):
+            plan = int(m[1])
+        elif line.startswith("Bail out!"):
+            counts.failed += 1
+        elif m := re.match(r"(not )?ok\b(.*)", line):
+            seen += 1
+            if re.search(r"#\s*skip", m[2], re.I):
+                counts.skipped += 1
+            elif m[1] and not re.search(r"#\s*todo", m[2], re.I):
+                counts.failed += 1
+            else:
+                counts.passed += 1
+    if plan is None or plan != seen:
+        counts.failed += 1
+    return counts
+
+
+class Part:
+    def __init__(self, name, command, limit, count=count_nothing, needs=(), detail=None):
+        self.name = name
+        self.command = [str(c) for c in command]
+        self.limit = limit  # seconds
+        self.count = count
+        self.needs = needs  # names of parts without which this one makes no sense
+        self.detail = detail  # a file that says more than the log does
+        self.log = LOGS / f"{name}.log"
+
+
+def parts(long):
+    build = TOP / "build-tools" / "build.sh"
+    check = ["make", "-k", JOBS, "check", "AM_COLOR_TESTS=no"]
+    yield Part("asan-build", [build, "asan", "--enable-sanitizers", "--enable-werror"], 600)
+    yield Part("asan-check", check + ["-C", ASAN], 3600 if long else 600, count_automake,
+               ["asan-build"], ASAN / "test-suite.log")
+    # With the configuration that users get. Its tests are the same as above, so they wait for --long.
+    yield Part("plain-build", [build, "plain"], 600)
+    yield Part("install", [TOP / "tests" / "install" / "installed.sh"], 300, count_tap,
+               ["plain-build"])
+    if long:
+        yield Part("plain-check", check + ["-C", PLAIN], 3600, count_automake,
+                   ["plain-build"], PLAIN / "test-suite.log")
+        yield Part("distcheck", ["make", JOBS, "-C", PLAIN, "distcheck", "AM_COLOR_TESTS=no"], 3600,
+                   count_automake, ["plain-build"])
+    run = TOP / "tests" / "vm" / "run"
+    if run.exists():
+        yield Part("vm-kernel", [TOP / "tests" / "vm" / "kernel"], 1500)
+        yield Part("vm", [run, "--timeout", 3000 if long else 500], 3300 if long else 560, count_tap,
+                   ["plain-build", "vm-kernel"])
+
+
+def environment():
+    """What a caller has set for other purposes must not change what the tests do."""
+    env = dict(os.environ, LC_ALL="C", top_srcdir=str(TOP), top_builddir=str(PLAIN))
+    for name in ("MAKEFLAGS", "MAKELEVEL", "DESTDIR", "TESTS", "VFND_SOCKET", "NOTIFY_SOCKET",
+                 "LISTEN_FDS", "LISTEN_PID"):
+        env.pop(name, None)
+    return env
+
+
+def stop(process):
+    for sig, patience in ((signal.SIGTERM, 15), (signal.SIGKILL, 15)):
+        try:
+            os.killpg(process.pid, sig)
+            process.wait(patience)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            pass
+
+
+def run(part):
+    """Runs one part in a process group of its own; returns its counts and what broke, if anything."""
+    with open(part.log, "wb") as log:
+        process = subprocess.Popen(part.command, cwd=TOP, env=environment(), start_new_session=True,
+                                   stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        broken = None
+        try:
+            status = process.wait(part.limit)
+        except subprocess.TimeoutExpired:
+            broken = f"not done after {part.limit} s"
+        except BaseException:
+            stop(process)
+            raise
+        # Whatever the part left running goes, or it would disturb the parts that follow.
+        stop(process)
+    counts = part.count(part.log.read_text(errors="replace"))
+    if not broken and status < 0:
+        broken = f"killed by signal {-status}"
+    elif not broken and status != 0 and not counts.failed:
+        broken = f"exit status {status}"
+    elif not broken and not counts and part.count is not count_nothing:
+        broken = "no test ran"
+    if broken:
+        counts.failed += 1
+    return counts, broken
+
+
+def show(path, lines=200):
+    """The end of a log. The failures are at the end of automake's logs, and near it in the others."""
+    text = path.read_text(errors="replace").splitlines()
+    print(f"---- {path.relative_to(TOP)}" + (f", last {lines} lines" if len(text) > lines else ""))
+    print("\n".join(text[-lines:]))
+    print("----")
+
+
+def report_failure(part):
+    if part.count is not count_nothing:
+        for line in part.log.read_text(errors="replace").splitlines():
+            if re.match(r"not ok|FAIL|ERROR|XPASS|Bail out!", line):
+                print(f"    {line}")
+    has_detail = part.detail and part.detail.exists()
+    show(part.detail if has_detail else part.log)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./bootstrap check")
+    parser.add_argument("--long", action="store_true", help="add what takes longer")
+    options = parser.parse_args()
+
+    LOGS.mkdir(parents=True, exist_ok=True)
+    sys.stdout.reconfigure(line_buffering=True)
+    total = Counts()
+    unusable = set()
+    for part in parts(options.long):
+        missing = unusable.intersection(part.needs)
+        if missing:
+            # Its tests did not pass, and nobody shall overlook that.
+            print(f"{part.name}: not run, because {', '.join(sorted(missing))} failed")
+            unusable.add(part.name)
+            total.failed += 1
+            continue
+        print(f"{part.name}: started")
+        start = time.monotonic()
+        if part.detail:
+            part.detail.unlink(missing_ok=True)
+        counts, broken = run(part)
+        result = broken or (str(counts) if counts else "done")
+        print(f"{part.name}: {result} ({time.monotonic() - start:.0f} s)")
+        if counts.failed:
+            unusable.add(part.name)
+            report_failure(part)
+        total.add(counts)
+    print(total)
+    return 1 if total.failed or not total.passed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
