@@ -1,1 +1,31 @@
-# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# libvfnclient-core holds all objects; programs of this tree link it, so that there are no libtool
+# wrapper scripts and tests see what the symbol map hides. libvfnclient is made from it.
+noinst_LTLIBRARIES += %D%/libvfnclient-core.la
+%C%_libvfnclient_core_la_SOURCES = \
+	%D%/private.h \
+	%D%/buffer.c \
+	%D%/command.c \
+	%D%/conn.c \
+	%D%/device.c \
+	%D%/event.c \
+	%D%/info.c \
+	%D%/nvme.c \
+	%D%/queue.c \
+	%D%/rpc.c
+%C%_libvfnclient_core_la_CFLAGS = $(AM_CFLAGS) $(PROTOBUFC_CFLAGS)
+%C%_libvfnclient_core_la_LIBADD = proto/libproto.la
+VFNCLIENT_CORE = %D%/libvfnclient-core.la
+$(%C%_libvfnclient_core_la_OBJECTS): $(PROTO_HEADER)
+
+lib_LTLIBRARIES += %D%/libvfnclient.la
+%C%_libvfnclient_la_SOURCES =
+%C%_libvfnclient_la_LIBADD = $(VFNCLIENT_CORE)
+%C%_libvfnclient_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
+	-Wl,--version-script=$(top_srcdir)/%D%/libvfnclient.map
+EXTRA_%C%_libvfnclient_la_DEPENDENCIES = %D%/libvfnclient.map
+EXTRA_DIST += %D%/libvfnclient.map
+
+vfnclientincludedir = $(includedir)/vfn
+vfnclientinclude_HEADERS = %D%/include/vfn/client.h
+pkgconfig_DATA += %D%/vfn-client.pc

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * private - what the files of libvfnclient share
+ *
+ * rpc.c moves messages and knows nothing of devices but the release of handles that come too late;
+ * event.c keeps events; the others turn one public call into one request each. Everything belongs
+ * to the connection and so to one thread.
+ */
+#ifndef VFN_CLIENT_PRIVATE_H
+#define VFN_CLIENT_PRIVATE_H
+
+#include "config.h"
+
+#include <sys/queue.h>
+
+#include "proto/fdset.h"
+#include "proto/frame.h"
+#include "proto/vfnd.pb-c.h"
+#include "vfn/client.h"
+
+#define CL_BUCKETS    256
+#define CL_ERROR_SIZE 512
+
+/* A request that was sent and whose answer has not been handed to the caller. */
+struct cl_call {
+	uint64_t id;
+	enum {
+		CL_WAITING,
+		CL_DONE,      /* answer is there */
+		CL_ABANDONED, /* nobody waits any more; the answer's handle is given back */
+	} state;
+	Vfnd__Answer__BodyCase expected;
+	Vfnd__Answer *answer;
+	struct fdset fds; /* that came with the answer */
+	LIST_ENTRY(cl_call) hash;
+	/* commands only */
+	bool command;
+	bool ticket; /* submitted: its completion is taken by vfnc_wait() and its kind */
+	struct vfnc_queue *queue; /* NULL: admin, or the queue is gone */
+	void *data_in;
+	uint64_t length;
+	TAILQ_ENTRY(cl_call) done;
+};
+
+struct cl_event {
+	Vfnd__Answer *message;
+	TAILQ_ENTRY(cl_event) link;
+};
+
+struct vfnc {
+	int fd;
+	int dead; /* 0, or the negative errno that every call gets from now on */
+	int timeout_ms;
+	uint64_t last_id;
+	uint64_t session;
+	struct vfnc_limits limits;
+	char *daemon;
+	char **features;
+	size_t n_features;
+	unsigned int inflight; /* commands without an answer */
+	unsigned int tickets;  /* submitted, completion not taken */
+	unsigned int n_events;
+	LIST_HEAD(, cl_call) calls[CL_BUCKETS];
+	TAILQ_HEAD(, cl_call) done; /* tickets that are complete, in the order they came */
+	TAILQ_HEAD(, cl_event) events;
+	TAILQ_HEAD(, vfnc_device) devices;
+	char error[CL_ERROR_SIZE];
+	char why_dead[CL_ERROR_SIZE];
+	uint8_t tx[FRAME_MAX];
+	uint8_t rx[FRAME_MAX];
+};
+
+struct cl_buffer {
+	struct vfnc_buffer pub;
+	uint64_t handle;
+	TAILQ_ENTRY(cl_buffer) link;
+};
+
+struct cl_queue {
+	struct vfnc_queue pub;
+	uint64_t handle;
+	unsigned int inflight;
+	TAILQ_ENTRY(cl_queue) link;
+};
+
+struct vfnc_subscription {
+	struct vfnc_device *device;
+	uint64_t handle;
+	uint64_t last_sequence;
+	TAILQ_ENTRY(vfnc_subscription) link;
+};
+
+struct vfnc_device {
+	struct vfnc *conn;
+	uint64_t handle;
+	char *address;
+	TAILQ_HEAD(, cl_buffer) buffers;
+	TAILQ_HEAD(, cl_queue) queues;
+	TAILQ_HEAD(, vfnc_subscription) subs;
+	TAILQ_ENTRY(vfnc_device) link;
+};
+
+/* ---- conn.c ---- */
+
+/* Keep the reason of a failure. Returns `code`. */
+int cl_fail(struct vfnc *conn, int code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* ---- rpc.c ---- */
+
+/* A point of CLOCK_MONOTONIC in ms, for the functions below; -1 (never) stays -1. */
+int64_t cl_deadline(int64_t timeout_ms);
+
+/*
+ * Give the request an id and send it. `req` is the caller's. The call is freed by cl_rpc_free() or
+ * by cl_rpc_abandon().
+ */
+int cl_rpc_start(struct vfnc *conn, Vfnd__Request *req, Vfnd__Answer__BodyCase expected,
+		 struct cl_call **call);
+
+/* Receive and sort in one message. 0, -ETIMEDOUT, -EINTR where `interruptible`, or conn->dead. */
+int cl_rpc_pump(struct vfnc *conn, int64_t deadline, bool interruptible);
+
+/* Everything that is there. 0 or conn->dead. */
+int cl_rpc_drain(struct vfnc *conn);
+
+/* Until the call is done. As cl_rpc_pump(). */
+int cl_rpc_wait(struct vfnc *conn, struct cl_call *call, int64_t deadline, bool interruptible);
+
+/* 0 when a call that is done has the expected body, else the daemon's error, kept for vfnc_error(). */
+int cl_rpc_result(struct vfnc *conn, const struct cl_call *call);
+
+/*
+ * Start, wait for as long as the connection allows and look at the result. On success *call holds
+ * the answer and is the caller's to free; on failure nothing is left.
+ */
+int cl_rpc_call(struct vfnc *conn, Vfnd__Request *req, Vfnd__Answer__BodyCase expected,
+		struct cl_call **call);
+
+/*
+ * A request whose answer is `done` and which ends an object. Success is also that the handle or the
+ * whole session has gone meanwhile: the caller can free its side.
+ */
+int cl_rpc_end(struct vfnc *conn, Vfnd__Request *req);
+
+struct cl_call *cl_rpc_find(struct vfnc *conn, uint64_t id);
+void cl_rpc_free(struct vfnc *conn, struct cl_call *call);
+
+/* Nobody wants the answer: what it brings is given back when it comes. */
+void cl_rpc_abandon(struct vfnc *conn, struct cl_call *call);
+
+/* Give back what a good but useless answer brought, without waiting. */
+void cl_rpc_give_back(struct vfnc *conn, const Vfnd__Answer *answer);
+
+/* The connection is of no use any more. Returns `code`. */
+int cl_rpc_kill(struct vfnc *conn, int code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* ---- device.c, buffer.c, queue.c, event.c: the local side of objects ---- */
+
+void cl_device_free(struct vfnc_device *dev);
+void cl_buffer_free(struct vfnc_buffer *buf);
+void cl_queue_free(struct vfnc_queue *queue);
+void cl_subscription_free(struct vfnc_subscription *sub);
+
+uint64_t cl_buffer_handle(const struct vfnc_buffer *buf);
+
+/* Keeps `message`, an event; it is the function's now. */
+void cl_event_put(struct vfnc *conn, Vfnd__Answer *message);
+void cl_event_drop(struct vfnc *conn, struct cl_event *event);
+
+/* ---- info.c ---- */
+
+/* Add space for `s`, copy it there later: strings of an answer in one block with their structure. */
+size_t cl_device_entry_size(const Vfnd__Device *d);
+char *cl_device_entry_fill(struct vfnc_device_entry *e, const Vfnd__Device *d, char *strings);
+
+#endif
