@@ -1,1 +1,4 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+libvfn_libvfn_core_la_SOURCES += \
+	%D%/sysfs.c %D%/sysfs.h \
+	%D%/util.c

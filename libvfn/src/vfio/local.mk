@@ -1,1 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+libvfn_libvfn_core_la_SOURCES += \
+	%D%/container.c \
+	%D%/device.c \
+	%D%/irq.c \
+	%D%/pci.c \
+	%D%/region.c \
+	%D%/transport.c %D%/transport.h \
+	%D%/type1.c %D%/type1.h \
+	%D%/type1-container.c \
+	%D%/type1-group.c \
+	%D%/vfio-user.c %D%/vfio-user.h \
+	%D%/vfio-user-msg.c %D%/vfio-user-msg.h \
+	%D%/vfio-user-socket.c %D%/vfio-user-socket.h \
+	%D%/vfio-user-version.c

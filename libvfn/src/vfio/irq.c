@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <string.h>
+
+#include "support/fail.h"
+#include "vfio/transport.h"
+
+static const char *irq_name(unsigned int index)
+{
+	static const char *const names[VFIO_IRQS] = {"INTx", "MSI", "MSI-X", "error", "request"};
+
+	return index < VFIO_IRQS ? names[index] : "unknown";
+}
+
+int vfio_get_irq_info(struct vfio_device *dev, unsigned int irq_index, struct vfio_irq_info *info)
+{
+	struct vfio_device_state *state = vfio_state(dev);
+
+	if (!state)
+		return -1;
+	*info = (struct vfio_irq_info){.argsz = sizeof(*info), .index = irq_index};
+	if (irq_index >= dev->device_info.num_irqs)
+		return 0;
+	return state->transport->irq_info(dev, info);
+}
+
+int vfio_irq_init(struct vfio_device *dev)
+{
+	static const unsigned int order[] = {VFIO_PCI_MSIX_IRQ_INDEX, VFIO_PCI_MSI_IRQ_INDEX,
+					     VFIO_PCI_INTX_IRQ_INDEX};
+
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+		if (vfio_get_irq_info(dev, order[i], &dev->irq_info))
+			return -1;
+		if (dev->irq_info.count && (dev->irq_info.flags & VFIO_IRQ_INFO_EVENTFD))
+			return 0;
+	}
+	/* A device without interrupts is polled; setting some will fail. */
+	dev->irq_info = (struct vfio_irq_info){.argsz = sizeof(dev->irq_info)};
+	return 0;
+}
+
+int vfio_set_irq_index(struct vfio_device *dev, unsigned int irq_index, unsigned int start,
+		       const int *eventfds, int count)
+{
+	struct vfio_device_state *state = vfio_state(dev);
+	struct vfio_irq_info info;
+	unsigned int n = (unsigned int)count;
+	int rc;
+
+	if (!state || vfio_get_irq_info(dev, irq_index, &info))
+		return -1;
+	if (!info.count || irq_index >= VFIO_IRQS)
+		return vfn_fail(ENOTSUP, "%s has no %s interrupt", state->address,
+				irq_name(irq_index));
+	if (count < 0 || start > info.count || n > info.count - start || (n && !eventfds))
+		return vfn_fail(EINVAL, "%s has %u %s vectors, %u to %u were asked for",
+				state->address, info.count, irq_name(irq_index), start,
+				start + n - 1);
+
+	pthread_rwlock_wrlock(&state->lock);
+	/* The kernel does not enlarge a set of MSI vectors everywhere: it is set up afresh. */
+	rc = 0;
+	if (n && !start && state->irq_vectors[irq_index] && state->irq_vectors[irq_index] != n)
+		rc = state->transport->irq_set(dev, irq_index, 0, NULL, 0);
+	if (!rc)
+		rc = state->transport->irq_set(dev, irq_index, start, eventfds, n);
+	if (!rc && (!n || !start))
+		state->irq_vectors[irq_index] = n;
+	else if (!rc && start + n > state->irq_vectors[irq_index])
+		state->irq_vectors[irq_index] = start + n;
+	pthread_rwlock_unlock(&state->lock);
+	return rc;
+}
+
+int vfio_set_irq(struct vfio_device *dev, int *eventfds, int count)
+{
+	if (!vfio_state(dev))
+		return -1;
+	if (!dev->irq_info.count)
+		return vfn_fail(ENOTSUP, "%s has no interrupts", dev->state->address);
+	return vfio_set_irq_index(dev, dev->irq_info.index, 0, eventfds, count);
+}
+
+int vfio_disable_irq(struct vfio_device *dev)
+{
+	return vfio_set_irq(dev, NULL, 0);
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <vfn/support/endian.h>
+#include "support/fail.h"
+#include "vfio/transport.h"
+
+/* PCI Local Bus 3.0, 6.2: the header's registers that are used here. */
+#define PCI_COMMAND	       0x04
+#define PCI_COMMAND_MEMORY     0x0002u
+#define PCI_COMMAND_MASTER     0x0004u
+#define PCI_COMMAND_INTX_OFF   0x0400u
+#define PCI_REVISION_AND_CLASS 0x08
+
+static int pci_config_read(struct vfio_pci_device *pci, void *buf, size_t len, uint64_t offset)
+{
+	return vfio_region_read(&pci->dev, VFIO_PCI_CONFIG_REGION_INDEX, buf, len, offset);
+}
+
+static int pci_command_read(struct vfio_pci_device *pci, uint16_t *command)
+{
+	leint16_t v;
+
+	if (pci_config_read(pci, &v, sizeof(v), PCI_COMMAND))
+		return -1;
+	*command = le16_to_cpu(v);
+	return 0;
+}
+
+static int pci_command_write(struct vfio_pci_device *pci, uint16_t command)
+{
+	leint16_t v = cpu_to_le16(command);
+
+	return vfio_region_write(&pci->dev, VFIO_PCI_CONFIG_REGION_INDEX, &v, sizeof(v),
+				 PCI_COMMAND);
+}
+
+/* Let the device be reset, take part on the bus, and use just the kind of interrupt chosen. */
+static int pci_start(struct vfio_pci_device *pci)
+{
+	struct vfio_device *dev = &pci->dev;
+	uint16_t command;
+
+	if (vfio_reset(dev)) {
+		/*
+		 * Drivers bring the device into a known state anyway; one that is gone is an
+		 * error.
+		 */
+		if (errno == ENODEV || errno == ETIMEDOUT || errno == EPROTO)
+			return -1;
+	}
+	if (pci_command_read(pci, &command))
+		return -1;
+	if (command == 0xffff)
+		return vfn_fail(ENODEV, "%s does not answer (its registers read as all ones)",
+				pci->bdf);
+	dev->state->command = command;
+	command |= PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
+	if (dev->irq_info.count && dev->irq_info.index == VFIO_PCI_INTX_IRQ_INDEX)
+		command &= (uint16_t)~PCI_COMMAND_INTX_OFF;
+	else
+		command |= PCI_COMMAND_INTX_OFF;
+	return pci_command_write(pci, command);
+}
+
+static void pci_forget(struct vfio_pci_device *pci)
+{
+	free((char *)(uintptr_t)pci->bdf);
+	pci->bdf = NULL;
+}
+
+static int pci_open_any(struct vfio_pci_device *pci, const char *bdf,
+			const struct vfio_takeover *from)
+{
+	struct iommu_ctx *ctx = pci->dev.ctx;
+	leint32_t class;
+	int err;
+
+	*pci = (struct vfio_pci_device){.dev = {.fd = -1, .ctx = ctx}};
+	pci->bdf = strdup(bdf);
+	if (!pci->bdf)
+		return vfn_fail(ENOMEM, "out of memory for %s", bdf);
+	if (vfio_device_open(&pci->dev, bdf, from)) {
+		err = errno;
+		pci_forget(pci);
+		errno = err;
+		return -1;
+	}
+	pci->config_region_info = pci->dev.state->regions[VFIO_PCI_CONFIG_REGION_INDEX].info;
+	for (int i = 0; i < 6; i++)
+		pci->bar_region_info[i] = pci->dev.state->regions[i].info;
+	if (from ? pci_command_read(pci, &pci->dev.state->command) : pci_start(pci))
+		goto fail;
+	if (from)
+		pci->dev.state->command &= (uint16_t) ~(PCI_COMMAND_MASTER | PCI_COMMAND_INTX_OFF);
+	if (pci_config_read(pci, &class, sizeof(class), PCI_REVISION_AND_CLASS))
+		goto fail;
+	pci->classcode = le32_to_cpu(class) >> 8;
+	return 0;
+
+fail:
+	err = errno;
+	vfio_device_close(&pci->dev, from);
+	pci_forget(pci);
+	errno = err;
+	return -1;
+}
+
+int vfio_pci_open(struct vfio_pci_device *pci, const char *bdf)
+{
+	return pci_open_any(pci, bdf, NULL);
+}
+
+void vfio_pci_close(struct vfio_pci_device *pci)
+{
+	struct vfio_device *dev = &pci->dev;
+
+	if (!dev->state)
+		return;
+	for (unsigned int i = 0; i < VFIO_IRQS; i++) {
+		if (dev->state->irq_vectors[i])
+			vfio_set_irq_index(dev, i, 0, NULL, 0);
+	}
+	/* What fails here fails on a device that is gone. */
+	pci_command_write(pci, dev->state->command & (uint16_t)~PCI_COMMAND_MASTER);
+	vfio_device_close(dev, false);
+	pci_forget(pci);
+}
+
+void *vfio_pci_map_bar(struct vfio_pci_device *pci, int idx, size_t len, uint64_t offset, int prot)
+{
+	if (!vfio_state(&pci->dev))
+		return NULL;
+	if (idx < 0 || idx > 5) {
+		vfn_fail(EINVAL, "%s: there is no BAR %d", pci->bdf, idx);
+		return NULL;
+	}
+	return vfio_region_map(&pci->dev, (unsigned int)idx, len, offset, prot);
+}
+
+void vfio_pci_unmap_bar(struct vfio_pci_device *pci, int idx, void *mem, size_t len,
+			uint64_t offset)
+{
+	vfio_region_unmap(&pci->dev, (unsigned int)idx, mem, len, offset);
+}
+
+ssize_t vfio_pci_read_config(struct vfio_pci_device *pci, void *buf, size_t len, off_t offset)
+{
+	return pci_config_read(pci, buf, len, (uint64_t)offset) ? -1 : (ssize_t)len;
+}
+
+ssize_t vfio_pci_write_config(struct vfio_pci_device *pci, const void *buf, size_t len,
+			      off_t offset)
+{
+	return vfio_region_write(&pci->dev, VFIO_PCI_CONFIG_REGION_INDEX, buf, len,
+				 (uint64_t)offset)
+		       ? -1
+		       : (ssize_t)len;
+}
+
+int vfio_pci_export(struct vfio_pci_device *pci, struct vfio_takeover *to)
+{
+	struct vfio_device_state *state = vfio_state(&pci->dev);
+
+	if (!state)
+		return -1;
+	if (strlen(pci->bdf) >= sizeof(to->address))
+		return vfn_fail(ENAMETOOLONG, "%s: too long a name to hand on", pci->bdf);
+	memset(to, 0, sizeof(*to));
+	to->version = VFIO_TAKEOVER_VERSION;
+	to->device_fd = to->group_fd = to->container_fd = to->socket_fd = -1;
+	strcpy(to->transport, state->transport->name);
+	strcpy(to->address, pci->bdf);
+	return state->transport->export(&pci->dev, to);
+}
+
+int vfio_pci_import(struct vfio_pci_device *pci, const char *bdf, const struct vfio_takeover *from)
+{
+	if (from->version != VFIO_TAKEOVER_VERSION)
+		return vfn_fail(EINVAL, "%s: handed on in version %u, %u is known", bdf,
+				from->version, VFIO_TAKEOVER_VERSION);
+	if (strncmp(from->address, bdf, sizeof(from->address)))
+		return vfn_fail(EINVAL, "%s: what was handed on is another device", bdf);
+	return pci_open_any(pci, bdf, from);
+}

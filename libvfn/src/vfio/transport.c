@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/fail.h"
+#include "vfio/transport.h"
+
+/* In the order in which they are asked for an address. */
+static const struct vfio_transport *const transports[] = {
+	&vfio_transport_user,
+	&vfio_transport_type1,
+};
+
+const struct vfio_transport *vfio_transport_test;
+
+const struct vfio_transport *vfio_transport_by_name(const char *name)
+{
+	if (vfio_transport_test && !strcmp(vfio_transport_test->name, name))
+		return vfio_transport_test;
+	for (size_t i = 0; i < ARRAY_SIZE(transports); i++) {
+		if (!strcmp(transports[i]->name, name))
+			return transports[i];
+	}
+	vfn_fail(EINVAL, "there is no transport '%s'", name);
+	return NULL;
+}
+
+const struct vfio_transport *vfio_transport_find(const char *address, const char **rest)
+{
+	const char *forced = getenv("VFN_TRANSPORT");
+
+	if (vfio_transport_test && vfio_transport_test->match(address, rest))
+		return vfio_transport_test;
+	for (size_t i = 0; i < ARRAY_SIZE(transports); i++) {
+		const struct vfio_transport *t = transports[i];
+
+		if (!t->match(address, rest))
+			continue;
+		/*
+		 * A transport that is forced must exist, and is used for what it can address only.
+		 */
+		if (forced && *forced) {
+			const struct vfio_transport *f = vfio_transport_by_name(forced);
+
+			if (!f)
+				return NULL;
+			if (f->match(address, rest))
+				return f;
+			t->match(address, rest);
+		}
+		return t;
+	}
+	vfn_fail(EINVAL, "'%s' is not a device name: 0000:01:00.0 or vfio-user:/path is", address);
+	return NULL;
+}
