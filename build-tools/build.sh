@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # build.sh NAME [CONFIGURE-ARGUMENT]...: configures build/NAME when needed, and builds all programs
-# there, those of the tests too. The output goes to build/logs/NAME-build.log; its end is shown on failure.
+# there, those of the tests too. The output goes to build/logs/NAME-build.log; its end is shown when
+# that fails.
 set -eu
 
 top_srcdir=$(cd "$(dirname "$0")/.." && pwd)

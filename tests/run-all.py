@@ -97,7 +97,7 @@ def parts(long):
     yield Part("asan-build", [build, "asan", "--enable-sanitizers", "--enable-werror"], 600)
     yield Part("asan-check", check + ["-C", ASAN], 3600 if long else 600, count_automake,
                ["asan-build"], ASAN / "test-suite.log")
-    # With the configuration that users get. Its tests are the same as above, so they wait for --long.
+    # As users configure it. Its tests are the same as above, so they wait for --long.
     yield Part("plain-build", [build, "plain"], 600)
     yield Part("install", [TOP / "tests" / "install" / "installed.sh"], 300, count_tap,
                ["plain-build"])
@@ -109,7 +109,8 @@ def parts(long):
     run = TOP / "tests" / "vm" / "run"
     if run.exists():
         yield Part("vm-kernel", [TOP / "tests" / "vm" / "kernel"], 1500)
-        yield Part("vm", [run, "--timeout", 3000 if long else 500], 3300 if long else 560, count_tap,
+        limit = 3000 if long else 500
+        yield Part("vm", [run, "--timeout", limit], limit + 60, count_tap,
                    ["plain-build", "vm-kernel"])
 
 
@@ -132,7 +133,7 @@ def stop(process):
 
 
 def run(part):
-    """Runs one part in a process group of its own; returns its counts and what broke, if anything."""
+    """Runs one part in a process group of its own; returns its counts and what broke, or None."""
     with open(part.log, "wb") as log:
         process = subprocess.Popen(part.command, cwd=TOP, env=environment(), start_new_session=True,
                                    stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
@@ -159,7 +160,7 @@ def run(part):
 
 
 def show(path, lines=200):
-    """The end of a log. The failures are at the end of automake's logs, and near it in the others."""
+    """Prints the end of a log: failures are there, or near it."""
     text = path.read_text(errors="replace").splitlines()
     print(f"---- {path.relative_to(TOP)}" + (f", last {lines} lines" if len(text) > lines else ""))
     print("\n".join(text[-lines:]))

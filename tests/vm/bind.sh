@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# bind.sh ADDRESS DRIVER: takes a PCI device from its driver and gives it to DRIVER; `none` leaves it
-# without a driver.
+# bind.sh ADDRESS DRIVER: takes a PCI device from its driver and gives it to DRIVER; `none` leaves
+# it without a driver.
 set -eu
 device=/sys/bus/pci/devices/$1
 driver=$2

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The default command of tests/vm/run: checks that the guest is what the tests take it for, then runs the
-# integration suite on its devices. Prints TAP. Environment: see init.sh.
+# The default command of tests/vm/run: checks that the guest is what the tests take it for, then
+# runs the integration suite on its devices. Prints TAP. Environment: see init.sh.
 set -u
 
 vm=/run/vfnd-vm
@@ -108,9 +108,9 @@ unplugged() {
     return 1
 }
 
-# tap_append: takes another TAP stream on standard input and numbers its cases after ours; its plan is
-# checked and left out. The number of cases so far goes to $vm/tmp/cases. It is a shell loop because awk
-# holds lines back, and with them the name of the test that hangs.
+# tap_append: takes another TAP stream on standard input and numbers its cases after ours; its plan
+# is checked and left out. The number of cases so far goes to $vm/tmp/cases. It is a shell loop
+# because awk holds lines back, and with them the name of the test that hangs.
 tap_append() {
     first=$cases
     plan=none

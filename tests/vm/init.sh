@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Process 1 of the guest, on the host's root file system. Notes what the kernel's drivers say, gives the
-# devices to vfio-pci, runs the command, tells its exit status to the host and powers off.
+# Process 1 of the guest, on the host's root file system. Notes what the kernel's drivers say, gives
+# the devices to vfio-pci, runs the command, tells its exit status to the host and powers off.
 # Its foreground waits reap orphans, too.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 HOME=/root
@@ -41,7 +41,7 @@ fi
 . $vm/devices
 export VM_NVME0 VM_NVME1 VM_NVME2 VM_NVME3 VM_EDU
 
-# nvme3 stays with the kernel's driver: it shares a group with nvme2, which is not viable because of it.
+# nvme3 stays with the kernel's driver: it shares a group with nvme2, which is not viable for that.
 for address in $VM_NVME0 $VM_NVME1 $VM_NVME2 $VM_EDU; do
     tests/vm/bind.sh "$address" vfio-pci
 done

@@ -50,8 +50,8 @@ def initramfs(scratch, init, files):
 def disks(scratch):
     """Drive and device arguments of the NVMe controllers, edu and the ports that they sit behind.
 
-    nvme0: two namespaces, one of 512-byte and one of 4-KiB blocks; nvme1: one namespace. Both keep what
-    is written. nvme2 and nvme3: functions of one device, hence in one IOMMU group; null devices.
+    nvme0: two namespaces, one of 512-byte and one of 4-KiB blocks; nvme1: one namespace. Both keep
+    what is written. nvme2 and nvme3: functions of one device, hence in one IOMMU group; null devices.
     """
     args = []
 
@@ -81,7 +81,8 @@ def disks(scratch):
     controller(1, "port1")
     namespace(1, 1, "disk1")
     for number, function in ((2, "addr=0.0,multifunction=on"), (3, "addr=0.1")):
-        args.extend(["-blockdev", f"driver=null-co,node-name=null{number},size={64 << 20},read-zeroes=on"])
+        args.extend(["-blockdev", f"driver=null-co,node-name=null{number},size={64 << 20},"
+                                  "read-zeroes=on"])
         controller(number, "port2", f",{function}")
         namespace(number, 1, f"null{number}")
     args.extend(["-device", "edu,id=edu,bus=pcie.0"])

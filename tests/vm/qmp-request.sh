@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# In the guest: asks the host to do something to the machine, prints its answer, and fails unless that
-# is "ok". Requests:
+# In the guest: asks the host to do something to the machine, prints its answer, and fails unless
+# that is "ok". Requests:
 #   smart-warning NAME VALUE   the controller NAME (nvme0...) reports VALUE as its critical warning
 #   unplug NAME                the device NAME is pulled; the kernel hears of it some time later
 #   exit STATUS                what tests/vm/run shall exit with

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""In the guest, while the kernel's drivers own the devices: writes down what the kernel says of them.
+"""In the guest, while the kernel's drivers own the devices: notes what the kernel says of them.
 
 snapshot.py FOLDER fills FOLDER/ADDRESS/ of each NVMe controller with one value a file:
-cap, vs (registers, hexadecimal, read through the kernel's resource0), config (the configuration space,
-`xx xx ...` lines of 16 bytes), vendor, device, model, serial, firmware_rev, cntlid, namespaces (how many), and for each
-namespace nsN_blocks (in units of its logical block) and nsN_block_size (bytes).
+cap, vs (registers, hexadecimal, read through the kernel's resource0); config (the configuration
+space, `xx xx ...` lines of 16 bytes); vendor, device, model, serial, firmware_rev, cntlid;
+namespaces (how many), and for each of them nsN_blocks (in units of its logical block) and
+nsN_block_size (bytes).
 FOLDER/devices names the machine's devices for a shell: VM_NVME0=ADDRESS and so on, VM_EDU=ADDRESS.
 """
 
