@@ -49,3 +49,12 @@ include %D%/src/pci/local.mk
 include %D%/src/iommu/local.mk
 include %D%/src/vfio/local.mk
 include %D%/src/nvme/local.mk
+
+lib_LTLIBRARIES += %D%/libvfn.la
+%C%_libvfn_la_SOURCES =
+%C%_libvfn_la_LIBADD = %D%/libvfn-core.la
+%C%_libvfn_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
+	-Wl,--version-script=$(srcdir)/%D%/libvfn.map
+%C%_libvfn_la_DEPENDENCIES = %D%/libvfn-core.la $(srcdir)/%D%/libvfn.map
+EXTRA_DIST += %D%/libvfn.map
+pkgconfig_DATA += %D%/libvfn.pc
