@@ -189,7 +189,7 @@ sim_alone() {
     files c '^tests/sim/' | tr '\n' '\0' |
         xargs -0 -r grep -nHE '#[[:blank:]]*include[[:blank:]]*[<"](.*/)?(vfn|libvfn|daemon|client)/' --
     files sources '^tests/sim/.*\.mk$' | tr '\n' '\0' |
-        xargs -0 -r grep -nHE 'libvfn|LIBVFN|libproto' --
+        xargs -0 -r grep -nHE '^[^#]*(libvfn|LIBVFN|libproto)' --
 }
 
 client_no_daemon() {
