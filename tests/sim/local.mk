@@ -1,1 +1,50 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# A software NVMe controller. It shares no code with libvfn: a shared bug would hide on both sides.
+SIM_CPPFLAGS = -I$(top_builddir) -I$(srcdir)/%D%
+
+noinst_LTLIBRARIES += %D%/libsim.la
+%C%_libsim_la_SOURCES = \
+	%D%/admin.c \
+	%D%/aer.c \
+	%D%/cmd.h \
+	%D%/control.c %D%/control.h \
+	%D%/ctrl.c %D%/ctrl.h \
+	%D%/dma.c %D%/dma.h \
+	%D%/fault.c %D%/fault.h \
+	%D%/features.c \
+	%D%/identify.c \
+	%D%/io.c \
+	%D%/irq.c %D%/irq.h \
+	%D%/log.c \
+	%D%/msg.c %D%/msg.h \
+	%D%/ns.c %D%/ns.h \
+	%D%/pci.c %D%/pci.h \
+	%D%/prp.c %D%/prp.h \
+	%D%/queue.c %D%/queue.h \
+	%D%/server.c %D%/server.h \
+	%D%/session.c %D%/session.h \
+	%D%/spec.h
+%C%_libsim_la_CPPFLAGS = $(SIM_CPPFLAGS)
+%C%_libsim_la_CFLAGS = $(AM_CFLAGS) $(LIBNVME_CFLAGS) $(JSONC_CFLAGS)
+%C%_libsim_la_LIBADD = $(JSONC_LIBS)
+
+bin_PROGRAMS += %D%/vfnd-sim
+%C%_vfnd_sim_SOURCES = %D%/main.c
+%C%_vfnd_sim_CPPFLAGS = $(SIM_CPPFLAGS)
+%C%_vfnd_sim_CFLAGS = $(AM_CFLAGS) $(LIBNVME_CFLAGS)
+%C%_vfnd_sim_LDADD = %D%/libsim.la
+
+# An independent client, and what it asks.
+noinst_LTLIBRARIES += %D%/libsimclient.la
+%C%_libsimclient_la_SOURCES = %D%/client.c %D%/client.h
+%C%_libsimclient_la_CPPFLAGS = $(SIM_CPPFLAGS)
+%C%_libsimclient_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+
+SIM_TEST_LIBS = %D%/libsimclient.la $(UNIT_LIBS)
+
+check_PROGRAMS += %D%/test-sim
+TESTS += %D%/test-sim
+%C%_test_sim_SOURCES = %D%/test-sim.c
+%C%_test_sim_CPPFLAGS = $(SIM_CPPFLAGS) -I$(top_srcdir)
+%C%_test_sim_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_sim_LDADD = $(SIM_TEST_LIBS)

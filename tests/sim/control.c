@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include "control.h"
+#include "cmd.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define CONTROL_WORDS 12
+
+/* Statistics name every queue that ever took a command. */
+#define CONTROL_ANSWER 65536
+
+static void control_say(char *out, size_t room, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void control_say(char *out, size_t room, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(out, room, fmt, ap);
+	va_end(ap);
+}
+
+static bool control_number(const char *word, unsigned long max, unsigned long *v)
+{
+	char *end;
+
+	if (!word || *word < '0' || *word > '9')
+		return false;
+	errno = 0;
+	*v = strtoul(word, &end, 0);
+	return !errno && !*end && *v <= max;
+}
+
+static void control_add(struct json_object *o, const char *name, uint64_t v)
+{
+	json_object_object_add(o, name, json_object_new_int64(v));
+}
+
+static void control_stats(struct control *ctl, char *out, size_t room)
+{
+	struct ctrl *c = ctl->c;
+	struct json_object *o = json_object_new_object(), *qs = json_object_new_array();
+
+	control_add(o, "clients", c->stats.clients);
+	json_object_object_add(o, "connected", json_object_new_boolean(*ctl->connected));
+	json_object_object_add(o, "ready", json_object_new_boolean(c->csts & 1));
+	json_object_object_add(o, "fatal", json_object_new_boolean(c->csts >> 1 & 1));
+	control_add(o, "resets", c->stats.resets);
+	control_add(o, "shutdowns", c->stats.shutdowns);
+	control_add(o, "io_sqs", c->nsq ? c->nsq - 1 : 0);
+	control_add(o, "io_cqs", c->ncq ? c->ncq - 1 : 0);
+	control_add(o, "mappings", c->dma.n);
+	control_add(o, "mapped_bytes", c->dma.bytes);
+	control_add(o, "dma_faults", c->dma.faults);
+	control_add(o, "outstanding", c->nheld);
+	control_add(o, "event_requests", c->aer.waiting);
+	control_add(o, "events_queued", c->aer.n);
+	control_add(o, "interrupts", c->irq.raised);
+	control_add(o, "vectors", c->irq.nfds);
+	control_add(o, "errors", c->stats.errors);
+	control_add(o, "reads", c->stats.reads);
+	control_add(o, "writes", c->stats.writes);
+	control_add(o, "doorbell_messages", c->stats.doorbell_messages);
+	control_add(o, "sleeps", c->stats.sleeps);
+	control_add(o, "faults", c->faults.n);
+	control_add(o, "fault_hits", c->faults.hits);
+	json_object_object_add(o, "shadow_doorbells", json_object_new_boolean(c->dbbuf));
+	for (unsigned int i = 0; i < c->nsq; i++) {
+		struct json_object *q = json_object_new_object();
+		const struct sq *sq = &c->sq[c->live_sq[i]];
+
+		control_add(q, "qid", sq->qid);
+		control_add(q, "commands", sq->commands);
+		control_add(q, "outstanding", sq->held);
+		json_object_array_add(qs, q);
+	}
+	json_object_object_add(o, "queues", qs);
+	control_say(out, room, "ok %s", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+	json_object_put(o);
+}
+
+static void control_event(struct control *ctl, char **w, unsigned int n, char *out, size_t room)
+{
+	unsigned long type, info, lid;
+
+	if (n != 4 || !control_number(w[1], 7, &type) || !control_number(w[2], 255, &info) ||
+	    !control_number(w[3], 255, &lid)) {
+		control_say(out, room, "error: event TYPE(0-7) INFO(0-255) LID(0-255)");
+		return;
+	}
+	if (!ctrl_running(ctl->c)) {
+		control_say(out, room, "error: the controller is not enabled");
+		return;
+	}
+	aer_raise(ctl->c, type, info, lid);
+	control_say(out, room, "ok");
+}
+
+static void control_fault(struct control *ctl, char **w, unsigned int n, char *out, size_t room)
+{
+	char why[128];
+	struct fault f;
+
+	if (fault_parse(&f, w, n, why, sizeof(why)) < 0)
+		control_say(out, room, "error: %s", why);
+	else if (fault_add(&ctl->c->faults, &f) < 0)
+		control_say(out, room, "error: %d faults wait already", FAULT_MAX);
+	else
+		control_say(out, room, "ok");
+}
+
+void control_line(struct control *ctl, char *line, char *out, size_t room)
+{
+	char *w[CONTROL_WORDS], *save = NULL;
+	unsigned int n = 0;
+	unsigned long v;
+
+	for (char *t = strtok_r(line, " \t\r", &save); t && n < CONTROL_WORDS;
+	     t = strtok_r(NULL, " \t\r", &save))
+		w[n++] = t;
+	if (!n) {
+		control_say(out, room, "error: an empty line (help lists the commands)");
+	} else if (!strcmp(w[0], "status") || !strcmp(w[0], "delay") || !strcmp(w[0], "drop")) {
+		control_fault(ctl, w, n, out, room);
+	} else if (!strcmp(w[0], "event")) {
+		control_event(ctl, w, n, out, room);
+	} else if (!strcmp(w[0], "smart-warning")) {
+		if (n != 2 || !control_number(w[1], 255, &v)) {
+			control_say(out, room, "error: smart-warning BITS(0-255)");
+			return;
+		}
+		aer_smart(ctl->c, v);
+		control_say(out, room, "ok");
+	} else if (!strcmp(w[0], "clear") && n == 1) {
+		fault_clear(&ctl->c->faults);
+		control_say(out, room, "ok");
+	} else if (!strcmp(w[0], "stats") && n == 1) {
+		control_stats(ctl, out, room);
+	} else if (!strcmp(w[0], "help") && n == 1) {
+		control_say(out, room,
+			    "ok status admin|io OPCODE N SCT SC [dnr]; delay admin|io OPCODE N MS; "
+			    "drop admin|io OPCODE N [stuck]; event TYPE INFO LID; "
+			    "smart-warning BITS; clear; stats; help");
+	} else {
+		control_say(out, room, "error: unknown command '%s' (help lists them)", w[0]);
+	}
+}
+
+void control_init(struct control *ctl, int fd, struct ctrl *c, const bool *connected)
+{
+	memset(ctl, 0, sizeof(*ctl));
+	ctl->fd = fd;
+	ctl->c = c;
+	ctl->connected = connected;
+	for (unsigned int i = 0; i < CONTROL_CLIENTS; i++)
+		ctl->client[i].fd = -1;
+}
+
+static void control_close(struct control_client *cl)
+{
+	if (cl->fd >= 0)
+		close(cl->fd);
+	cl->fd = -1;
+	cl->len = 0;
+}
+
+void control_fini(struct control *ctl)
+{
+	for (unsigned int i = 0; i < CONTROL_CLIENTS; i++)
+		control_close(&ctl->client[i]);
+	if (ctl->fd >= 0)
+		close(ctl->fd);
+	ctl->fd = -1;
+}
+
+unsigned int control_poll_set(struct control *ctl, struct pollfd *p)
+{
+	unsigned int n = 0;
+
+	if (ctl->fd < 0)
+		return 0;
+	p[n++] = (struct pollfd){ctl->fd, POLLIN, 0};
+	for (unsigned int i = 0; i < CONTROL_CLIENTS; i++) {
+		if (ctl->client[i].fd >= 0)
+			p[n++] = (struct pollfd){ctl->client[i].fd, POLLIN, 0};
+	}
+	return n;
+}
+
+static void control_accept(struct control *ctl)
+{
+	int fd = accept4(ctl->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return;
+	for (unsigned int i = 0; i < CONTROL_CLIENTS; i++) {
+		if (ctl->client[i].fd < 0) {
+			ctl->client[i].fd = fd;
+			return;
+		}
+	}
+	close(fd);
+}
+
+static void control_read(struct control *ctl, struct control_client *cl)
+{
+	static char out[CONTROL_ANSWER];
+	ssize_t n = recv(cl->fd, cl->line + cl->len, sizeof(cl->line) - cl->len, MSG_DONTWAIT);
+	char *nl;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		control_close(cl);
+		return;
+	}
+	cl->len += n;
+	while ((nl = memchr(cl->line, '\n', cl->len))) {
+		size_t used = nl - cl->line + 1, len;
+
+		*nl = 0;
+		control_line(ctl, cl->line, out, sizeof(out) - 1);
+		len = strlen(out);
+		out[len++] = '\n';
+		/* Whoever asks and does not read is not waited for. */
+		if (send(cl->fd, out, len, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)len) {
+			control_close(cl);
+			return;
+		}
+		cl->len -= used;
+		memmove(cl->line, cl->line + used, cl->len);
+	}
+	if (cl->len == sizeof(cl->line))
+		control_close(cl);
+}
+
+void control_handle(struct control *ctl, const struct pollfd *p, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		if (!p[i].revents)
+			continue;
+		if (p[i].fd == ctl->fd) {
+			control_accept(ctl);
+			continue;
+		}
+		for (unsigned int k = 0; k < CONTROL_CLIENTS; k++) {
+			if (ctl->client[k].fd == p[i].fd)
+				control_read(ctl, &ctl->client[k]);
+		}
+	}
+}
+
+int control_tell(const char *path, char *const *lines, int n)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), status = 0;
+	FILE *f;
+
+	if (strlen(path) >= sizeof(sa.sun_path)) {
+		fprintf(stderr, "vfnd-sim: %s: the path is too long for a socket\n", path);
+		return 1;
+	}
+	strcpy(sa.sun_path, path);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ||
+	    !(f = fdopen(fd, "r+"))) {
+		fprintf(stderr, "vfnd-sim: %s: %s\n", path, strerror(errno));
+		return 1;
+	}
+	for (int i = 0; i < n; i++) {
+		char *answer = NULL;
+		size_t room = 0;
+
+		fprintf(f, "%s\n", lines[i]);
+		fflush(f);
+		if (getline(&answer, &room, f) <= 0) {
+			fprintf(stderr, "vfnd-sim: %s: closed without an answer\n", path);
+			status = 1;
+		} else {
+			fputs(answer, stdout);
+			if (strncmp(answer, "ok", 2))
+				status = 1;
+		}
+		free(answer);
+		if (status)
+			break;
+	}
+	fclose(f);
+	return status;
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include "ctrl.h"
+#include "cmd.h"
+#include "prp.h"
+#include "queue.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CTRL_TO 10 /* CAP.TO: five seconds, in units of 500 ms */
+#define CTRL_VS 0x00010400u
+
+uint64_t ctrl_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+/*
+ * The page lies at its offset within BAR0, since clients map at region offset plus area offset.
+ * Sealed, so that no client takes it from under us.
+ */
+static int ctrl_open_doorbells(struct ctrl *c)
+{
+	void *mem;
+
+	c->bar_fd = memfd_create("doorbells", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (c->bar_fd < 0)
+		return -errno;
+	if (ftruncate(c->bar_fd, SIM_BAR_DOORBELLS + 4096) < 0 ||
+	    fcntl(c->bar_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return -errno;
+	mem = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, c->bar_fd, SIM_BAR_DOORBELLS);
+	if (mem == MAP_FAILED)
+		return -errno;
+	c->doorbells = mem;
+	return 0;
+}
+
+int ctrl_init(struct ctrl *c, const struct ctrl_opts *opts)
+{
+	uint64_t most = opts->mdts ? 4096ull << opts->mdts : CTRL_NO_MDTS;
+	int err;
+
+	memset(c, 0, sizeof(*c));
+	c->opts = *opts;
+	c->bar_fd = -1;
+	c->born = ctrl_now();
+	c->page = 4096;
+	TAILQ_INIT(&c->held);
+	dma_init(&c->dma);
+	pci_init(&c->pci, opts->queues + 1);
+	c->cap = (uint64_t)SIM_MQES << NVME_CAP_MQES_SHIFT | 1ull << NVME_CAP_CQR_SHIFT |
+		 (uint64_t)CTRL_TO << NVME_CAP_TO_SHIFT | 1ull << NVME_CAP_CSS_SHIFT |
+		 (uint64_t)SIM_MPSMAX << NVME_CAP_MPSMAX_SHIFT;
+	err = irq_init(&c->irq, &c->pci, opts->queues + 1);
+	if (!err)
+		err = ctrl_open_doorbells(c);
+	c->segs_room = most / 4096 + 2;
+	c->segs = calloc(c->segs_room, sizeof(*c->segs));
+	c->bounce = malloc(CTRL_BOUNCE);
+	if (!err && (!c->segs || !c->bounce))
+		err = -ENOMEM;
+	if (err) {
+		ctrl_fini(c);
+		return err;
+	}
+	features_reset(c, false);
+	return 0;
+}
+
+void ctrl_fini(struct ctrl *c)
+{
+	if (c->doorbells) {
+		queue_reset(c);
+		munmap((void *)(uintptr_t)c->doorbells, 4096);
+	}
+	if (c->bar_fd >= 0)
+		close(c->bar_fd);
+	for (unsigned int i = 0; i < c->nns; i++)
+		ns_close(&c->ns[i]);
+	irq_fini(&c->irq);
+	dma_fini(&c->dma);
+	free(c->segs);
+	free(c->bounce);
+}
+
+void ctrl_fatal(struct ctrl *c, const char *why)
+{
+	if (!(c->csts & NVME_CSTS_CFS_MASK << NVME_CSTS_CFS_SHIFT))
+		fprintf(stderr, "vfnd-sim: fatal controller status: %s\n", why);
+	c->csts |= NVME_CSTS_CFS_MASK << NVME_CSTS_CFS_SHIFT;
+}
+
+/* CC.EN went to 0: all but the admin queue's registers begins again. */
+static void ctrl_disable(struct ctrl *c)
+{
+	queue_reset(c);
+	aer_reset(c);
+	features_reset(c, true);
+	c->csts = 0;
+	c->intms = 0;
+	irq_intx(&c->irq, false);
+	c->stats.resets++;
+}
+
+static void ctrl_enable(struct ctrl *c)
+{
+	unsigned int mps = NVME_CC_MPS(c->cc);
+	uint32_t sqs = NVME_AQA_ASQS(c->aqa), cqs = NVME_AQA_ACQS(c->aqa);
+
+	c->page = 4096ull << mps;
+	if (mps > SIM_MPSMAX) {
+		ctrl_fatal(c, "CC.MPS is above CAP.MPSMAX");
+	} else if (NVME_CC_CSS(c->cc) != NVME_CC_CSS_NVM) {
+		ctrl_fatal(c, "CC.CSS is not the NVM command set");
+	} else if (NVME_CC_AMS(c->cc) != NVME_CC_AMS_RR) {
+		ctrl_fatal(c, "CC.AMS is not round robin");
+	} else if (!sqs || !cqs) {
+		ctrl_fatal(c, "AQA gives the admin queue less than two entries");
+	} else if ((c->asq | c->acq) & (c->page - 1)) {
+		ctrl_fatal(c, "ASQ or ACQ is not aligned to a memory page");
+	} else {
+		queue_add_cq(c, 0, cqs + 1, c->acq, true, 0);
+		queue_add_sq(c, 0, 0, sqs + 1, c->asq);
+		c->csts |= NVME_CSTS_RDY_MASK << NVME_CSTS_RDY_SHIFT;
+	}
+}
+
+static void ctrl_shutdown(struct ctrl *c)
+{
+	for (unsigned int i = 0; i < c->nns; i++)
+		(void)ns_flush(&c->ns[i]);
+	c->csts |= NVME_CSTS_SHST_CMPLT << NVME_CSTS_SHST_SHIFT;
+	c->stats.shutdowns++;
+}
+
+static void ctrl_write_cc(struct ctrl *c, uint32_t v)
+{
+	uint32_t old = c->cc;
+
+	c->cc = v;
+	if (!NVME_CC_EN(v) && NVME_CC_EN(old))
+		ctrl_disable(c);
+	else if (NVME_CC_EN(v) && !NVME_CC_EN(old))
+		ctrl_enable(c);
+	if (NVME_CC_SHN(v) && !NVME_CC_SHN(old))
+		ctrl_shutdown(c);
+	else if (!NVME_CC_SHN(v) && NVME_CC_SHN(old))
+		c->csts &= ~(uint32_t)(NVME_CSTS_SHST_MASK << NVME_CSTS_SHST_SHIFT);
+}
+
+void ctrl_device_reset(struct ctrl *c)
+{
+	if (NVME_CC_EN(c->cc) && !NVME_CSTS_SHST(c->csts))
+		c->stats.unsafe++;
+	ctrl_disable(c);
+	c->cc = c->aqa = 0;
+	c->asq = c->acq = 0;
+	c->page = 4096;
+	irq_reset(&c->irq);
+}
+
+void ctrl_client_gone(struct ctrl *c)
+{
+	ctrl_device_reset(c);
+	irq_forget(&c->irq);
+	dma_remove_all(&c->dma);
+	(void)dma_check(&c->dma);
+	pci_init(&c->pci, c->opts.queues + 1);
+}
+
+int ctrl_cfg_read(struct ctrl *c, uint64_t off, void *buf, uint32_t len)
+{
+	if (off > PCI_SPACE || len > PCI_SPACE - off)
+		return -EINVAL;
+	if (!irq_uses_msix(&c->irq))
+		irq_intx(&c->irq, queue_intx(c));
+	memcpy(buf, c->pci.cfg + off, len);
+	return 0;
+}
+
+int ctrl_cfg_write(struct ctrl *c, uint64_t off, const void *buf, uint32_t len)
+{
+	unsigned int did;
+
+	if (off > PCI_SPACE || len > PCI_SPACE - off)
+		return -EINVAL;
+	did = pci_write(&c->pci, off, buf, len);
+	if (did & PCI_DID_FLR) {
+		ctrl_device_reset(c);
+		pci_init(&c->pci, c->opts.queues + 1);
+	} else if (did & PCI_DID_INTR) {
+		irq_recheck(&c->irq);
+	}
+	return 0;
+}
+
+/* One register of four bytes; unknown ones read as zero. */
+static uint32_t ctrl_read_reg(struct ctrl *c, uint32_t off)
+{
+	switch (off) {
+	case NVME_REG_CAP:
+		return c->cap;
+	case NVME_REG_CAP + 4:
+		return c->cap >> 32;
+	case NVME_REG_VS:
+		return CTRL_VS;
+	case NVME_REG_INTMS:
+	case NVME_REG_INTMC:
+		return c->intms;
+	case NVME_REG_CC:
+		return c->cc;
+	case NVME_REG_CSTS:
+		return c->csts;
+	case NVME_REG_AQA:
+		return c->aqa;
+	case NVME_REG_ASQ:
+		return c->asq;
+	case NVME_REG_ASQ + 4:
+		return c->asq >> 32;
+	case NVME_REG_ACQ:
+		return c->acq;
+	case NVME_REG_ACQ + 4:
+		return c->acq >> 32;
+	default:
+		return 0;
+	}
+}
+
+static uint64_t ctrl_half(uint64_t old, uint32_t v, bool high)
+{
+	return high ? (uint32_t)old | (uint64_t)v << 32 : (old >> 32 << 32) | v;
+}
+
+static void ctrl_write_reg(struct ctrl *c, uint32_t off, uint32_t v)
+{
+	switch (off) {
+	case NVME_REG_INTMS:
+		c->intms |= v;
+		break;
+	case NVME_REG_INTMC:
+		c->intms &= ~v;
+		irq_intx(&c->irq, queue_intx(c));
+		break;
+	case NVME_REG_CC:
+		ctrl_write_cc(c, v);
+		break;
+	case NVME_REG_AQA:
+		c->aqa = v & 0x0fff0fff;
+		break;
+	case NVME_REG_ASQ:
+	case NVME_REG_ASQ + 4:
+		c->asq = ctrl_half(c->asq, v, off != NVME_REG_ASQ);
+		break;
+	case NVME_REG_ACQ:
+	case NVME_REG_ACQ + 4:
+		c->acq = ctrl_half(c->acq, v, off != NVME_REG_ACQ);
+		break;
+	default:
+		break;
+	}
+}
+
+static bool ctrl_bar_access(uint64_t off, uint32_t len)
+{
+	return (len == 4 || len == 8) && off % len == 0 && off < SIM_BAR_SIZE;
+}
+
+int ctrl_bar_read(struct ctrl *c, uint64_t off, void *buf, uint32_t len)
+{
+	if (!ctrl_bar_access(off, len))
+		return -EINVAL;
+	if (off >= SIM_BAR_MSIX)
+		return irq_table_read(&c->irq, off, buf, len);
+	for (uint32_t i = 0; i < len; i += 4) {
+		uint32_t v = off >= SIM_BAR_DOORBELLS
+				     ? c->doorbells[(off + i - SIM_BAR_DOORBELLS) / 4]
+				     : ctrl_read_reg(c, off + i);
+
+		memcpy((uint8_t *)buf + i, &v, sizeof(v));
+	}
+	return 0;
+}
+
+int ctrl_bar_write(struct ctrl *c, uint64_t off, const void *buf, uint32_t len)
+{
+	if (!ctrl_bar_access(off, len))
+		return -EINVAL;
+	if (off >= SIM_BAR_MSIX)
+		return irq_table_write(&c->irq, off, buf, len);
+	for (uint32_t i = 0; i < len; i += 4) {
+		uint32_t v;
+
+		memcpy(&v, (const uint8_t *)buf + i, sizeof(v));
+		if (off >= SIM_BAR_DOORBELLS)
+			queue_ring(c, (off + i - SIM_BAR_DOORBELLS) / 4, v);
+		else
+			ctrl_write_reg(c, off + i, v);
+	}
+	return 0;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ctrl - the controller: everything one NVMe function consists of, and its registers
+ *
+ * One thread owns a controller. Registers change by ctrl_bar_write(), queues are served by
+ * queue_poll() (queue.h).
+ */
+#ifndef SIM_CTRL_H
+#define SIM_CTRL_H
+
+#include "dma.h"
+#include "fault.h"
+#include "irq.h"
+#include "ns.h"
+#include "pci.h"
+#include "spec.h"
+
+#include <linux/types.h>
+#include <nvme/types.h>
+#include <sys/queue.h>
+
+#define CTRL_AERL	 3  /* 0's based: four asynchronous event requests */
+#define CTRL_ELPE	 63 /* 0's based: 64 error log entries */
+#define CTRL_ACL	 3
+#define CTRL_MAX_NS	 32
+#define CTRL_EVENTS	 32
+#define CTRL_TEMPERATURE 313 /* kelvin */
+#define CTRL_WCTEMP	 353
+#define CTRL_CCTEMP	 363
+
+struct ctrl_opts {
+	const char *serial;
+	const char *model;
+	unsigned int queues; /* I/O pairs */
+	unsigned int mdts;   /* power of two of 4 KiB; 0: no limit */
+	unsigned int shift;  /* of the block size */
+};
+
+/* What one doorbell is known to say. */
+struct doorbell {
+	uint32_t page;	 /* last seen in the register */
+	uint32_t shadow; /* last seen in the shadow buffer */
+	uint32_t value;	 /* what counts */
+	bool by_shadow;	 /* the host was seen to use the shadow buffer */
+	uint32_t bad;	 /* the invalid value already reported, plus one */
+};
+
+struct sq {
+	bool live;
+	uint16_t qid;
+	uint16_t cqid;
+	uint32_t size;
+	uint32_t head;
+	uint64_t addr;
+	struct doorbell tail;
+	const uint8_t *mem; /* the whole queue, while mem_gen is dma.gen; or NULL */
+	unsigned int mem_gen;
+	uint64_t commands;
+	unsigned int held;
+};
+
+struct cq {
+	bool live;
+	bool ien;
+	bool phase;
+	bool news; /* entries were written since the last interrupt */
+	bool full; /* a submission queue waits for room */
+	uint16_t qid;
+	uint16_t vector;
+	uint16_t users; /* submission queues */
+	uint32_t size;
+	uint32_t tail;
+	uint64_t addr;
+	struct doorbell head;
+	uint8_t *mem;
+	unsigned int mem_gen;
+	unsigned int waiting; /* held commands that are done and wait for room */
+};
+
+/* A command on its way. */
+struct cmd {
+	struct sim_sqe sqe;
+	uint16_t sqid;
+	uint32_t dw0;
+	uint32_t dw1;
+	uint16_t status; /* SC, SCT << 8, NVME_SC_DNR */
+	uint16_t where;	 /* error log's parameter location: byte, bit << 8; 0xffff: none */
+};
+
+/* A command that is kept. */
+enum held_why {
+	HELD_DELAYED, /* not begun; begins at `when` */
+	HELD_DROPPED, /* done, its completion is never sent */
+	HELD_STUCK,   /* the same, and Abort does not help */
+	HELD_EVENT,   /* asynchronous event request */
+	HELD_DONE,    /* done, the completion queue is full */
+};
+
+struct held {
+	TAILQ_ENTRY(held) link;
+	enum held_why why;
+	struct cmd cmd;
+	uint64_t when; /* monotonic ns */
+};
+
+struct event {
+	uint8_t type;
+	uint8_t info;
+	uint8_t lid;
+};
+
+struct aer {
+	struct event queue[CTRL_EVENTS];
+	unsigned int n;
+	uint8_t masked;	 /* bit a type: reported, log not read yet */
+	uint8_t lid[8];	 /* the log that unmasks it */
+	uint8_t waiting; /* requests outstanding */
+};
+
+/* Values of one feature: a dword each. */
+struct feature_value {
+	uint32_t current;
+	uint32_t saved;
+};
+
+#define FEATURE_SLOTS 16
+
+struct features {
+	struct feature_value value[FEATURE_SLOTS];
+	uint32_t threshold[2][9]; /* over, under; composite and eight sensors */
+	uint32_t tler[CTRL_MAX_NS];
+	uint16_t no_coalesce[SIM_MAX_VECTORS];
+	uint16_t nsq; /* allocated I/O queues */
+	uint16_t ncq;
+	uint8_t hostid[16];
+};
+
+struct stats {
+	uint64_t clients;
+	uint64_t errors;
+	uint64_t reads, writes;	      /* commands */
+	uint64_t read_512, write_512; /* units of 512 bytes */
+	uint64_t doorbell_messages;
+	uint64_t resets;
+	uint64_t shutdowns;
+	uint64_t unsafe;
+	uint64_t sleeps;
+};
+
+struct ctrl {
+	struct ctrl_opts opts;
+	struct dma dma;
+	struct pci pci;
+	struct irq irq;
+	struct faults faults;
+	struct ns ns[CTRL_MAX_NS];
+	unsigned int nns;
+
+	/* the page of doorbells, in a memory file that clients map */
+	int bar_fd;
+	volatile uint32_t *doorbells;
+
+	uint64_t cap, asq, acq;
+	uint32_t cc, csts, aqa, intms;
+	size_t page; /* CC.MPS in bytes */
+
+	struct sq sq[SIM_MAX_PAIRS + 1];
+	struct cq cq[SIM_MAX_PAIRS + 1];
+	uint16_t live_sq[SIM_MAX_PAIRS + 1];
+	unsigned int nsq, ncq; /* admin queues among them */
+	TAILQ_HEAD(held_list, held) held;
+	unsigned int nheld;
+
+	bool dbbuf;
+	bool armed;  /* event indices ask for a ring */
+	bool posted; /* completions wait for their interrupt */
+	uint64_t dbbuf_shadow, dbbuf_event;
+	volatile uint32_t *shadow, *event; /* while dbbuf_gen is dma.gen; or NULL */
+	unsigned int dbbuf_gen;
+
+	struct aer aer;
+	struct features feat;
+	uint8_t critical_warning;
+
+	struct nvme_error_log_page errlog[CTRL_ELPE + 1]; /* a ring; newest at errlog_count - 1 */
+	uint64_t errlog_count;
+
+	/* scratch for one command's data: IOVA and length of each piece */
+	struct prp_seg *segs;
+	unsigned int segs_room;
+	uint8_t *bounce; /* admin data, and data of ranges that are not mapped here */
+
+	struct stats stats;
+	uint64_t born; /* monotonic ns */
+};
+
+#define CTRL_BOUNCE (256u << 10)
+
+/* Largest transfer in bytes. */
+#define CTRL_NO_MDTS (65536ull << 12)
+
+/* 0 or -errno. Namespaces are added by the caller before a client comes. */
+int ctrl_init(struct ctrl *c, const struct ctrl_opts *opts);
+void ctrl_fini(struct ctrl *c);
+
+/* The client has gone: everything as at power-on, its memory and eventfds given back. */
+void ctrl_client_gone(struct ctrl *c);
+
+/* vfio-user device reset: the controller begins again, configuration space and eventfds stay. */
+void ctrl_device_reset(struct ctrl *c);
+
+/* Configuration space; bounds are checked here. 0 or -EINVAL. */
+int ctrl_cfg_read(struct ctrl *c, uint64_t off, void *buf, uint32_t len);
+int ctrl_cfg_write(struct ctrl *c, uint64_t off, const void *buf, uint32_t len);
+
+/* BAR0: naturally aligned accesses of 4 or 8 bytes. 0, or -EINVAL and nothing has changed. */
+int ctrl_bar_read(struct ctrl *c, uint64_t off, void *buf, uint32_t len);
+int ctrl_bar_write(struct ctrl *c, uint64_t off, const void *buf, uint32_t len);
+
+/* The controller gives up until it is reset (CSTS.CFS). `why` goes to stderr. */
+void ctrl_fatal(struct ctrl *c, const char *why);
+
+/* Enabled, not failed, not shut down: commands are taken. */
+static inline bool ctrl_running(const struct ctrl *c)
+{
+	return (c->csts & (NVME_CSTS_RDY_MASK << NVME_CSTS_RDY_SHIFT |
+			   NVME_CSTS_CFS_MASK << NVME_CSTS_CFS_SHIFT |
+			   NVME_CSTS_SHST_MASK << NVME_CSTS_SHST_SHIFT)) == 1;
+}
+
+uint64_t ctrl_now(void);
+
+static inline struct ns *ctrl_ns(struct ctrl *c, uint32_t nsid)
+{
+	return nsid && nsid <= c->nns ? &c->ns[nsid - 1] : NULL;
+}
+
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vfnd-sim - a software NVMe controller served over vfio-user
+ */
+#include "config.h"
+
+#include "control.h"
+#include "server.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *argp_program_version = "vfnd-sim " PACKAGE_VERSION;
+
+struct options {
+	const char *socket;
+	const char *control;
+	const char *tell;
+	const char *ns[CTRL_MAX_NS];
+	unsigned int nns;
+	char **lines;
+	int nlines;
+	struct ctrl_opts ctrl;
+};
+
+enum {
+	OPT_NS = 0x100,
+	OPT_QUEUES,
+	OPT_SERIAL,
+	OPT_MODEL,
+	OPT_MDTS,
+	OPT_BLOCK,
+	OPT_TELL,
+};
+
+static const struct argp_option main_options[] = {
+	{"socket", 's', "PATH", 0, "Serve vfio-user on this socket", 0},
+	{"control", 'c', "PATH", 0, "Take control commands on this socket", 0},
+	{"ns", OPT_NS, "SIZE|PATH", 0,
+	 "Add a namespace: memory of SIZE (64M, 1G, ...), or a file or block device", 0},
+	{"queues", OPT_QUEUES, "N", 0, "I/O queue pairs, 1 to 511 (default 64)", 0},
+	{"serial", OPT_SERIAL, "TEXT", 0, "Serial number, at most 20 characters", 0},
+	{"model", OPT_MODEL, "TEXT", 0, "Model number, at most 40 characters", 0},
+	{"mdts", OPT_MDTS, "N", 0,
+	 "Largest transfer: 4096 bytes times 2 to the power N; 0: no limit (default 7)", 0},
+	{"block-size", OPT_BLOCK, "BYTES", 0, "Logical block size, 512 (default) or 4096", 0},
+	{"tell", OPT_TELL, "PATH", 0,
+	 "Send the COMMANDs to the control socket of a running vfnd-sim and print the answers", 0},
+	{0},
+};
+
+static unsigned int main_number(struct argp_state *state, const char *name, const char *arg,
+				unsigned long min, unsigned long max)
+{
+	unsigned long v;
+	char *end;
+
+	errno = 0;
+	v = strtoul(arg, &end, 0);
+	if (errno || end == arg || *end || *arg == '-' || v < min || v > max)
+		argp_error(state, "--%s: '%s' is not a number from %lu to %lu", name, arg, min,
+			   max);
+	return v;
+}
+
+static const char *main_text(struct argp_state *state, const char *name, const char *arg,
+			     size_t max)
+{
+	size_t n = strlen(arg);
+
+	if (!n || n > max)
+		argp_error(state, "--%s: 1 to %zu characters are needed", name, max);
+	for (const char *p = arg; *p; p++) {
+		if (*p < 0x20 || *p > 0x7e)
+			argp_error(state, "--%s: only printable ASCII characters", name);
+	}
+	return arg;
+}
+
+static void main_end(struct argp_state *state, struct options *o)
+{
+	if (o->tell) {
+		if (o->socket || o->nns)
+			argp_error(state, "--tell does not go with --socket or --ns");
+		if (!o->nlines)
+			argp_error(state, "--tell needs a COMMAND, for instance: help");
+		return;
+	}
+	if (o->nlines)
+		argp_error(state, "'%s': a COMMAND needs --tell", o->lines[0]);
+	if (!o->socket)
+		argp_error(state, "--socket PATH is needed");
+	if (!o->nns)
+		argp_error(state, "--ns SIZE or --ns PATH is needed");
+}
+
+static error_t main_option(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	switch (key) {
+	case 's':
+		o->socket = arg;
+		break;
+	case 'c':
+		o->control = arg;
+		break;
+	case OPT_NS:
+		if (o->nns == CTRL_MAX_NS)
+			argp_error(state, "--ns: at most %d namespaces", CTRL_MAX_NS);
+		o->ns[o->nns++] = arg;
+		break;
+	case OPT_QUEUES:
+		o->ctrl.queues = main_number(state, "queues", arg, 1, SIM_MAX_PAIRS);
+		break;
+	case OPT_SERIAL:
+		o->ctrl.serial = main_text(state, "serial", arg, 20);
+		break;
+	case OPT_MODEL:
+		o->ctrl.model = main_text(state, "model", arg, 40);
+		break;
+	case OPT_MDTS:
+		o->ctrl.mdts = main_number(state, "mdts", arg, 0, 16);
+		break;
+	case OPT_BLOCK:
+		if (!strcmp(arg, "512"))
+			o->ctrl.shift = 9;
+		else if (!strcmp(arg, "4096"))
+			o->ctrl.shift = 12;
+		else
+			argp_error(state, "--block-size: '%s' is neither 512 nor 4096", arg);
+		break;
+	case OPT_TELL:
+		o->tell = arg;
+		break;
+	case ARGP_KEY_ARGS:
+		o->lines = state->argv + state->next;
+		o->nlines = state->argc - state->next;
+		break;
+	case ARGP_KEY_END:
+		main_end(state, o);
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+static const struct argp main_argp = {
+	.options = main_options,
+	.parser = main_option,
+	.args_doc = "\n--tell PATH COMMAND...",
+	.doc = "A software NVMe controller, served over vfio-user.\v"
+	       "Control commands: status admin|io OPCODE N SCT SC [dnr]; delay admin|io OPCODE N "
+	       "MS; "
+	       "drop admin|io OPCODE N [stuck]; event TYPE INFO LID; smart-warning BITS; clear; "
+	       "stats; "
+	       "help.",
+};
+
+static int main_serve(const struct options *o, struct ctrl *c)
+{
+	int fd, control = -1, err;
+	char why[160];
+
+	for (unsigned int i = 0; i < o->nns; i++) {
+		if (ns_open(&c->ns[i], i + 1, o->ctrl.shift, o->ns[i], o->ctrl.serial, why,
+			    sizeof(why)) < 0) {
+			fprintf(stderr, "vfnd-sim: --ns %s: %s\n", o->ns[i], why);
+			return EXIT_FAILURE;
+		}
+		c->nns = i + 1;
+	}
+	if (o->control) {
+		control = server_listen(o->control, why, sizeof(why));
+		if (control < 0) {
+			fprintf(stderr, "vfnd-sim: --control %s: %s\n", o->control, why);
+			return EXIT_FAILURE;
+		}
+	}
+	fd = server_listen(o->socket, why, sizeof(why));
+	if (fd < 0) {
+		fprintf(stderr, "vfnd-sim: --socket %s: %s\n", o->socket, why);
+		if (o->control) {
+			close(control);
+			unlink(o->control);
+		}
+		return EXIT_FAILURE;
+	}
+	printf("vfnd-sim: serving %s\n", o->socket);
+	fflush(stdout);
+	err = server_run(c, fd, control);
+	unlink(o->socket);
+	if (o->control)
+		unlink(o->control);
+	if (err)
+		fprintf(stderr, "vfnd-sim: %s\n", strerror(-err));
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	static struct ctrl c;
+	struct options o = {
+		.ctrl =
+			{
+				.serial = "vfnd-sim-0001",
+				.model = "vfnd software NVMe controller",
+				.queues = 64,
+				.mdts = 7,
+				.shift = 9,
+			},
+	};
+	int err, status;
+
+	argp_parse(&main_argp, argc, argv, 0, NULL, &o);
+	if (o.tell)
+		return control_tell(o.tell, o.lines, o.nlines);
+	err = ctrl_init(&c, &o.ctrl);
+	if (err) {
+		fprintf(stderr, "vfnd-sim: %s\n", strerror(-err));
+		return EXIT_FAILURE;
+	}
+	status = main_serve(&o, &c);
+	ctrl_fini(&c);
+	return status;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pci - configuration space: header, power management, PCI Express and MSI-X capabilities
+ *
+ * Plain bytes with a mask of the writable ones. Offsets and lengths are checked by the caller to
+ * lie within the 4096 bytes.
+ */
+#ifndef SIM_PCI_H
+#define SIM_PCI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PCI_SPACE 4096
+
+#define PCI_SIM_VENDOR 0x1234
+#define PCI_SIM_DEVICE 0x7653
+
+struct pci {
+	uint8_t cfg[PCI_SPACE];
+	uint8_t wmask[PCI_SPACE];
+	unsigned int vectors;
+};
+
+/* What a write may have asked for. */
+#define PCI_DID_FLR  1u /* function level reset */
+#define PCI_DID_INTR 2u /* INTx disable or MSI-X control may have changed */
+
+/* Power-on state with `vectors` MSI-X vectors. */
+void pci_init(struct pci *p, unsigned int vectors);
+
+/* Returns PCI_DID_*. A function level reset is only reported; pci_init() carries it out. */
+unsigned int pci_write(struct pci *p, unsigned int off, const void *buf, unsigned int len);
+
+bool pci_bus_master(const struct pci *p);
+bool pci_intx_disabled(const struct pci *p);
+void pci_set_intx_status(struct pci *p, bool on);
+bool pci_msix_enabled(const struct pci *p);
+bool pci_msix_masked(const struct pci *p);
+
+#endif

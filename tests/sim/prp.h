@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * prp - from a command's PRP1 and PRP2 to the pieces of memory they name (NVMe base 1.4, 4.3)
+ */
+#ifndef SIM_PRP_H
+#define SIM_PRP_H
+
+#include "dma.h"
+
+struct prp_seg {
+	uint64_t iova;
+	uint64_t len;
+};
+
+/*
+ * Writes the pieces of `len` bytes into `segs` (room for `room`; neighbours are joined) and their
+ * number into *n. `page` is CC.MPS in bytes. Returns a status field: 0, PRP Offset Invalid, or Data
+ * Transfer Error when a list cannot be read. The data's own addresses are not looked up.
+ */
+uint16_t prp_walk(struct dma *d, size_t page, uint64_t prp1, uint64_t prp2, uint64_t len,
+		  struct prp_seg *segs, unsigned int room, unsigned int *n);
+
+#endif

@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include "queue.h"
+#include "cmd.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Commands taken from one queue before the next has its turn. */
+#define QUEUE_BURST 32
+
+#define QUEUE_NO_RING UINT32_MAX
+
+static unsigned int queue_sq_slot(uint16_t qid)
+{
+	return 2u * qid;
+}
+
+static unsigned int queue_cq_slot(uint16_t qid)
+{
+	return 2u * qid + 1;
+}
+
+/* Shadow buffers, looked up again when the client has changed its mappings. */
+static void queue_find_shadow(struct ctrl *c)
+{
+	size_t a = c->page, b = c->page;
+
+	if (!c->dbbuf || c->dbbuf_gen == c->dma.gen)
+		return;
+	c->dbbuf_gen = c->dma.gen;
+	c->shadow = dma_ptr(&c->dma, c->dbbuf_shadow, &a, true);
+	c->event = dma_ptr(&c->dma, c->dbbuf_event, &b, true);
+	if (!c->shadow || !c->event || a < c->page || b < c->page)
+		c->shadow = c->event = NULL;
+}
+
+/* What the host last said. */
+static uint32_t queue_doorbell(struct ctrl *c, struct doorbell *db, unsigned int slot)
+{
+	/* Hosts write the shadow first: seen in this order, a ring never overtakes it. */
+	uint32_t page = __atomic_load_n(&c->doorbells[slot], __ATOMIC_ACQUIRE);
+
+	if (c->shadow) {
+		uint32_t shadow = __atomic_load_n(&c->shadow[slot], __ATOMIC_ACQUIRE);
+
+		if (shadow != db->shadow) {
+			db->by_shadow = true;
+			db->shadow = db->value = shadow;
+			db->page = page;
+			return db->value;
+		}
+		if (db->by_shadow) {
+			db->page = page;
+			return db->value;
+		}
+	}
+	if (page != db->page) {
+		db->page = db->value = page;
+		if (c->shadow)
+			c->shadow[slot] = db->shadow = page;
+	}
+	return db->value;
+}
+
+/* True when `db` says something a queue of `size` can take. */
+static bool queue_valid(struct ctrl *c, struct doorbell *db, uint32_t size)
+{
+	if (db->value < size)
+		return true;
+	if (db->bad != db->value + 1) {
+		db->bad = db->value + 1;
+		aer_raise(c, NVME_AER_ERROR, NVME_AER_ERROR_INVALID_DB_VAL, NVME_LOG_LID_ERROR);
+	}
+	return false;
+}
+
+static void queue_init_doorbell(struct ctrl *c, struct doorbell *db, unsigned int slot)
+{
+	*db = (struct doorbell){0};
+	c->doorbells[slot] = 0;
+	queue_find_shadow(c);
+	if (!c->shadow)
+		return;
+	/* What a former queue of this number left there must not be taken for news. */
+	c->shadow[slot] = 0;
+	__atomic_store_n(&c->event[slot], 0, __ATOMIC_RELEASE);
+}
+
+void queue_add_cq(struct ctrl *c, uint16_t qid, uint32_t size, uint64_t addr, bool ien,
+		  uint16_t vector)
+{
+	struct cq *cq = &c->cq[qid];
+
+	*cq = (struct cq){
+		.live = true,
+		.qid = qid,
+		.size = size,
+		.addr = addr,
+		.ien = ien,
+		.vector = vector,
+		.phase = true,
+		.mem_gen = c->dma.gen - 1,
+	};
+	queue_init_doorbell(c, &cq->head, queue_cq_slot(qid));
+	c->ncq++;
+}
+
+void queue_add_sq(struct ctrl *c, uint16_t qid, uint16_t cqid, uint32_t size, uint64_t addr)
+{
+	struct sq *sq = &c->sq[qid];
+
+	*sq = (struct sq){
+		.live = true,
+		.qid = qid,
+		.cqid = cqid,
+		.size = size,
+		.addr = addr,
+		.mem_gen = c->dma.gen - 1,
+	};
+	queue_init_doorbell(c, &sq->tail, queue_sq_slot(qid));
+	c->cq[cqid].users++;
+	c->live_sq[c->nsq++] = qid;
+}
+
+static uint32_t queue_cq_next(const struct cq *cq)
+{
+	return cq->tail + 1 == cq->size ? 0 : cq->tail + 1;
+}
+
+/* Room for one more entry; the head is looked at only when it seems that there is none. */
+static bool queue_cq_room(struct ctrl *c, struct cq *cq)
+{
+	if (queue_cq_next(cq) != cq->head.value)
+		return true;
+	queue_doorbell(c, &cq->head, queue_cq_slot(cq->qid));
+	if (!queue_valid(c, &cq->head, cq->size))
+		return false;
+	cq->full = queue_cq_next(cq) == cq->head.value;
+	return !cq->full;
+}
+
+static uint8_t *queue_cq_mem(struct ctrl *c, struct cq *cq)
+{
+	size_t len = (size_t)cq->size * sizeof(struct sim_cqe);
+
+	if (cq->mem_gen != c->dma.gen) {
+		cq->mem_gen = c->dma.gen;
+		cq->mem = dma_ptr(&c->dma, cq->addr, &len, true);
+		if (len < (size_t)cq->size * sizeof(struct sim_cqe))
+			cq->mem = NULL;
+	}
+	return cq->mem;
+}
+
+static void queue_post(struct ctrl *c, struct cq *cq, const struct cmd *cmd)
+{
+	struct sim_cqe cqe = {
+		.dw0 = cmd->dw0,
+		.dw1 = cmd->dw1,
+		.sqhd = c->sq[cmd->sqid].head,
+		.sqid = cmd->sqid,
+		.cid = cmd->sqe.cid,
+		.sfp = cmd->status << 1 | cq->phase,
+	};
+	uint8_t *mem = queue_cq_mem(c, cq);
+	uint64_t half[2];
+	int err = 0;
+
+	memcpy(half, &cqe, sizeof(half));
+	if (mem) {
+		uint64_t *at = (uint64_t *)(mem + (size_t)cq->tail * sizeof(cqe));
+
+		/* The host takes the entry for complete as soon as the phase turns. */
+		__atomic_store_n(&at[0], half[0], __ATOMIC_RELAXED);
+		__atomic_store_n(&at[1], half[1], __ATOMIC_RELEASE);
+		err = dma_check(&c->dma);
+	} else {
+		err = dma_write(&c->dma, cq->addr + (uint64_t)cq->tail * sizeof(cqe), &cqe,
+				sizeof(cqe));
+	}
+	if (err) {
+		ctrl_fatal(c, "a completion queue is not in mapped memory");
+		return;
+	}
+	cq->tail = queue_cq_next(cq);
+	if (!cq->tail)
+		cq->phase = !cq->phase;
+	cq->news = true;
+	c->posted = true;
+}
+
+static void queue_unhold(struct ctrl *c, struct held *h)
+{
+	TAILQ_REMOVE(&c->held, h, link);
+	c->nheld--;
+	c->sq[h->cmd.sqid].held--;
+	if (h->why == HELD_DONE)
+		c->cq[c->sq[h->cmd.sqid].cqid].waiting--;
+	if (h->why == HELD_EVENT)
+		c->aer.waiting--;
+	free(h);
+}
+
+struct held *queue_hold(struct ctrl *c, const struct cmd *cmd, enum held_why why, uint64_t when)
+{
+	struct held *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		return NULL;
+	h->why = why;
+	h->cmd = *cmd;
+	h->when = when;
+	TAILQ_INSERT_TAIL(&c->held, h, link);
+	c->nheld++;
+	c->sq[cmd->sqid].held++;
+	if (why == HELD_DONE)
+		c->cq[c->sq[cmd->sqid].cqid].waiting++;
+	if (why == HELD_EVENT)
+		c->aer.waiting++;
+	return h;
+}
+
+static void queue_complete(struct ctrl *c, struct cmd *cmd)
+{
+	struct cq *cq = &c->cq[c->sq[cmd->sqid].cqid];
+
+	if (cmd->status)
+		log_error(c, cmd);
+	if (cq->waiting || !queue_cq_room(c, cq)) {
+		if (!queue_hold(c, cmd, HELD_DONE, 0))
+			ctrl_fatal(c, "no memory to keep a completion");
+		return;
+	}
+	queue_post(c, cq, cmd);
+}
+
+void queue_finish(struct ctrl *c, struct held *h, uint16_t status, uint32_t dw0)
+{
+	struct cmd cmd = h->cmd;
+
+	queue_unhold(c, h);
+	cmd.status = status;
+	cmd.dw0 = dw0;
+	queue_complete(c, &cmd);
+}
+
+/* Completes what waited for room. */
+static bool queue_drain(struct ctrl *c)
+{
+	struct held *h, *next;
+	bool did = false;
+
+	for (h = TAILQ_FIRST(&c->held); h; h = next) {
+		struct cq *cq = &c->cq[c->sq[h->cmd.sqid].cqid];
+
+		next = TAILQ_NEXT(h, link);
+		if (h->why != HELD_DONE || !queue_cq_room(c, cq))
+			continue;
+		queue_post(c, cq, &h->cmd);
+		queue_unhold(c, h);
+		did = true;
+	}
+	return did;
+}
+
+static void queue_exec(struct ctrl *c, struct cmd *cmd, bool resumed)
+{
+	bool io = cmd->sqid != 0;
+	struct fault f;
+
+	/* One that was delayed has been counted already. */
+	switch (resumed ? FAULT_NONE : fault_before(&c->faults, io, cmd->sqe.opcode, &f)) {
+	case FAULT_DELAY:
+		if (!queue_hold(c, cmd, HELD_DELAYED, ctrl_now() + f.ms * 1000000ull))
+			ctrl_fatal(c, "no memory to keep a command");
+		return;
+	case FAULT_STATUS:
+		cmd->status = f.status;
+		break;
+	default:
+		if (io)
+			io_exec(c, cmd);
+		else if (!admin_exec(c, cmd))
+			return;
+		break;
+	}
+	if (fault_after(&c->faults, io, cmd->sqe.opcode, &f) == FAULT_DROP) {
+		if (!queue_hold(c, cmd, f.stuck ? HELD_STUCK : HELD_DROPPED, 0))
+			ctrl_fatal(c, "no memory to keep a command");
+		return;
+	}
+	queue_complete(c, cmd);
+}
+
+/* Begins delayed commands whose time has come. */
+static bool queue_resume(struct ctrl *c)
+{
+	uint64_t now = ctrl_now();
+	struct held *h, *next;
+	bool did = false;
+
+	for (h = TAILQ_FIRST(&c->held); h; h = next) {
+		struct cmd cmd;
+
+		next = TAILQ_NEXT(h, link);
+		if (h->why != HELD_DELAYED || h->when > now)
+			continue;
+		cmd = h->cmd;
+		queue_unhold(c, h);
+		queue_exec(c, &cmd, true);
+		did = true;
+		/* The command may have deleted a queue, and with it the next in the list. */
+		next = TAILQ_FIRST(&c->held);
+	}
+	return did;
+}
+
+static int queue_fetch(struct ctrl *c, struct sq *sq, struct sim_sqe *sqe)
+{
+	size_t len = (size_t)sq->size * sizeof(*sqe);
+
+	if (sq->mem_gen != c->dma.gen) {
+		sq->mem_gen = c->dma.gen;
+		sq->mem = dma_ptr(&c->dma, sq->addr, &len, false);
+		if (len < (size_t)sq->size * sizeof(*sqe))
+			sq->mem = NULL;
+	}
+	if (!sq->mem)
+		return dma_read(&c->dma, sq->addr + (uint64_t)sq->head * sizeof(*sqe), sqe,
+				sizeof(*sqe));
+	memcpy(sqe, sq->mem + (size_t)sq->head * sizeof(*sqe), sizeof(*sqe));
+	return dma_check(&c->dma);
+}
+
+static bool queue_cid_taken(struct ctrl *c, const struct cmd *cmd)
+{
+	struct held *h;
+
+	TAILQ_FOREACH (h, &c->held, link) {
+		if (h->cmd.sqid == cmd->sqid && h->cmd.sqe.cid == cmd->sqe.cid)
+			return true;
+	}
+	return false;
+}
+
+static bool queue_serve(struct ctrl *c, struct sq *sq)
+{
+	struct cq *cq = &c->cq[sq->cqid];
+	uint16_t qid = sq->qid;
+	unsigned int n;
+
+	for (n = 0; n < QUEUE_BURST && sq->live && ctrl_running(c); n++) {
+		struct cmd cmd = {.sqid = qid, .where = UINT16_MAX};
+
+		if (sq->head == sq->tail.value) {
+			queue_doorbell(c, &sq->tail, queue_sq_slot(qid));
+			if (!queue_valid(c, &sq->tail, sq->size) || sq->head == sq->tail.value)
+				break;
+		}
+		if (cq->waiting || !queue_cq_room(c, cq))
+			break;
+		if (!pci_bus_master(&c->pci)) {
+			ctrl_fatal(c, "a doorbell was rung while bus mastering is off");
+			break;
+		}
+		if (queue_fetch(c, sq, &cmd.sqe)) {
+			ctrl_fatal(c, "a submission queue is not in mapped memory");
+			break;
+		}
+		sq->head = sq->head + 1 == sq->size ? 0 : sq->head + 1;
+		sq->commands++;
+		if (sq->held && queue_cid_taken(c, &cmd)) {
+			cmd_fail(&cmd, NVME_SC_CMDID_CONFLICT, 2, 0);
+			queue_complete(c, &cmd);
+		} else {
+			queue_exec(c, &cmd, false);
+		}
+	}
+	return n != 0;
+}
+
+bool queue_intx(struct ctrl *c)
+{
+	for (unsigned int i = 0, seen = 0; seen < c->ncq && i <= c->opts.queues; i++) {
+		struct cq *cq = &c->cq[i];
+
+		if (!cq->live)
+			continue;
+		seen++;
+		if (!cq->ien || (c->intms & 1))
+			continue;
+		queue_doorbell(c, &cq->head, queue_cq_slot(i));
+		if (cq->head.value != cq->tail)
+			return true;
+	}
+	return false;
+}
+
+/* One interrupt for all entries that a round has brought to a queue. */
+static void queue_interrupt(struct ctrl *c)
+{
+	bool msix = irq_uses_msix(&c->irq);
+
+	c->posted = false;
+	for (unsigned int i = 0, seen = 0; seen < c->ncq && i <= c->opts.queues; i++) {
+		struct cq *cq = &c->cq[i];
+
+		if (!cq->live)
+			continue;
+		seen++;
+		if (!cq->news)
+			continue;
+		cq->news = false;
+		if (cq->ien && msix)
+			irq_raise(&c->irq, cq->vector);
+	}
+	if (!msix)
+		irq_intx(&c->irq, queue_intx(c));
+}
+
+static void queue_disarm(struct ctrl *c)
+{
+	c->armed = false;
+	if (!c->event)
+		return;
+	for (unsigned int i = 0; i < c->nsq; i++)
+		c->event[queue_sq_slot(c->live_sq[i])] = QUEUE_NO_RING;
+}
+
+bool queue_poll(struct ctrl *c)
+{
+	bool did = false;
+
+	if (!ctrl_running(c))
+		return false;
+	queue_find_shadow(c);
+	if (c->nheld)
+		did = queue_drain(c) | queue_resume(c);
+	for (unsigned int i = 0; i < c->nsq && ctrl_running(c); i++)
+		did |= queue_serve(c, &c->sq[c->live_sq[i]]);
+	if (did && c->armed)
+		queue_disarm(c);
+	if (c->posted)
+		queue_interrupt(c);
+	if (c->shadow && dma_check(&c->dma))
+		ctrl_fatal(c, "the shadow doorbells' memory has gone");
+	return did;
+}
+
+bool queue_arm(struct ctrl *c, uint64_t *deadline, bool *timer)
+{
+	struct held *h;
+
+	*deadline = UINT64_MAX;
+	*timer = false;
+	if (!ctrl_running(c))
+		return true;
+	if (c->posted)
+		return false;
+	queue_find_shadow(c);
+	TAILQ_FOREACH (h, &c->held, link) {
+		if (h->why == HELD_DELAYED && h->when < *deadline)
+			*deadline = h->when;
+	}
+	for (unsigned int i = 0; i < c->nsq; i++) {
+		struct sq *sq = &c->sq[c->live_sq[i]];
+		struct cq *cq = &c->cq[sq->cqid];
+
+		if (c->event) {
+			c->event[queue_sq_slot(sq->qid)] = sq->tail.value;
+			c->event[queue_cq_slot(cq->qid)] =
+				cq->full || cq->waiting ? cq->head.value : QUEUE_NO_RING;
+		}
+		/* The admin queue may be left out of the shadow buffer, I/O queues may not. */
+		if (!c->event || (!sq->qid && !sq->tail.by_shadow))
+			*timer = true;
+	}
+	c->armed = true;
+	/* The event indices must be out before the last look, or a ring can be lost. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	for (unsigned int i = 0; i < c->nsq; i++) {
+		struct sq *sq = &c->sq[c->live_sq[i]];
+		struct cq *cq = &c->cq[sq->cqid];
+		bool blocked = cq->waiting || !queue_cq_room(c, cq);
+		uint32_t tail = queue_doorbell(c, &sq->tail, queue_sq_slot(sq->qid));
+
+		if (!blocked && tail != sq->head && tail < sq->size)
+			return false;
+		if (cq->waiting && queue_cq_room(c, cq))
+			return false;
+	}
+	if (c->event && dma_check(&c->dma))
+		ctrl_fatal(c, "the shadow doorbells' memory has gone");
+	return true;
+}
+
+void queue_del_sq(struct ctrl *c, uint16_t qid)
+{
+	struct sq *sq = &c->sq[qid];
+	struct held *h, *next;
+	unsigned int i;
+
+	for (h = TAILQ_FIRST(&c->held); h; h = next) {
+		struct cmd cmd = h->cmd;
+		bool done = h->why == HELD_DONE;
+
+		next = TAILQ_NEXT(h, link);
+		if (cmd.sqid != qid)
+			continue;
+		queue_unhold(c, h);
+		if (!done)
+			cmd.status = NVME_SC_ABORT_QUEUE;
+		/* Completions that find no room are dropped, as the specification allows. */
+		if (queue_cq_room(c, &c->cq[sq->cqid]))
+			queue_post(c, &c->cq[sq->cqid], &cmd);
+	}
+	c->cq[sq->cqid].users--;
+	sq->live = false;
+	for (i = 0; c->live_sq[i] != qid; i++)
+		;
+	c->nsq--;
+	memmove(&c->live_sq[i], &c->live_sq[i + 1], (c->nsq - i) * sizeof(c->live_sq[0]));
+}
+
+void queue_del_cq(struct ctrl *c, uint16_t qid)
+{
+	c->cq[qid].live = false;
+	c->ncq--;
+}
+
+void queue_reset(struct ctrl *c)
+{
+	while (!TAILQ_EMPTY(&c->held))
+		queue_unhold(c, TAILQ_FIRST(&c->held));
+	for (unsigned int i = 0; i <= SIM_MAX_PAIRS; i++) {
+		c->sq[i].live = false;
+		c->cq[i].live = false;
+	}
+	c->nsq = c->ncq = 0;
+	c->dbbuf = c->armed = c->posted = false;
+	c->shadow = c->event = NULL;
+	memset((void *)(uintptr_t)c->doorbells, 0, 4096);
+}
+
+void queue_dbbuf(struct ctrl *c, uint64_t shadow, uint64_t event)
+{
+	c->dbbuf = true;
+	c->dbbuf_shadow = shadow;
+	c->dbbuf_event = event;
+	c->dbbuf_gen = c->dma.gen - 1;
+	queue_find_shadow(c);
+	if (!c->shadow)
+		return;
+	for (unsigned int i = 0; i < c->nsq; i++) {
+		struct sq *sq = &c->sq[c->live_sq[i]];
+		struct cq *cq = &c->cq[sq->cqid];
+		unsigned int s = queue_sq_slot(sq->qid), q = queue_cq_slot(cq->qid);
+
+		/* Queues that exist begin where their registers stand. */
+		c->shadow[s] = sq->tail.shadow = sq->tail.value;
+		c->shadow[q] = cq->head.shadow = queue_doorbell(c, &cq->head, q);
+		c->event[s] = sq->tail.value;
+		c->event[q] = QUEUE_NO_RING;
+	}
+}
+
+void queue_ring(struct ctrl *c, unsigned int idx, uint32_t value)
+{
+	uint16_t qid = idx / 2;
+	bool known = qid <= c->opts.queues && (idx % 2 ? c->cq[qid].live : c->sq[qid].live);
+
+	c->stats.doorbell_messages++;
+	if (!known) {
+		if (ctrl_running(c))
+			aer_raise(c, NVME_AER_ERROR, NVME_AER_ERROR_INVALID_DB_REG,
+				  NVME_LOG_LID_ERROR);
+		return;
+	}
+	__atomic_store_n(&c->doorbells[idx], value, __ATOMIC_RELEASE);
+	if (idx % 2 && !irq_uses_msix(&c->irq))
+		irq_intx(&c->irq, queue_intx(c));
+}
