@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include <ini.h>
+
+struct config_parser {
+	struct config *config;
+	const char *path;
+	FILE *file;
+	int line; /* being parsed: inih tells its handler of none */
+	char *error;
+	size_t size;
+	int ret;
+};
+
+int config_init(struct config *c)
+{
+	const char *socket = getenv("VFND_SOCKET");
+
+	*c = (struct config){
+		.limits = {
+			[QUOTA_SESSIONS] = 4096,
+			[QUOTA_BUFFER_BYTES] = UINT64_C(64) << 30,
+			[QUOTA_QUEUES] = 65535,
+			[QUOTA_COMMANDS] = 65536,
+			[QUOTA_SEND_BYTES] = UINT64_C(256) << 20,
+		},
+		.session_commands = 1024,
+		.session_send_bytes = UINT64_C(4) << 20,
+		.command_timeout_ms = 60 * 1000,
+		.abort_timeout_ms = 5 * 1000,
+		.shutdown_timeout_ms = 10 * 1000,
+	};
+	c->socket = strdup(socket && *socket ? socket : CONFIG_DEFAULT_SOCKET);
+	return c->socket ? 0 : -ENOMEM;
+}
+
+void config_free(struct config *c)
+{
+	for (size_t i = 0; i < c->ndevices; i++)
+		free(c->devices[i].address);
+	free(c->devices);
+	free(c->socket);
+	free(c->group);
+	memset(c, 0, sizeof(*c));
+}
+
+/* dddd:bb:dd.f */
+static bool config_is_bdf(const char *s)
+{
+	static const char form[] = "hhhh:hh:hh.o";
+
+	if (strlen(s) != sizeof(form) - 1)
+		return false;
+	for (size_t i = 0; form[i]; i++) {
+		if (form[i] == 'h' ? !isxdigit((unsigned char)s[i])
+		    : form[i] == 'o' ? (s[i] < '0' || s[i] > '7') : s[i] != form[i])
+			return false;
+	}
+	return true;
+}
+
+static bool config_is_address(const char *s)
+{
+	static const char prefix[] = "vfio-user:";
+	size_t n = sizeof(prefix) - 1;
+
+	if (strncmp(s, prefix, n) == 0)
+		return s[n] == '/' &&
+		       strlen(s + n) < sizeof(((struct sockaddr_un *)NULL)->sun_path);
+	return config_is_bdf(s);
+}
+
+static struct config_device *config_find_device(struct config *c, const char *address)
+{
+	for (size_t i = 0; i < c->ndevices; i++)
+		if (strcmp(c->devices[i].address, address) == 0)
+			return &c->devices[i];
+	return NULL;
+}
+
+int config_add_device(struct config *c, const char *address)
+{
+	struct config_device *list;
+	char *copy;
+
+	if (!config_is_address(address))
+		return -EINVAL;
+	if (config_find_device(c, address))
+		return 0;
+	list = realloc(c->devices, (c->ndevices + 1) * sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	c->devices = list;
+	copy = strdup(address);
+	if (!copy)
+		return -ENOMEM;
+	list[c->ndevices++] = (struct config_device){.address = copy, .queue_pairs = 64};
+	return 0;
+}
+
+__attribute__((format(printf, 4, 5))) static int config_fail(struct config_parser *p, int line,
+							     int code, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	if (p->ret)
+		return 0;
+	p->ret = code;
+	n = line ? snprintf(p->error, p->size, "%s:%d: ", p->path, line)
+		 : snprintf(p->error, p->size, "%s: ", p->path);
+	if (n >= 0 && (size_t)n < p->size) {
+		va_start(ap, fmt);
+		vsnprintf(p->error + n, p->size - (size_t)n, fmt, ap);
+		va_end(ap);
+	}
+	return 0;
+}
+
+/* A number with an optional suffix K, M, G or T (powers of 1024), within [least, most]. */
+static int config_number(const char *s, uint64_t least, uint64_t most, uint64_t *out)
+{
+	static const char suffixes[] = "KMGT";
+	unsigned long long v;
+	unsigned int shift = 0;
+	char *end;
+
+	if (!isdigit((unsigned char)*s))
+		return -EINVAL;
+	errno = 0;
+	v = strtoull(s, &end, 0);
+	if (errno || end == s)
+		return -EINVAL;
+	if (*end) {
+		const char *at = strchr(suffixes, toupper((unsigned char)*end));
+
+		if (!at || end[1])
+			return -EINVAL;
+		shift = 10 * (unsigned int)(at - suffixes + 1);
+	}
+	if (v > (UINT64_MAX >> shift) || v << shift < least || v << shift > most)
+		return -ERANGE;
+	*out = v << shift;
+	return 0;
+}
+
+static int config_string(char **to, const char *value)
+{
+	char *copy = strdup(value);
+
+	if (!copy)
+		return -ENOMEM;
+	free(*to);
+	*to = copy;
+	return 0;
+}
+
+struct config_key {
+	const char *section, *name;
+	uint64_t least, most;
+	size_t offset;
+	bool wide; /* uint64_t, otherwise unsigned int */
+};
+
+#define CONFIG_KEY(section, name, least, most, field)                                              \
+	{section, name, least, most, offsetof(struct config, field),                               \
+	 sizeof(((struct config *)NULL)->field) == 8}
+
+static const struct config_key config_keys[] = {
+	CONFIG_KEY("limits", "sessions", 1, UINT64_MAX, limits[QUOTA_SESSIONS]),
+	CONFIG_KEY("limits", "buffer-bytes", 4096, UINT64_MAX, limits[QUOTA_BUFFER_BYTES]),
+	CONFIG_KEY("limits", "queues", 0, UINT64_MAX, limits[QUOTA_QUEUES]),
+	CONFIG_KEY("limits", "commands", 1, UINT64_MAX, limits[QUOTA_COMMANDS]),
+	CONFIG_KEY("limits", "send-bytes", 65536, UINT64_MAX, limits[QUOTA_SEND_BYTES]),
+	CONFIG_KEY("limits", "session-commands", 1, 65536, session_commands),
+	CONFIG_KEY("limits", "session-send-bytes", 65536, UINT64_MAX, session_send_bytes),
+	CONFIG_KEY("daemon", "command-timeout-ms", 1, UINT_MAX, command_timeout_ms),
+	CONFIG_KEY("daemon", "abort-timeout-ms", 1, UINT_MAX, abort_timeout_ms),
+	CONFIG_KEY("daemon", "shutdown-timeout-ms", 0, UINT_MAX, shutdown_timeout_ms),
+};
+
+static int config_set_number(struct config_parser *p, int line, const struct config_key *key,
+			     const char *value)
+{
+	char *at = (char *)p->config + key->offset;
+	uint64_t v;
+
+	if (config_number(value, key->least, key->most, &v) < 0)
+		return config_fail(p, line, -EINVAL, "%s = %s: a number from %llu to %llu is needed",
+				   key->name, value, (unsigned long long)key->least,
+				   (unsigned long long)key->most);
+	if (key->wide)
+		memcpy(at, &v, sizeof(v));
+	else
+		memcpy(at, &(unsigned int){(unsigned int)v}, sizeof(unsigned int));
+	return 1;
+}
+
+static int config_device_entry(struct config_parser *p, int line, const char *address,
+			       const char *name, const char *value)
+{
+	struct config_device *dev;
+	uint64_t v;
+	int ret = config_add_device(p->config, address);
+
+	if (ret == -EINVAL)
+		return config_fail(p, line, ret,
+				   "[device %s]: an address like 0000:01:00.0 or "
+				   "vfio-user:/path is needed", address);
+	if (ret < 0)
+		return config_fail(p, line, ret, "out of memory");
+	dev = config_find_device(p->config, address);
+	if (!name)
+		return 1;
+	if (strcmp(name, "queue-pairs") != 0)
+		return config_fail(p, line, -EINVAL, "[device %s] has no setting '%s'", address, name);
+	if (config_number(value, 1, 65535, &v) < 0)
+		return config_fail(p, line, -EINVAL,
+				   "queue-pairs = %s: a number from 1 to 65535 is needed", value);
+	dev->queue_pairs = (unsigned int)v;
+	return 1;
+}
+
+static int config_entry(void *arg, const char *section, const char *name, const char *value)
+{
+	struct config_parser *p = arg;
+	int ret = 0, line = p->line;
+
+	if (strncmp(section, "device ", 7) == 0)
+		return config_device_entry(p, line, section + 7 + strspn(section + 7, " "), name, value);
+	if (strcmp(section, "daemon") != 0 && strcmp(section, "limits") != 0)
+		return config_fail(p, line, -EINVAL, "no section [%s] is known", section);
+	if (!name)
+		return 1;
+	for (size_t i = 0; i < sizeof(config_keys) / sizeof(config_keys[0]); i++)
+		if (strcmp(section, config_keys[i].section) == 0 &&
+		    strcmp(name, config_keys[i].name) == 0)
+			return config_set_number(p, line, &config_keys[i], value);
+	if (strcmp(section, "daemon") == 0 && strcmp(name, "socket") == 0) {
+		if (value[0] != '/')
+			return config_fail(p, line, -EINVAL, "socket = %s: a path from / is needed", value);
+		ret = config_string(&p->config->socket, value);
+	} else if (strcmp(section, "daemon") == 0 && strcmp(name, "group") == 0) {
+		ret = config_string(&p->config->group, value);
+	} else {
+		return config_fail(p, line, -EINVAL, "[%s] has no setting '%s'", section, name);
+	}
+	return ret < 0 ? config_fail(p, line, ret, "out of memory") : 1;
+}
+
+static char *config_read_line(char *buf, int size, void *arg)
+{
+	struct config_parser *p = arg;
+
+	p->line++;
+	return fgets(buf, size, p->file);
+}
+
+/* inih tells nothing of a section without entries: "[device ADDRESS]" alone is a complete one. */
+static void config_bare_sections(struct config_parser *p, FILE *f)
+{
+	char *line = NULL;
+	size_t cap = 0;
+	int n = 0;
+
+	rewind(f);
+	while (p->ret == 0 && getline(&line, &cap, f) >= 0) {
+		char *start = line + strspn(line, " \t"), *end;
+
+		n++;
+		if (strncmp(start, "[device ", 8) != 0 || !(end = strchr(start, ']')))
+			continue;
+		*end = '\0';
+		start += 8;
+		config_device_entry(p, n, start + strspn(start, " "), NULL, NULL);
+	}
+	free(line);
+}
+
+int config_load(struct config *c, const char *path, char *error, size_t size)
+{
+	struct config_parser p = {.config = c, .path = path, .error = error, .size = size};
+	FILE *f = fopen(path, "re");
+	int line;
+
+	if (!f) {
+		int code = -errno;
+
+		config_fail(&p, 0, code, "%s", strerror(errno));
+		return code;
+	}
+	p.file = f;
+	line = ini_parse_stream(config_read_line, &p, config_entry, &p);
+	if (p.ret == 0 && line > 0)
+		config_fail(&p, line, -EINVAL, "neither [section] nor name = value");
+	if (p.ret == 0 && line < 0)
+		config_fail(&p, 0, -EIO, "cannot be read");
+	if (p.ret == 0)
+		config_bare_sections(&p, f);
+	fclose(f);
+	return p.ret;
+}

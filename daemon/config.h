@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * config - what vfnd.conf and the command line say
+ */
+#ifndef VFND_DAEMON_CONFIG_H
+#define VFND_DAEMON_CONFIG_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "daemon/quota.h"
+
+#define CONFIG_DEFAULT_FILE   "/etc/vfnd/vfnd.conf"
+#define CONFIG_DEFAULT_SOCKET "/run/vfnd/vfnd.sock"
+
+struct config_device {
+	char *address;
+	unsigned int queue_pairs; /* to ask of the controller, 1 to 65535 */
+};
+
+struct config {
+	char *socket;
+	char *group; /* of the socket; NULL: left as it is */
+	struct config_device *devices;
+	size_t ndevices;
+	uint64_t limits[QUOTA_KINDS];      /* per user */
+	unsigned int session_commands;     /* outstanding commands of one session */
+	uint64_t session_send_bytes;       /* waiting to be read by one client */
+	unsigned int command_timeout_ms;   /* where a command names none */
+	unsigned int abort_timeout_ms;     /* how long an aborted command may take */
+	unsigned int shutdown_timeout_ms;  /* how long SIGTERM waits for commands */
+};
+
+/* Fill in the defaults. $VFND_SOCKET, where set, names the socket. 0 or -ENOMEM. */
+int config_init(struct config *config);
+void config_free(struct config *config);
+
+/*
+ * Read an INI file over what is there. 0, or -errno with a text in `error` that names file, line
+ * and what is wrong; `config` is to be freed then.
+ */
+int config_load(struct config *config, const char *path, char *error, size_t size);
+
+/* Add a device by address, once: a second time is not an error. 0, -EINVAL (no such form) or -ENOMEM. */
+int config_add_device(struct config *config, const char *address);
+
+#endif

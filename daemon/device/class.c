@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/device/class.h"
+
+#include "daemon/device/nvme.h"
+
+const struct device_class *const device_classes[] = {
+	&nvme_class,
+	NULL,
+};

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * class - the operations of a device class
+ *
+ * A class is one table of functions and a row in class.c. Functions are called on the loop thread unless
+ * marked WORKER.
+ */
+#ifndef VFND_DAEMON_DEVICE_CLASS_H
+#define VFND_DAEMON_DEVICE_CLASS_H
+
+#include "daemon/device/command.h"
+#include "daemon/device/device.h"
+#include "daemon/device/opening.h"
+
+struct state_device;
+struct state_queue;
+
+/* A named register of BAR 0. */
+struct device_register {
+	const char *name;
+	uint32_t offset;
+	uint32_t width; /* bytes */
+};
+
+struct device_namespace {
+	uint32_t nsid;
+	uint64_t blocks;
+	uint32_t block_size; /* bytes */
+	uint32_t metadata_size;
+};
+
+/* What a class tells of a controller beyond the device's identity. */
+struct device_details {
+	uint64_t cap;
+	uint32_t vs;
+	uint32_t page_size;
+	uint64_t max_transfer;
+	uint32_t max_queue_entries;
+	uint32_t queue_pairs, queue_pairs_free;
+	uint32_t namespaces;
+	const struct device_namespace *active;
+	size_t nactive;
+};
+
+struct queue;
+
+typedef void (*class_queue_done)(void *arg, int error, const char *text, struct queue *queue);
+typedef void (*class_done)(void *arg, int error, const char *text);
+
+struct device_class {
+	const char *name;
+
+	/* Make the class's own part. 0 or -errno. */
+	int (*create)(struct device *dev);
+	void (*destroy)(struct device *dev);
+
+	/* WORKER: open the device and bring it up. 0, or -errno with job_fail(). */
+	int (*claim)(struct device *dev, struct job *job);
+	/* Claimed: take the interrupts over. 0 or -errno, then release() follows. */
+	int (*start)(struct device *dev);
+	/* The device is to be given up: do not use it any more, nor its interrupts. */
+	void (*stop)(struct device *dev);
+	/* WORKER, after stop(): have it let go of all memory, if it still can. */
+	void (*disable)(struct device *dev);
+	/* After disable(): commands and queues end, with the reason. */
+	void (*disabled)(struct device *dev, const char *reason);
+	/* WORKER, no opening is left: close the device. */
+	void (*release)(struct device *dev);
+
+	void (*details)(struct device *dev, struct device_details *details);
+	const struct device_register *registers; /* ends with a name of NULL */
+	/* May be called on the loop: it takes no longer than the access itself. */
+	bool (*registers_fast)(struct device *dev);
+	/* WORKER, or loop where fast. 0 or -errno. */
+	int (*register_read)(struct device *dev, uint32_t offset, uint32_t width, uint64_t *value);
+
+	/* Ask for a queue pair; `done` is told, possibly before this returns. */
+	void (*queue_create)(struct opening *opening, unsigned int entries, class_queue_done done,
+			     void *arg);
+	/* A queue in use is let go: it takes no more commands, its outstanding ones end. */
+	void (*queue_delete)(struct queue *queue, class_done done, void *arg);
+
+	/* As command_submit(). */
+	int (*submit)(struct opening *opening, struct queue *queue, const struct command_spec *spec,
+		      command_done done, void *arg, char *text, size_t size);
+
+	/* An opening ends: its queues' handles are void (lease_remove()). */
+	void (*forget)(struct opening *opening);
+	/* An opening ends: delete its queues, abort its commands. Called again on progress. */
+	void (*quiesce)(struct opening *opening);
+
+	/* Take-over of an idle device. */
+	int (*save)(struct device *dev, struct state_device *saved);
+	int (*restore)(struct device *dev, const struct state_device *saved);
+	int (*queue_save)(struct queue *queue, struct state_queue *saved);
+	int (*queue_restore)(struct opening *opening, const struct state_queue *saved);
+};
+
+/* The table of classes; ends with NULL. */
+extern const struct device_class *const device_classes[];
+
+#endif

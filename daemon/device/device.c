@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/device/device.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "daemon/device/class.h"
+#include "daemon/device/subscription.h"
+#include "daemon/journal.h"
+#include "daemon/state/state.h"
+
+#define device_of_job(j) ((struct device *)((char *)(j) - offsetof(struct device, job)))
+
+static void device_try_release(struct device *dev);
+
+const char *device_state_name(enum device_state state)
+{
+	switch (state) {
+	case DEVICE_CLAIMING:
+		return "being claimed";
+	case DEVICE_READY:
+		return "ready";
+	case DEVICE_RESETTING:
+		return "being reset";
+	default:
+		return "failed";
+	}
+}
+
+void devices_init(struct devices *devices, struct event_base *base, const struct config *config)
+{
+	memset(devices, 0, sizeof(*devices));
+	devices->base = base;
+	devices->config = config;
+	TAILQ_INIT(&devices->list);
+}
+
+static void device_free(struct device *dev)
+{
+	TAILQ_REMOVE(&dev->devices->list, dev, link);
+	worker_stop(dev->worker);
+	if (dev->driver)
+		dev->class->destroy(dev);
+	free(dev->address);
+	free(dev);
+}
+
+/* The first class is the only one so far; others will be told apart by the class code. */
+static int device_new(struct devices *devices, const char *address, struct device **out)
+{
+	struct device *dev = calloc(1, sizeof(*dev));
+	const char *tail = strrchr(address, '/');
+	int ret;
+
+	if (!dev)
+		return -ENOMEM;
+	dev->devices = devices;
+	dev->class = device_classes[0];
+	dev->state = DEVICE_CLAIMING;
+	LIST_INIT(&dev->openings);
+	TAILQ_INSERT_TAIL(&devices->list, dev, link);
+	dev->address = strdup(address);
+	ret = dev->address ? dev->class->create(dev) : -ENOMEM;
+	if (ret == 0)
+		ret = worker_start(devices->base, tail ? tail + 1 : address, &dev->worker);
+	if (ret < 0) {
+		device_free(dev);
+		return ret;
+	}
+	*out = dev;
+	return 0;
+}
+
+static void device_settle(struct device *dev)
+{
+	struct devices *devices = dev->devices;
+
+	if (!devices_unsettled(devices))
+		devices->settled(devices->arg);
+}
+
+static void device_fail(struct device *dev, const char *reason)
+{
+	dev->state = DEVICE_FAILED;
+	snprintf(dev->reason, sizeof(dev->reason), "%s", reason);
+}
+
+static void device_claim_run(struct job *job)
+{
+	struct device *dev = device_of_job(job);
+
+	dev->class->claim(dev, job);
+}
+
+static void device_claim_done(struct job *job)
+{
+	struct device *dev = device_of_job(job);
+	int ret = job->error;
+
+	if (ret < 0) {
+		dev->released = true;
+		device_fail(dev, job->text);
+		journal_error(dev->address, 0, "cannot be claimed: %s", dev->reason);
+	} else {
+		ret = dev->class->start(dev);
+		dev->state = DEVICE_READY;
+		if (ret < 0)
+			device_lost(dev, strerror(-ret));
+		else
+			journal_info(dev->address, 0, "claimed: %s %s, %s", dev->class->name,
+				     dev->id.model, dev->id.transport);
+	}
+	device_settle(dev);
+	if (dev->unwanted)
+		device_release(dev);
+}
+
+int device_claim(struct devices *devices, const char *address, unsigned int queue_pairs)
+{
+	struct device *dev;
+	int ret = device_new(devices, address, &dev);
+
+	if (ret < 0)
+		return ret;
+	dev->want_queue_pairs = queue_pairs;
+	dev->job.run = device_claim_run;
+	dev->job.done = device_claim_done;
+	worker_post(dev->worker, &dev->job);
+	return 0;
+}
+
+int device_restore(struct devices *devices, const struct state_device *saved, struct device **out)
+{
+	struct device *dev;
+	int ret = device_new(devices, saved->address, &dev);
+
+	if (ret < 0)
+		return ret;
+	dev->want_queue_pairs = saved->want_queue_pairs;
+	ret = dev->class->restore(dev, saved);
+	if (ret < 0) {
+		dev->released = true;
+		device_fail(dev, "could not be taken over");
+		return ret;
+	}
+	dev->state = DEVICE_READY;
+	*out = dev;
+	return 0;
+}
+
+struct device *device_find(struct devices *devices, const char *address)
+{
+	struct device *dev, *first = TAILQ_FIRST(&devices->list);
+
+	if (!address || !*address)
+		return first && !TAILQ_NEXT(first, link) ? first : NULL;
+	TAILQ_FOREACH (dev, &devices->list, link)
+		if (strcmp(dev->address, address) == 0)
+			return dev;
+	return NULL;
+}
+
+bool devices_unsettled(const struct devices *devices)
+{
+	const struct device *dev;
+
+	TAILQ_FOREACH (dev, &devices->list, link)
+		if (dev->state == DEVICE_CLAIMING)
+			return true;
+	return false;
+}
+
+unsigned int device_sessions(const struct device *dev)
+{
+	const struct opening *o;
+	unsigned int n = 0;
+
+	LIST_FOREACH (o, &dev->openings, in_device)
+		n += !o->ending;
+	return n;
+}
+
+static void device_release_run(struct job *job)
+{
+	struct device *dev = device_of_job(job);
+
+	dev->class->release(dev);
+}
+
+static void device_release_done(struct job *job)
+{
+	struct device *dev = device_of_job(job);
+
+	dev->released = true;
+	dev->pci = NULL;
+	journal_info(dev->address, 0, "released");
+	dev->devices->drained(dev->devices->arg);
+}
+
+static void device_disable_run(struct job *job)
+{
+	struct device *dev = device_of_job(job);
+
+	dev->class->disable(dev);
+}
+
+static void device_disable_done(struct job *job)
+{
+	struct device *dev = device_of_job(job);
+	struct device_event event = {.kind = DEVICE_EVENT_GONE, .reason = dev->reason};
+	struct opening *o, *next;
+
+	dev->class->disabled(dev, dev->reason);
+	subscription_publish(dev, &event);
+	for (o = LIST_FIRST(&dev->openings); o; o = next) {
+		next = LIST_NEXT(o, in_device);
+		opening_end(o, NULL, NULL);
+	}
+	dev->disabled = true;
+	device_try_release(dev);
+}
+
+/* Ends everything on the device; it is closed when the last opening is gone. */
+static void device_close(struct device *dev, const char *reason)
+{
+	device_fail(dev, reason);
+	dev->closing = true;
+	dev->class->stop(dev);
+	dev->job.run = device_disable_run;
+	dev->job.done = device_disable_done;
+	worker_post(dev->worker, &dev->job);
+}
+
+static void device_try_release(struct device *dev)
+{
+	if (!dev->disabled || dev->releasing || !LIST_EMPTY(&dev->openings))
+		return;
+	dev->releasing = true;
+	dev->job.run = device_release_run;
+	dev->job.done = device_release_done;
+	worker_post(dev->worker, &dev->job);
+}
+
+void device_opening_gone(struct device *dev)
+{
+	device_try_release(dev);
+	dev->devices->drained(dev->devices->arg);
+}
+
+void device_lost(struct device *dev, const char *reason)
+{
+	if (dev->state != DEVICE_READY && dev->state != DEVICE_RESETTING)
+		return;
+	journal_error(dev->address, 0, "lost: %s", reason);
+	device_close(dev, reason);
+}
+
+void device_release(struct device *dev)
+{
+	switch (dev->state) {
+	case DEVICE_CLAIMING:
+		dev->unwanted = true;
+		break;
+	case DEVICE_READY:
+	case DEVICE_RESETTING:
+		device_close(dev, "the daemon is stopping");
+		break;
+	default:
+		break;
+	}
+}
+
+bool devices_drained(const struct devices *devices)
+{
+	const struct device *dev;
+
+	TAILQ_FOREACH (dev, &devices->list, link)
+		if (!dev->released)
+			return false;
+	return true;
+}
+
+void devices_free(struct devices *devices)
+{
+	struct device *dev;
+
+	while ((dev = TAILQ_FIRST(&devices->list)))
+		device_free(dev);
+}

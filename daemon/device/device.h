@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * device - a PCI function that the daemon owns
+ *
+ * Devices are claimed at start, each on its own worker thread; one that cannot be claimed stays in the
+ * list with the reason. Loop thread only, unless said otherwise.
+ */
+#ifndef VFND_DAEMON_DEVICE_DEVICE_H
+#define VFND_DAEMON_DEVICE_DEVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <vfn/vfio.h>
+
+#include "daemon/device/worker.h"
+#include "daemon/session.h"
+
+struct config;
+struct device;
+struct device_class;
+struct event_base;
+struct state_device;
+
+enum device_state {
+	DEVICE_CLAIMING,
+	DEVICE_READY,
+	DEVICE_FAILED,
+	DEVICE_RESETTING,
+};
+
+/* What is told of a device; strings without padding. */
+struct device_identity {
+	const char *transport;
+	uint16_t vendor_id, device_id, subsystem_vendor_id, subsystem_id;
+	uint32_t class_code;
+	uint64_t bar_size[6];
+	unsigned int vectors;
+	char model[41], serial[21], firmware[9];
+};
+
+struct device_stats {
+	uint64_t submitted, completed, failed, timed_out, aborts, outstanding;
+	uint64_t bytes_read, bytes_written;
+	uint64_t interrupts, events, resets;
+	uint64_t queue_pairs, buffers, buffer_bytes, quarantined_bytes;
+};
+
+/* What all devices share. */
+struct devices {
+	struct event_base *base;
+	const struct config *config;
+	TAILQ_HEAD(, device) list;
+	void (*settled)(void *arg); /* no device is being claimed any more */
+	void (*drained)(void *arg); /* an opening is gone, or a device was released */
+	void *arg;
+};
+
+struct device {
+	TAILQ_ENTRY(device) link;
+	struct devices *devices;
+	char *address;
+	unsigned int want_queue_pairs;
+	const struct device_class *class;
+	enum device_state state;
+	char reason[256];
+	struct worker *worker;
+	struct opening_list openings; /* ended ones that are not yet gone, too */
+	struct device_identity id;
+	struct device_stats stats;
+	struct job job;              /* claim and release, one at a time */
+	bool closing;  /* stop() was called; released, when nothing is left of it */
+	bool disabled, releasing;
+	bool released; /* closed, or never open */
+	bool unwanted; /* device_release() while it was being claimed */
+	struct vfio_pci_device *pci; /* valid while ready or resetting */
+	void *driver;                /* the class's own */
+};
+
+void devices_init(struct devices *devices, struct event_base *base, const struct config *config);
+
+/* Begin to claim a device; what happens is told by `state` and the log. 0 or -errno. */
+int device_claim(struct devices *devices, const char *address, unsigned int queue_pairs);
+
+/* NULL address: the only device there is. NULL where there is none, or several. */
+struct device *device_find(struct devices *devices, const char *address);
+
+/* Still claiming */
+bool devices_unsettled(const struct devices *devices);
+
+unsigned int device_sessions(const struct device *device);
+
+/*
+ * The device is lost (unplugged, its server gone, dead after a reset): every session that has it open is told
+ * and loses it; it stays in the list as failed.
+ */
+void device_lost(struct device *device, const char *reason) __attribute__((nonnull));
+
+/* An opening of the device is gone for good. */
+void device_opening_gone(struct device *device);
+
+/* Give the device back to the system; what sessions have on it ends. Calls devices->drained. */
+void device_release(struct device *device);
+
+/* Every device is released, and nothing under way. */
+bool devices_drained(const struct devices *devices);
+
+/* At the end: workers are stopped and all is freed. */
+void devices_free(struct devices *devices);
+
+/* The name of the state for the log: "ready", ... */
+const char *device_state_name(enum device_state state);
+
+/* For take-over: make a device of what is saved; it is ready then. 0 or -errno. */
+int device_restore(struct devices *devices, const struct state_device *saved, struct device **out);
+
+#endif

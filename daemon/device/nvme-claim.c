@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/device/nvme.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <linux/pci_regs.h>
+#include <linux/vfio.h>
+
+#include <vfn/iommu.h>
+#include <vfn/support.h>
+
+#include "daemon/config.h"
+#include "daemon/journal.h"
+
+#define NVME_FEATURE_ASYNC_EVENTS 0x0b
+#define NVME_LIST_PAGES           512 /* that a tracker's PRP list holds in one page */
+
+static void nvme_copy_text(char *to, const uint8_t *from, size_t len)
+{
+	memcpy(to, from, len);
+	to[len] = '\0';
+	while (len > 0 && (to[len - 1] == ' ' || to[len - 1] == '\0'))
+		to[--len] = '\0';
+	for (size_t i = 0; i < len; i++)
+		if (to[i] < ' ' || to[i] > '~')
+			to[i] = '?';
+}
+
+static uint16_t nvme_get16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] | p[1] << 8);
+}
+
+static uint32_t nvme_get32(const uint8_t *p)
+{
+	return (uint32_t)nvme_get16(p) | (uint32_t)nvme_get16(p + 2) << 16;
+}
+
+/* Identify Controller (NVMe Base 2.0, figure 275), by offset. Byte access: any alignment. */
+static int nvme_identify(struct nvme_device *nd, uint32_t *aec)
+{
+	struct device_identity *id = &nd->dev->id;
+	union nvme_cmd sqe = {.identify = {.opcode = 0x06, .cns = 1}};
+	uint8_t *data;
+	int ret = -1;
+
+	if (pgmap((void **)&data, 4096) < 0)
+		return -1;
+	if (nvme_admin(&nd->ctrl, &sqe, data, 4096, NULL) < 0)
+		goto out;
+	nvme_copy_text(id->serial, data + 4, 20);
+	nvme_copy_text(id->model, data + 24, 40);
+	nvme_copy_text(id->firmware, data + 64, 8);
+	nd->max_transfer = (uint64_t)NVME_LIST_PAGES * nd->page_size;
+	if (data[77] && data[77] < 32) {
+		uint64_t mdts = UINT64_C(4096) << (nd->ctrl.config.mpsmin + data[77]);
+
+		if (mdts < nd->max_transfer)
+			nd->max_transfer = mdts;
+	}
+	/* OAES names the notices; bits 7:0 are the SMART warnings (feature 0Bh), there is no mask for these */
+	*aec = (nvme_get32(data + 92) & 0xffffff00) | 0x1f;
+	nd->max_aborts = data[258] + 1u;
+	nd->aers = data[259] + 1u < NVME_MAX_AERS ? data[259] + 1u : NVME_MAX_AERS;
+	nd->nn = nvme_get32(data + 516);
+	ret = 0;
+out:
+	pgunmap(data, 4096);
+	return ret;
+}
+
+int nvme_setup(struct nvme_device *nd)
+{
+	union nvme_cmd sqe = {.opcode = 0x09};
+	struct nvme_cqe cqe;
+	uint32_t aec;
+
+	if (nvme_identify(nd, &aec) < 0)
+		return -1;
+	sqe.cdw10 = cpu_to_le32(NVME_FEATURE_ASYNC_EVENTS);
+	sqe.cdw11 = cpu_to_le32(aec);
+	if (nvme_admin(&nd->ctrl, &sqe, NULL, 0, &cqe) < 0) {
+		if (errno != EIO)
+			return -1;
+		/* It is up to the controller which events it can leave out. */
+		journal_warn(nd->dev->address, 0, "asynchronous events cannot be configured: status %03xh",
+			     le16_to_cpu(cqe.sfp) >> 1);
+	}
+	return nvme_ns_identify(nd);
+}
+
+static int nvme_read_identity(struct nvme_device *nd)
+{
+	struct device_identity *id = &nd->dev->id;
+	struct vfio_pci_device *pci = &nd->ctrl.pci;
+	uint8_t config[64] = {0};
+
+	if (vfio_pci_read_config(pci, config, sizeof(config), 0) < 0 ||
+	    nvme_reg_read64(&nd->ctrl, 0, &nd->cap) < 0 || nvme_reg_read32(&nd->ctrl, 8, &nd->vs) < 0)
+		return -1;
+	id->transport = vfio_transport_name(&pci->dev);
+	id->vendor_id = nvme_get16(config + PCI_VENDOR_ID);
+	id->device_id = nvme_get16(config + PCI_DEVICE_ID);
+	id->subsystem_vendor_id = nvme_get16(config + PCI_SUBSYSTEM_VENDOR_ID);
+	id->subsystem_id = nvme_get16(config + PCI_SUBSYSTEM_ID);
+	id->class_code = (uint32_t)pci->classcode;
+	for (int i = 0; i < 6; i++)
+		id->bar_size[i] = pci->bar_region_info[i].size;
+	return 0;
+}
+
+void nvme_vectors_close(struct nvme_device *nd)
+{
+	for (unsigned int i = 0; i < nd->nvectors; i++) {
+		if (nd->vectors[i].event)
+			event_free(nd->vectors[i].event);
+		if (nd->vectors[i].fd >= 0)
+			close(nd->vectors[i].fd);
+	}
+	free(nd->vectors);
+	nd->vectors = NULL;
+	nd->nvectors = 0;
+}
+
+static int nvme_vectors_make(struct nvme_device *nd)
+{
+	struct vfio_device *vdev = &nd->ctrl.pci.dev;
+	unsigned int want = nd->nqueues + 1, have = vdev->irq_info.count;
+	int fds[NVME_MAX_VECTORS];
+
+	want = want < have ? want : have;
+	want = want < NVME_MAX_VECTORS ? want : NVME_MAX_VECTORS;
+	if (want == 0) {
+		vfn_error_set("the device has no interrupts");
+		errno = ENOTSUP;
+		return -1;
+	}
+	nd->vectors = calloc(want, sizeof(*nd->vectors));
+	if (!nd->vectors)
+		return -1;
+	nd->nvectors = want;
+	for (unsigned int i = 0; i < want; i++)
+		nd->vectors[i] = (struct nvme_vector){.nd = nd, .fd = -1, .index = i};
+	for (unsigned int i = 0; i < want; i++) {
+		fds[i] = nd->vectors[i].fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (fds[i] < 0) {
+			vfn_error_set("no eventfd for interrupt vector %u: %s", i, strerror(errno));
+			return -1;
+		}
+	}
+	return vfio_set_irq(vdev, fds, (int)want);
+}
+
+/* Kinds of interrupts that are about the function itself; that one is missing is normal. */
+static const unsigned int nvme_notice_irq[NVME_NOTICES] = {
+	[NVME_NOTICE_RELEASE] = VFIO_PCI_REQ_IRQ_INDEX,
+	[NVME_NOTICE_ERROR] = VFIO_PCI_ERR_IRQ_INDEX,
+};
+
+static int nvme_notices_make(struct nvme_device *nd)
+{
+	struct vfio_device *vdev = &nd->ctrl.pci.dev;
+
+	for (int i = 0; i < NVME_NOTICES; i++) {
+		struct vfio_irq_info info;
+
+		if (vfio_get_irq_info(vdev, nvme_notice_irq[i], &info) < 0 || !info.count)
+			continue;
+		nd->notice_fd[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (nd->notice_fd[i] < 0)
+			return -1;
+		if (vfio_set_irq_index(vdev, nvme_notice_irq[i], 0, &nd->notice_fd[i], 1) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+void nvme_slots_reset(struct nvme_device *nd)
+{
+	nd->nfree = NVME_SLOTS;
+	for (unsigned int i = 0; i < NVME_SLOTS; i++)
+		nd->free_slots[i] = (uint16_t)(NVME_SLOTS - 1 - i);
+}
+
+static int nvme_slots_make(struct nvme_device *nd)
+{
+	if (pgmap((void **)&nd->slots, NVME_SLOTS_SIZE) < 0) {
+		nd->slots = NULL;
+		return -1;
+	}
+	if (iommu_map_vaddr(nd->ctrl.pci.dev.ctx, nd->slots, NVME_SLOTS_SIZE, &nd->slots_iova, 0) < 0)
+		return -1;
+	nvme_slots_reset(nd);
+	return 0;
+}
+
+static void nvme_slots_unmap(struct nvme_device *nd)
+{
+	if (nd->slots)
+		iommu_unmap_vaddr(nd->ctrl.pci.dev.ctx, nd->slots, NULL);
+}
+
+static unsigned int nvme_granted(const struct nvme_ctrl *ctrl)
+{
+	int n = ctrl->config.nsqa < ctrl->config.ncqa ? ctrl->config.nsqa : ctrl->config.ncqa;
+
+	return ctrl->flags & NVME_CTRL_F_ADMINISTRATIVE ? 0 : (unsigned int)n + 1;
+}
+
+int nvme_claim(struct device *dev, struct job *job)
+{
+	struct nvme_device *nd = nvme_of(dev);
+	struct nvme_ctrl_opts opts = {.nsqr = (int)dev->want_queue_pairs - 1,
+				      .ncqr = (int)dev->want_queue_pairs - 1};
+
+	vfn_error_set("%s", "");
+	if (nvme_init(&nd->ctrl, dev->address, &opts) < 0) {
+		job_fail(job, -errno);
+		return job->error;
+	}
+	nd->page_size = 4096u << nd->ctrl.config.mps;
+	nd->nqueues = nvme_granted(&nd->ctrl);
+	nd->queues = calloc(nd->nqueues + 1, sizeof(*nd->queues));
+	if (!nd->queues || nvme_read_identity(nd) < 0 || nvme_vectors_make(nd) < 0 || nvme_notices_make(nd) < 0 ||
+	    nvme_slots_make(nd) < 0 || nvme_setup(nd) < 0) {
+		job_fail(job, -errno);
+		nvme_release(dev);
+		return job->error;
+	}
+	dev->id.vectors = nd->nvectors;
+	return 0;
+}
+
+static void nvme_interrupt(evutil_socket_t fd, short what, void *arg)
+{
+	struct nvme_vector *v = arg;
+	struct nvme_device *nd = v->nd;
+	eventfd_t n;
+
+	if (eventfd_read(fd, &n) < 0)
+		return;
+	nd->dev->stats.interrupts += n;
+	if (!nd->owned)
+		return;
+	if (v->index == 0)
+		nvme_reap(nd, 0);
+	/* Queue pairs share vectors where there are not enough: see queue_memory_run(). */
+	if (nd->nvectors == 1)
+		for (unsigned int qid = 1; qid <= nd->nqueues && nd->owned; qid++)
+			if (nd->queues[qid] && nd->queues[qid]->has_sq)
+				nvme_reap(nd, qid);
+	if (v->index > 0)
+		for (unsigned int qid = v->index; qid <= nd->nqueues && nd->owned;
+		     qid += nd->nvectors - 1)
+			if (nd->queues[qid] && nd->queues[qid]->has_sq)
+				nvme_reap(nd, qid);
+}
+
+static void nvme_peer_lost(evutil_socket_t fd, short what, void *arg)
+{
+	struct nvme_device *nd = arg;
+
+	device_lost(nd->dev, "the server of the device has gone");
+}
+
+static void nvme_release_asked(evutil_socket_t fd, short what, void *arg)
+{
+	struct nvme_device *nd = arg;
+	eventfd_t n;
+
+	if (eventfd_read(fd, &n) == 0)
+		device_lost(nd->dev, "the kernel asked for the device: its driver is being unbound");
+}
+
+static void nvme_error_seen(evutil_socket_t fd, short what, void *arg)
+{
+	struct nvme_device *nd = arg;
+	eventfd_t n;
+
+	if (eventfd_read(fd, &n) == 0)
+		nvme_recover(nd, "the kernel reported a PCI Express error of the device");
+}
+
+static struct event *nvme_watch(struct nvme_device *nd, int fd, short what, event_callback_fn fn, void *arg)
+{
+	struct event *event = event_new(nd->dev->devices->base, fd, what, fn, arg);
+
+	if (event && event_add(event, NULL) < 0) {
+		event_free(event);
+		event = NULL;
+	}
+	return event;
+}
+
+int nvme_vectors_open(struct nvme_device *nd)
+{
+	int hangup = vfio_device_fd_event(&nd->ctrl.pci.dev);
+
+	for (unsigned int i = 0; i < nd->nvectors; i++) {
+		struct nvme_vector *v = &nd->vectors[i];
+
+		v->event = nvme_watch(nd, v->fd, EV_READ | EV_PERSIST, nvme_interrupt, v);
+		if (!v->event)
+			return -ENOMEM;
+	}
+	/* Answers on that socket are the worker's: only the end of it is of interest here. */
+	if (hangup >= 0) {
+		nd->lost = nvme_watch(nd, hangup, EV_CLOSED, nvme_peer_lost, nd);
+		if (!nd->lost)
+			return -ENOMEM;
+	}
+	for (int i = 0; i < NVME_NOTICES; i++) {
+		if (nd->notice_fd[i] < 0)
+			continue;
+		nd->notice[i] = nvme_watch(nd, nd->notice_fd[i], EV_READ | EV_PERSIST,
+					   i == NVME_NOTICE_RELEASE ? nvme_release_asked
+								    : nvme_error_seen, nd);
+		if (!nd->notice[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void nvme_own(struct nvme_device *nd)
+{
+	nd->admin_places = nd->ctrl.adminq.sq->qsize - 1u;
+	nd->admin_sent = nd->io_sent = nd->aborts = 0;
+	nd->owned = true;
+}
+
+int nvme_start(struct device *dev)
+{
+	struct nvme_device *nd = nvme_of(dev);
+	int ret = nvme_vectors_open(nd);
+
+	nvme_own(nd);
+	if (ret == 0)
+		nvme_events_start(nd);
+	return ret;
+}
+
+static void nvme_reread_done(struct job *job)
+{
+	struct nvme_device *nd = (struct nvme_device *)((char *)job - offsetof(struct nvme_device, job));
+
+	if (job->error < 0)
+		device_lost(nd->dev, job->text);
+	else
+		nvme_ns_refresh(nd);
+}
+
+static void nvme_reread_run(struct job *job)
+{
+	struct nvme_device *nd = (struct nvme_device *)((char *)job - offsetof(struct nvme_device, job));
+
+	if (nvme_read_identity(nd) < 0)
+		job_fail(job, -errno);
+}
+
+/* Whatever came while no process was there to see it is looked for at once. */
+int nvme_restart(struct device *dev, const uint16_t *aer_cids, unsigned int naers)
+{
+	struct nvme_device *nd = nvme_of(dev);
+	int ret;
+
+	nvme_own(nd);
+	ret = nvme_events_resume(nd, aer_cids, naers);
+	if (ret < 0)
+		return ret;
+	dev->id.vectors = nd->nvectors;
+	nd->refreshing = true;
+	nd->job.run = nvme_reread_run;
+	nd->job.done = nvme_reread_done;
+	worker_post(dev->worker, &nd->job);
+	return 0;
+}
+
+void nvme_stop(struct device *dev)
+{
+	struct nvme_device *nd = nvme_of(dev);
+
+	nd->owned = false;
+	for (unsigned int i = 0; i < nd->nvectors; i++) {
+		if (nd->vectors[i].event)
+			event_free(nd->vectors[i].event);
+		nd->vectors[i].event = NULL;
+	}
+	if (nd->lost)
+		event_free(nd->lost);
+	nd->lost = NULL;
+	for (int i = 0; i < NVME_NOTICES; i++) {
+		if (nd->notice[i])
+			event_free(nd->notice[i]);
+		nd->notice[i] = NULL;
+	}
+}
+
+void nvme_release(struct device *dev)
+{
+	struct nvme_device *nd = nvme_of(dev);
+
+	/* Disabled first: the slots' memory is the controller's until then. */
+	if (nvme_reset(&nd->ctrl) == 0)
+		nvme_slots_unmap(nd);
+	nvme_close(&nd->ctrl);
+	if (nd->slots)
+		pgunmap(nd->slots, NVME_SLOTS_SIZE);
+	nd->slots = NULL;
+	nvme_vectors_close(nd);
+	for (int i = 0; i < NVME_NOTICES; i++) {
+		if (nd->notice_fd[i] >= 0)
+			close(nd->notice_fd[i]);
+		nd->notice_fd[i] = -1;
+	}
+	free(nd->queues);
+	nd->queues = NULL;
+	nd->nqueues = 0;
+}

@@ -1,0 +1,640 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/device/nvme.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include <vfn/support.h>
+
+#include "daemon/config.h"
+#include "daemon/journal.h"
+
+#define NVME_OPCODE_ABORT 0x08
+#define NVME_SC_SQ_DELETED 0x08 /* Command Aborted due to SQ Deletion */
+
+static struct nvme_sq *nvme_sq_of(struct command *cmd)
+{
+	struct nvme_ctrl *ctrl = &cmd->nd->ctrl;
+
+	return cmd->queue ? &ctrl->sq[cmd->queue->qid] : ctrl->adminq.sq;
+}
+
+static int nvme_slot_take(struct nvme_device *nd, struct opening *o)
+{
+	if (nd->nfree <= (o ? NVME_SLOTS_RESERVED : 0) || (o && o->slots == NVME_SESSION_SLOTS))
+		return -1;
+	if (o)
+		o->slots++;
+	return nd->free_slots[--nd->nfree];
+}
+
+static void nvme_slot_give(struct command *cmd)
+{
+	if (cmd->slot < 0)
+		return;
+	cmd->nd->free_slots[cmd->nd->nfree++] = (uint16_t)cmd->slot;
+	if (cmd->opening)
+		cmd->opening->slots--;
+	cmd->slot = -1;
+}
+
+static uint8_t *nvme_slot_memory(struct command *cmd)
+{
+	return cmd->nd->slots + (size_t)cmd->slot * COMMAND_INLINE_MAX;
+}
+
+static void nvme_timer_set(struct command *cmd, unsigned int ms)
+{
+	struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+	if (ms)
+		evtimer_add(&cmd->timer, &tv);
+}
+
+static void nvme_waiting_remove(struct command *cmd)
+{
+	struct nvme_device *nd = cmd->nd;
+
+	if (nd->barrier == cmd && cmd->phase == COMMAND_PENDING)
+		nd->barrier = NULL;
+	if (cmd->waits)
+		TAILQ_REMOVE(cmd->queue ? &nd->held : &nd->pending, cmd, waiting);
+	cmd->waits = false;
+}
+
+static void nvme_waiting_add(struct command *cmd, bool first)
+{
+	struct nvme_device *nd = cmd->nd;
+
+	cmd->phase = COMMAND_PENDING;
+	cmd->waits = true;
+	if (first)
+		TAILQ_INSERT_HEAD(&nd->pending, cmd, waiting);
+	else
+		TAILQ_INSERT_TAIL(cmd->queue ? &nd->held : &nd->pending, cmd, waiting);
+}
+
+/* Commands that may change the format of a namespace, or which namespaces there are. */
+static bool nvme_is_barrier(const struct command *cmd)
+{
+	if (cmd->queue || !cmd->opening)
+		return false;
+	switch (cmd->sqe.opcode) {
+	case 0x0d: /* Namespace Management */
+	case 0x15: /* Namespace Attachment */
+	case 0x80: /* Format NVM */
+	case 0x84: /* Sanitize */
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void nvme_count_done(struct command *cmd, const struct nvme_cqe *cqe)
+{
+	struct device_stats *stats = &cmd->nd->dev->stats;
+	bool ok = nvme_cqe_ok((struct nvme_cqe *)cqe);
+
+	stats->completed++;
+	stats->failed += !ok;
+	if (ok && (cmd->sqe.opcode & 3) == 1)
+		stats->bytes_written += cmd->least;
+	else if (ok && (cmd->sqe.opcode & 3) == 2)
+		stats->bytes_read += cmd->least;
+}
+
+/* Once: a command that was given up is told to nobody when it ends after all. */
+static void nvme_tell(struct command *cmd, const struct command_result *result)
+{
+	command_done done = cmd->done;
+	struct session_stats *stats = NULL;
+
+	if (cmd->told)
+		return;
+	cmd->told = true;
+	if (cmd->opening) {
+		cmd->nd->dev->stats.outstanding--;
+		if (cmd->opening->session)
+			stats = session_stats(cmd->opening->session);
+	}
+	if (stats) {
+		stats->outstanding--;
+		stats->completed += result->error == 0;
+	}
+	cmd->done = NULL;
+	if (done)
+		done(cmd->arg, result);
+}
+
+static void nvme_free(struct command *cmd)
+{
+	struct opening *o = cmd->opening;
+
+	event_del(&cmd->timer);
+	nvme_slot_give(cmd);
+	if (cmd->data)
+		cmd->data->busy--;
+	if (cmd->meta)
+		cmd->meta->busy--;
+	if (o)
+		TAILQ_REMOVE(&o->commands, cmd, link);
+	else
+		TAILQ_REMOVE(&cmd->nd->internal, cmd, link);
+	free(cmd);
+	if (o)
+		opening_step(o);
+}
+
+/* The controller is done with it: the tracker can be used again. */
+static void nvme_unsend(struct command *cmd)
+{
+	struct nvme_device *nd = cmd->nd;
+
+	if (!cmd->rq)
+		return;
+	nvme_rq_release(cmd->rq);
+	cmd->rq = NULL;
+	if (cmd->queue) {
+		cmd->queue->sent--;
+		nd->io_sent--;
+	} else {
+		nd->admin_sent--;
+	}
+}
+
+void nvme_finish(struct command *cmd, const struct nvme_cqe *cqe, int error, const char *text)
+{
+	struct nvme_device *nd = cmd->nd;
+	struct command_result result = {.error = error, .text = text, .timed_out = cmd->timed_out};
+	bool barrier = nd->barrier == cmd, sent = cmd->phase != COMMAND_PENDING;
+
+	nvme_waiting_remove(cmd);
+	nvme_unsend(cmd);
+	if (cqe) {
+		result.cqe = *cqe;
+		if (cmd->opening)
+			nvme_count_done(cmd, cqe);
+	}
+	if (cmd->slot >= 0 && !cmd->out && cqe) {
+		result.data = nvme_slot_memory(cmd);
+		result.length = cmd->length;
+	}
+	nvme_tell(cmd, &result);
+	if (barrier)
+		nd->barrier = NULL;
+	nd->refreshing |= barrier && sent;
+	nvme_free(cmd);
+	if (barrier && sent)
+		nvme_ns_refresh(nd);
+	else if (barrier)
+		nvme_send_waiting(nd);
+}
+
+static int nvme_map(struct command *cmd)
+{
+	if (cmd->length == 0)
+		return 0;
+	if (nvme_rq_map_prp(&cmd->nd->ctrl, cmd->rq, &cmd->sqe, cmd->iova, cmd->length) == 0)
+		return 0;
+	return -errno;
+}
+
+/* Puts the command on its queue. -EAGAIN without a place. */
+static int nvme_send(struct command *cmd)
+{
+	struct nvme_device *nd = cmd->nd;
+	int ret;
+
+	cmd->rq = nvme_rq_acquire(nvme_sq_of(cmd));
+	if (!cmd->rq)
+		return -EAGAIN;
+	ret = nvme_map(cmd);
+	if (ret < 0) {
+		nvme_rq_release(cmd->rq);
+		cmd->rq = NULL;
+		return ret;
+	}
+	cmd->rq->opaque = cmd;
+	cmd->phase = COMMAND_SENT;
+	if (cmd->queue) {
+		cmd->queue->sent++;
+		nd->io_sent++;
+	} else {
+		nd->admin_sent++;
+	}
+	nvme_rq_exec(cmd->rq, &cmd->sqe);
+	return 0;
+}
+
+static bool nvme_admin_has_place(const struct nvme_device *nd, const struct command *cmd)
+{
+	return nd->admin_sent + (cmd->opening ? NVME_ADMIN_RESERVED : 0) < nd->admin_places;
+}
+
+static int nvme_send_or_wait(struct command *cmd)
+{
+	struct nvme_device *nd = cmd->nd;
+	int ret = -EAGAIN;
+
+	if (cmd->queue) {
+		if (!nd->barrier && !nd->refreshing)
+			return nvme_send(cmd);
+		nvme_waiting_add(cmd, false);
+		return 0;
+	}
+	if (nvme_is_barrier(cmd)) {
+		if (nd->barrier || nd->refreshing)
+			return -EAGAIN;
+		nd->barrier = cmd;
+		if (nd->io_sent > 0) {
+			cmd->phase = COMMAND_PENDING;
+			return 0;
+		}
+	}
+	if (nvme_admin_has_place(nd, cmd))
+		ret = nvme_send(cmd);
+	if (ret == -EAGAIN) {
+		nvme_waiting_add(cmd, !cmd->opening);
+		ret = 0;
+	}
+	if (ret < 0 && nd->barrier == cmd)
+		nd->barrier = NULL;
+	return ret;
+}
+
+/* A held command's namespace may have another format by now. */
+static void nvme_send_held(struct nvme_device *nd, struct command *cmd)
+{
+	uint64_t need, meta;
+	char text[160] = "out of memory";
+	int ret;
+
+	nvme_waiting_remove(cmd);
+	ret = nvme_data_length(nd, false, &cmd->sqe, &need, &meta, text, sizeof(text));
+	if (ret == 0 && need > cmd->length) {
+		snprintf(text, sizeof(text), "the namespace was formatted while the command waited");
+		ret = -ESTALE;
+	}
+	if (ret == 0)
+		ret = nvme_send(cmd);
+	if (ret < 0)
+		nvme_finish(cmd, NULL, ret, text);
+}
+
+void nvme_send_waiting(struct nvme_device *nd)
+{
+	struct command *cmd;
+
+	if (nd->dev->state != DEVICE_READY)
+		return;
+	if (nd->barrier && nd->barrier->phase == COMMAND_PENDING && nd->io_sent == 0 &&
+	    !nd->barrier->waits)
+		nvme_waiting_add(nd->barrier, false);
+	while ((cmd = TAILQ_FIRST(&nd->pending)) && nvme_admin_has_place(nd, cmd)) {
+		struct command *barrier = nd->barrier;
+		int ret;
+
+		nvme_waiting_remove(cmd);
+		nd->barrier = barrier;
+		ret = nvme_send(cmd);
+		if (ret < 0)
+			nvme_finish(cmd, NULL, ret, "the command could not be sent");
+	}
+	while (!nd->barrier && !nd->refreshing && (cmd = TAILQ_FIRST(&nd->held)))
+		nvme_send_held(nd, cmd);
+}
+
+static void nvme_abort_done(void *arg, const struct command_result *result)
+{
+	struct nvme_device *nd = arg;
+
+	nd->aborts--;
+}
+
+void nvme_abort(struct command *cmd)
+{
+	struct nvme_device *nd = cmd->nd;
+	unsigned int ms = nd->dev->devices->config->abort_timeout_ms;
+	union nvme_cmd sqe = {.opcode = NVME_OPCODE_ABORT};
+	uint16_t sqid = cmd->queue ? cmd->queue->qid : 0;
+
+	if (cmd->phase != COMMAND_SENT)
+		return;
+	if (nd->aborts >= nd->max_aborts) {
+		nvme_timer_set(cmd, 20); /* its turn comes */
+		return;
+	}
+	sqe.cdw10 = cpu_to_le32((uint32_t)cmd->rq->cid << 16 | sqid);
+	cmd->phase = COMMAND_ABORTING;
+	nvme_timer_set(cmd, ms);
+	if (nvme_internal(nd, &sqe, 0, 2 * ms, nvme_abort_done, nd) == 0) {
+		nd->aborts++;
+		nd->dev->stats.aborts++;
+	}
+}
+
+static void nvme_timeout(evutil_socket_t fd, short what, void *arg)
+{
+	struct command *cmd = arg;
+	struct nvme_device *nd = cmd->nd;
+	struct command_result gone = {.error = -ETIMEDOUT, .timed_out = true,
+				      .text = "the controller did not complete the command, nor abort it"};
+
+	if (!cmd->opening) {
+		char why[128];
+
+		snprintf(why, sizeof(why), "admin command %02xh was not completed in time",
+			 cmd->sqe.opcode);
+		event_del(&cmd->timer);
+		nvme_recover(nd, why);
+		return;
+	}
+	switch (cmd->phase) {
+	case COMMAND_PENDING:
+		cmd->timed_out = true;
+		nd->dev->stats.timed_out++;
+		nvme_finish(cmd, NULL, -ETIMEDOUT, "the command waited too long to be sent");
+		break;
+	case COMMAND_SENT:
+		if (!cmd->opening->ending) {
+			if (!cmd->timed_out)
+				nd->dev->stats.timed_out++;
+			cmd->timed_out = true;
+		}
+		nvme_abort(cmd);
+		break;
+	case COMMAND_ABORTING:
+		/* Its memory stays busy until the queue is deleted or the controller reset. */
+		journal_warn(nd->dev->address, cmd->opening->session_number,
+			     "opcode %02xh on queue %u is neither completed nor aborted",
+			     cmd->sqe.opcode, cmd->queue ? cmd->queue->qid : 0);
+		cmd->phase = COMMAND_GIVEN_UP;
+		nvme_tell(cmd, &gone);
+		break;
+	default:
+		break;
+	}
+}
+
+static struct command *nvme_command_new(struct nvme_device *nd, struct opening *o, struct queue *q,
+					const union nvme_cmd *sqe, command_done done, void *arg)
+{
+	struct command *cmd = calloc(1, sizeof(*cmd));
+
+	if (!cmd)
+		return NULL;
+	cmd->nd = nd;
+	cmd->opening = o;
+	cmd->queue = q;
+	cmd->sqe = *sqe;
+	cmd->slot = -1;
+	cmd->done = done;
+	cmd->arg = arg;
+	evtimer_assign(&cmd->timer, nd->dev->devices->base, nvme_timeout, cmd);
+	if (o)
+		TAILQ_INSERT_TAIL(&o->commands, cmd, link);
+	else
+		TAILQ_INSERT_TAIL(&nd->internal, cmd, link);
+	return cmd;
+}
+
+int nvme_internal(struct nvme_device *nd, const union nvme_cmd *sqe, uint32_t length,
+		  unsigned int timeout_ms, command_done done, void *arg)
+{
+	struct command *cmd;
+	int ret;
+
+	if (!nd->owned)
+		return -ENODEV;
+	cmd = nvme_command_new(nd, NULL, NULL, sqe, done, arg);
+	if (!cmd)
+		return -ENOMEM;
+	if (length) {
+		cmd->slot = nvme_slot_take(nd, NULL);
+		if (cmd->slot < 0) {
+			nvme_free(cmd);
+			return -EAGAIN;
+		}
+		memset(nvme_slot_memory(cmd), 0, length);
+		cmd->iova = nd->slots_iova + (uint64_t)cmd->slot * COMMAND_INLINE_MAX;
+		cmd->length = cmd->least = length;
+	}
+	ret = nvme_send_or_wait(cmd);
+	if (ret < 0)
+		nvme_free(cmd);
+	else
+		nvme_timer_set(cmd, timeout_ms);
+	return ret;
+}
+
+int nvme_adopt(struct nvme_device *nd, const union nvme_cmd *sqe, uint16_t cid, command_done done,
+	       void *arg)
+{
+	struct command *cmd = nvme_command_new(nd, NULL, NULL, sqe, done, arg);
+
+	if (!cmd)
+		return -ENOMEM;
+	cmd->rq = nvme_rq_acquire_cid(nd->ctrl.adminq.sq, cid);
+	if (!cmd->rq) {
+		nvme_free(cmd);
+		return -EPROTO;
+	}
+	cmd->rq->opaque = cmd;
+	cmd->phase = COMMAND_SENT;
+	nd->admin_sent++;
+	return 0;
+}
+
+/* Checks what the client asks for, against what the command will transfer. */
+static int nvme_check(struct nvme_device *nd, struct opening *o, struct queue *q,
+		      const struct command_spec *spec, uint64_t *need, char *text, size_t size)
+{
+	uint64_t meta;
+	int ret;
+
+	if (nd->dev->state != DEVICE_READY) {
+		snprintf(text, size, "the device is %s", device_state_name(nd->dev->state));
+		return -EAGAIN;
+	}
+	if (q && q->phase != QUEUE_LIVE) {
+		snprintf(text, size, "the queue is being deleted");
+		return -ENOENT;
+	}
+	ret = nvme_data_length(nd, !q, &spec->sqe, need, &meta, text, size);
+	if (ret < 0)
+		return ret;
+	if (spec->length < *need) {
+		snprintf(text, size,
+			 "opcode %02xh transfers %" PRIu64 " bytes, the data has room for %" PRIu64,
+			 spec->sqe.opcode, *need, spec->length);
+		return -EINVAL;
+	}
+	if (spec->meta && spec->meta_length < meta) {
+		snprintf(text, size,
+			 "opcode %02xh transfers %" PRIu64 " bytes of metadata, not %" PRIu64,
+			 spec->sqe.opcode, meta, spec->meta_length);
+		return -EINVAL;
+	}
+	if (spec->length > UINT32_MAX) {
+		snprintf(text, size, "no command transfers more than 4 GiB");
+		return -EINVAL;
+	}
+	if ((spec->data && ((spec->data->iova + spec->offset) & 3)) ||
+	    (spec->meta && ((spec->meta->iova + spec->meta_offset) & 3))) {
+		snprintf(text, size, "data starts at a multiple of 4 bytes");
+		return -EINVAL;
+	}
+	if (spec->data && spec->data->opening != o) {
+		snprintf(text, size, "the buffer is of another device");
+		return -EINVAL;
+	}
+	if (spec->meta && spec->meta->opening != o) {
+		snprintf(text, size, "the metadata buffer is of another device");
+		return -EINVAL;
+	}
+	return ret;
+}
+
+static int nvme_fill(struct command *cmd, const struct command_spec *spec, char *text, size_t size)
+{
+	struct nvme_device *nd = cmd->nd;
+
+	cmd->length = spec->length;
+	if (spec->data) {
+		cmd->iova = spec->data->iova + spec->offset;
+		cmd->data = spec->data;
+		cmd->data->busy++;
+	} else if (spec->length) {
+		cmd->slot = nvme_slot_take(nd, cmd->opening);
+		if (cmd->slot < 0) {
+			snprintf(text, size, "all places for inline data are in use; use a buffer");
+			return -EAGAIN;
+		}
+		cmd->iova = nd->slots_iova + (uint64_t)cmd->slot * COMMAND_INLINE_MAX;
+		cmd->out = spec->out != NULL;
+		if (spec->out)
+			memcpy(nvme_slot_memory(cmd), spec->out, spec->length);
+		else
+			memset(nvme_slot_memory(cmd), 0, spec->length);
+	}
+	if (spec->meta) {
+		cmd->meta = spec->meta;
+		cmd->meta->busy++;
+		cmd->sqe.mptr = cpu_to_le64(spec->meta->iova + spec->meta_offset);
+	}
+	return 0;
+}
+
+int nvme_submit(struct opening *o, struct queue *q, const struct command_spec *spec,
+		command_done done, void *arg, char *text, size_t size)
+{
+	struct nvme_device *nd = nvme_of(o->device);
+	const struct config *config = o->device->devices->config;
+	struct command *cmd;
+	uint64_t need;
+	int ret = nvme_check(nd, o, q, spec, &need, text, size);
+	bool no_pointers = ret == 1;
+
+	if (ret < 0)
+		return ret;
+	cmd = nvme_command_new(nd, o, q, &spec->sqe, done, arg);
+	if (!cmd) {
+		snprintf(text, size, "out of memory");
+		return -ENOMEM;
+	}
+	cmd->least = need;
+	cmd->timeout_ms = spec->timeout_ms ? spec->timeout_ms : config->command_timeout_ms;
+	ret = no_pointers ? 0 : nvme_fill(cmd, spec, text, size);
+	if (ret == 0) {
+		ret = nvme_send_or_wait(cmd);
+		if (ret == -EAGAIN)
+			snprintf(text, size, q ? "the queue is full"
+					       : "namespaces are being changed; try again");
+		else if (ret < 0)
+			snprintf(text, size, "no PRP list can be made: %s", strerror(-ret));
+	}
+	if (ret < 0) {
+		nvme_free(cmd);
+		return ret;
+	}
+	nvme_timer_set(cmd, cmd->timeout_ms);
+	o->device->stats.submitted++;
+	o->device->stats.outstanding++;
+	session_stats(o->session)->submitted++;
+	session_stats(o->session)->outstanding++;
+	return 0;
+}
+
+void nvme_reap(struct nvme_device *nd, unsigned int qid)
+{
+	struct nvme_cq *cq = qid ? &nd->ctrl.cq[qid] : nd->ctrl.adminq.cq;
+	struct nvme_sq *sq = qid ? &nd->ctrl.sq[qid] : nd->ctrl.adminq.sq;
+	struct nvme_cqe *entry, cqe;
+	unsigned int n = 0;
+
+	/* No more than the queue has: a controller that makes up completions must not keep the loop. */
+	while (n < (unsigned int)cq->qsize && (entry = nvme_cq_get_cqe(cq))) {
+		struct nvme_rq *rq;
+
+		n++;
+		cqe = *entry;
+		rq = le16_to_cpu(cqe.sqid) == qid ? __nvme_rq_from_cqe(sq, &cqe) : NULL;
+		if (!rq || !rq->opaque) {
+			journal_warn(nd->dev->address, 0,
+				     "queue %u: completion of command %u, which is not outstanding",
+				     qid, cqe.cid);
+			continue;
+		}
+		nvme_finish(rq->opaque, &cqe, 0, NULL);
+	}
+	if (n == 0)
+		return;
+	nvme_cq_update_head(cq);
+	if (!TAILQ_EMPTY(&nd->pending) || nd->barrier || !TAILQ_EMPTY(&nd->held))
+		nvme_send_waiting(nd);
+}
+
+void nvme_queue_flush(struct queue *q)
+{
+	struct nvme_cqe cqe = {
+		.sqid = cpu_to_le16(q->qid),
+		.sfp = cpu_to_le16(NVME_SC_SQ_DELETED << 1),
+	};
+	struct opening *o = q->opening;
+	struct command *cmd;
+
+	opening_hold(o);
+	/* From the start again after each: the end of one may end others. */
+	do {
+		TAILQ_FOREACH (cmd, &o->commands, link)
+			if (cmd->queue == q)
+				break;
+		if (cmd) {
+			cqe.cid = cmd->rq ? cmd->rq->cid : 0;
+			nvme_finish(cmd, &cqe, 0, NULL);
+		}
+	} while (cmd);
+	opening_release(o);
+}
+
+void nvme_fail_all(struct nvme_device *nd, int error, const char *text)
+{
+	struct opening *o, *next_o;
+	struct command *cmd;
+
+	nd->barrier = NULL;
+	for (o = LIST_FIRST(&nd->dev->openings); o; o = next_o) {
+		opening_hold(o);
+		while ((cmd = TAILQ_FIRST(&o->commands)))
+			nvme_finish(cmd, NULL, error, text);
+		next_o = LIST_NEXT(o, in_device);
+		opening_release(o);
+	}
+	while ((cmd = TAILQ_FIRST(&nd->internal)))
+		nvme_finish(cmd, NULL, error, text);
+}

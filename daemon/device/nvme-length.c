@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How many bytes a command transfers, told from opcode and format alone. A controller that is asked for more than the
+ * client's buffer would read its PRP list from the client's memory, and so could be led to
+ * any address: a command whose length cannot be told does not go out.
+ * Lengths: NVMe Base 2.0 and NVM Command Set 1.0, figures "Command Dword 10" ff. of each command.
+ */
+#include "daemon/device/nvme.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include <vfn/support.h>
+
+static uint32_t length_dw(leint32_t v)
+{
+	return le32_to_cpu(v);
+}
+
+/* NUMD: 0's based dwords, its upper half in the following command dword. */
+static uint64_t length_numd(uint32_t lower, uint32_t upper)
+{
+	return ((uint64_t)((upper & 0xffff) << 16 | lower >> 16) + 1) * 4;
+}
+
+static int length_own(char *text, size_t size, const char *what)
+{
+	snprintf(text, size, "%s", what);
+	return -EPERM;
+}
+
+/* Features (figure "Feature Identifiers"): what goes through the data pointer. */
+static int length_feature(const union nvme_cmd *sqe, bool set, uint64_t *len, char *text, size_t size)
+{
+	uint32_t cdw10 = length_dw(sqe->cdw10);
+
+	switch (cdw10 & 0xff) {
+	case 0x03: /* LBA Range Type: up to 64 ranges of 64 bytes */
+		*len = set ? ((length_dw(sqe->cdw11) & 0x3f) + 1) * 64 : 4096;
+		return 0;
+	case 0x07:
+		return set ? length_own(text, size, "Number of Queues is set by the daemon; "
+						    "vfnctl info tells what there is")
+			   : 0;
+	case 0x0c: /* Autonomous Power State Transition */
+		*len = 256;
+		return 0;
+	case 0x0d:
+		if (set)
+			return length_own(text, size, "Host Memory Buffer carries addresses of its own");
+		*len = 4096;
+		return 0;
+	case 0x0e: /* Timestamp */
+		*len = 8;
+		return 0;
+	case 0x16: /* Host Behavior Support */
+		*len = 512;
+		return 0;
+	case 0x81: /* Host Identifier: EXHID selects 16 bytes */
+		*len = length_dw(sqe->cdw11) & 1 || !set ? 16 : 8;
+		return 0;
+	default:
+		/* 7Dh to 7Fh are Enhanced Controller Metadata and kin, C0h on the vendor's */
+		*len = (cdw10 & 0xff) >= 0x7d ? 4096 : 0;
+		return 0;
+	}
+}
+
+static int length_admin(const union nvme_cmd *sqe, uint64_t *len, char *text, size_t size)
+{
+	uint32_t cdw10 = length_dw(sqe->cdw10), cdw11 = length_dw(sqe->cdw11);
+
+	switch (sqe->opcode) {
+	case 0x00:
+	case 0x01:
+	case 0x04:
+	case 0x05:
+		return length_own(text, size, "queues are created and deleted by requests of their own");
+	case 0x02: /* Get Log Page */
+		*len = length_numd(cdw10, cdw11);
+		return 0;
+	case 0x06: /* Identify */
+		*len = 4096;
+		return 0;
+	case 0x08:
+		return length_own(text, size, "commands are aborted by their timeout");
+	case 0x09:
+	case 0x0a:
+		return length_feature(sqe, sqe->opcode == 0x09, len, text, size);
+	case 0x0c:
+		return length_own(text, size, "asynchronous events are the daemon's: subscribe to them");
+	case 0x0d: /* Namespace Management: create brings a structure, delete none */
+	case 0x15: /* Namespace Attachment */
+		*len = 4096;
+		if (sqe->opcode == 0x0d && (cdw10 & 0xf) == 1)
+			*len = 0;
+		return 0;
+	case 0x11: /* Firmware Image Download */
+		*len = ((uint64_t)cdw10 + 1) * 4;
+		return 0;
+	case 0x19: /* Directive Send, Receive */
+	case 0x1a:
+		*len = ((uint64_t)cdw10 + 1) * 4;
+		return 0;
+	case 0x7c:
+		return length_own(text, size, "Doorbell Buffer Config is the daemon's own");
+	case 0x81: /* Security Send, Receive: TL and AL */
+	case 0x82:
+		*len = cdw11;
+		return 0;
+	case 0x86: /* Get LBA Status: MNDW */
+		*len = ((uint64_t)length_dw(sqe->cdw12) + 1) * 4;
+		return 0;
+	case 0x10: /* Firmware Commit */
+	case 0x14: /* Device Self-test */
+	case 0x18: /* Keep Alive */
+	case 0x1c: /* Virtualization Management */
+	case 0x80: /* Format NVM */
+	case 0x84: /* Sanitize */
+		return 0;
+	default:
+		break;
+	}
+	/* Bits 1:0 of the opcode tell the direction; 00b transfers nothing. */
+	if ((sqe->opcode & 3) == 0)
+		return 0;
+	snprintf(text, size, "how much admin opcode %02xh transfers cannot be told", sqe->opcode);
+	return -EPERM;
+}
+
+static int length_blocks(const struct nvme_device *nd, const union nvme_cmd *sqe, uint64_t *len,
+			 uint64_t *meta)
+{
+	int i = nvme_ns_find(nd, length_dw(sqe->nsid));
+	uint64_t blocks = (length_dw(sqe->cdw12) & 0xffff) + 1;
+
+	/*
+	 * The controller is to say what is wrong with the namespace. Should it know better and transfer
+	 * after all, then with no pointers, to where nothing is mapped.
+	 */
+	if (i < 0)
+		return 1;
+	*len = blocks << nd->format[i].shift;
+	if (nd->format[i].extended)
+		*len += blocks * nd->ns[i].metadata_size;
+	else
+		*meta = blocks * nd->ns[i].metadata_size;
+	return 0;
+}
+
+int nvme_data_length(const struct nvme_device *nd, bool admin, const union nvme_cmd *sqe,
+		     uint64_t *len, uint64_t *meta, char *text, size_t size)
+{
+	*len = *meta = 0;
+	if (admin)
+		return length_admin(sqe, len, text, size);
+	switch (sqe->opcode) {
+	case 0x01: /* Write, Read, Compare */
+	case 0x02:
+	case 0x05:
+		return length_blocks(nd, sqe, len, meta);
+	case 0x00: /* Flush */
+	case 0x04: /* Write Uncorrectable */
+	case 0x08: /* Write Zeroes */
+	case 0x0c: /* Verify */
+		return 0;
+	case 0x09: /* Dataset Management: NR ranges of 16 bytes */
+		*len = ((length_dw(sqe->cdw10) & 0xff) + 1) * 16;
+		return 0;
+	case 0x0d: /* Reservation Register, Acquire */
+	case 0x11:
+		*len = 16;
+		return 0;
+	case 0x15: /* Reservation Release */
+		*len = 8;
+		return 0;
+	case 0x0e: /* Reservation Report */
+		*len = ((uint64_t)length_dw(sqe->cdw10) + 1) * 4;
+		return 0;
+	case 0x19: /* Copy: NR ranges of 32 bytes, 40 in the longest format */
+		*len = ((length_dw(sqe->cdw12) & 0xff) + 1) * 40;
+		return 0;
+	default:
+		break;
+	}
+	if ((sqe->opcode & 3) == 0)
+		return 0;
+	snprintf(text, size, "how much I/O opcode %02xh transfers cannot be told", sqe->opcode);
+	return -EPERM;
+}

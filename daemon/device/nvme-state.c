@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Take-over of a controller that nothing is outstanding on but event requests. */
+#include "daemon/device/nvme.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <vfn/iommu.h>
+#include <vfn/support.h>
+
+#include "daemon/journal.h"
+#include "daemon/state/state.h"
+
+_Static_assert(STATE_MAX_VECTORS >= NVME_MAX_VECTORS, "vectors fit the record");
+_Static_assert(STATE_MAX_AERS >= NVME_MAX_AERS, "event requests fit the record");
+_Static_assert(sizeof(struct device_stats) <= sizeof(((struct state_device *)NULL)->stats) +
+					       3 * sizeof(uint64_t),
+	       "what is counted fits the record");
+
+/* Counters go on; what is there now is counted afresh when it is restored. */
+#define NVME_STATS_KEPT offsetof(struct device_stats, queue_pairs)
+
+int nvme_save(struct device *dev, struct state_device *to)
+{
+	struct nvme_device *nd = nvme_of(dev);
+	struct command *cmd;
+	off_t offset;
+	int ret;
+
+	if (dev->state != DEVICE_READY || nd->refreshing || nd->barrier ||
+	    !TAILQ_EMPTY(&nd->pending) || strlen(dev->address) >= sizeof(to->address))
+		return -EBUSY;
+	TAILQ_FOREACH (cmd, &nd->internal, link) {
+		if (cmd->sqe.opcode != 0x0c || to->naers == STATE_MAX_AERS)
+			return -EBUSY;
+		to->aer_cid[to->naers++] = cmd->rq->cid;
+	}
+	if (vfio_pci_export(&nd->ctrl.pci, &to->pci) < 0 || nvme_ctrl_save(&nd->ctrl, &to->ctrl) < 0 ||
+	    nvme_cq_save(nd->ctrl.adminq.cq, &to->admin_cq) < 0 ||
+	    nvme_sq_save(nd->ctrl.adminq.sq, &to->admin_sq) < 0)
+		return -errno;
+	ret = pgmap_fd(nd->slots, NVME_SLOTS_SIZE, &offset);
+	if (ret < 0)
+		return -errno;
+	strcpy(to->address, dev->address);
+	to->want_queue_pairs = dev->want_queue_pairs;
+	to->nqueues = nd->nqueues;
+	to->slots_fd = ret;
+	to->slots_offset = (uint64_t)offset;
+	to->slots_iova = nd->slots_iova;
+	to->max_aborts = nd->max_aborts;
+	to->aers = nd->aers;
+	to->nvectors = nd->nvectors;
+	for (unsigned int i = 0; i < nd->nvectors; i++)
+		to->vector_fd[i] = nd->vectors[i].fd;
+	for (int i = 0; i < NVME_NOTICES; i++)
+		to->notice_fd[i] = nd->notice_fd[i];
+	memcpy(to->stats, &dev->stats, NVME_STATS_KEPT);
+	return 0;
+}
+
+static int nvme_restore_memory(struct nvme_device *nd, const struct state_device *from)
+{
+	struct iommu_ctx *ctx = nd->ctrl.pci.dev.ctx;
+
+	nd->queues = calloc(nd->nqueues + 1, sizeof(*nd->queues));
+	nd->vectors = calloc(from->nvectors, sizeof(*nd->vectors));
+	if (!nd->queues || !nd->vectors)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < from->nvectors; i++)
+		nd->vectors[i] = (struct nvme_vector){.nd = nd, .fd = from->vector_fd[i], .index = i};
+	nd->nvectors = from->nvectors;
+	for (int i = 0; i < NVME_NOTICES; i++)
+		nd->notice_fd[i] = from->notice_fd[i];
+	nd->slots = pgmap_from_fd(from->slots_fd, NVME_SLOTS_SIZE, (off_t)from->slots_offset);
+	if (!nd->slots)
+		return -errno;
+	nd->slots_iova = from->slots_iova;
+	nvme_slots_reset(nd);
+	if (iommu_import(ctx, from->slots_fd, (off_t)from->slots_offset, nd->slots, NVME_SLOTS_SIZE,
+			 from->slots_iova) < 0)
+		return -errno;
+	return 0;
+}
+
+int nvme_restore(struct device *dev, const struct state_device *from)
+{
+	struct nvme_device *nd = nvme_of(dev);
+	int ret;
+
+	if (from->nvectors == 0 || from->nvectors > STATE_MAX_VECTORS || from->naers > STATE_MAX_AERS)
+		return -EPROTO;
+	if (nvme_ctrl_restore(&nd->ctrl, dev->address, &from->pci, &from->ctrl) < 0 ||
+	    nvme_cq_restore(&nd->ctrl, &from->admin_cq) < 0 ||
+	    nvme_sq_restore(&nd->ctrl, &from->admin_sq) < 0)
+		return -errno;
+	nd->page_size = 4096u << nd->ctrl.config.mps;
+	nd->nqueues = from->nqueues;
+	nd->max_aborts = from->max_aborts;
+	nd->aers = from->aers;
+	memcpy(&dev->stats, from->stats, NVME_STATS_KEPT);
+	dev->stats.outstanding = 0;
+	ret = nvme_restore_memory(nd, from);
+	if (ret == 0)
+		ret = nvme_vectors_open(nd);
+	if (ret == 0)
+		ret = nvme_restart(dev, from->aer_cid, from->naers);
+	return ret;
+}
+
+int nvme_queue_save_state(struct queue *q, struct state_queue *to)
+{
+	struct nvme_ctrl *ctrl = &q->nd->ctrl;
+
+	if (q->phase != QUEUE_LIVE || q->sent)
+		return -EBUSY;
+	to->handle = q->lease.handle;
+	to->qid = q->qid;
+	to->entries = q->entries;
+	if (nvme_cq_save(&ctrl->cq[q->qid], &to->cq) < 0 || nvme_sq_save(&ctrl->sq[q->qid], &to->sq) < 0)
+		return -errno;
+	return 0;
+}
+
+int nvme_queue_restore_state(struct opening *o, const struct state_queue *from)
+{
+	struct nvme_device *nd = nvme_of(o->device);
+	struct queue *q;
+	int ret;
+
+	if (from->qid == 0 || from->qid > nd->nqueues || nd->queues[from->qid])
+		return -EPROTO;
+	if (nvme_cq_restore(&nd->ctrl, &from->cq) < 0 || nvme_sq_restore(&nd->ctrl, &from->sq) < 0)
+		return -errno;
+	q = nvme_queue_new(o, (uint16_t)from->qid, from->entries);
+	if (!q)
+		return -errno;
+	q->phase = QUEUE_LIVE;
+	q->has_memory = q->has_cq = q->has_sq = true;
+	ret = lease_restore(session_leases(o->session), &q->lease, LEASE_QUEUE, from->handle);
+	return ret;
+}

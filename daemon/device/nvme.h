@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * nvme - the class of NVMe controllers: what its files share
+ *
+ * nvme.c          the class's table and what is told of a controller
+ * nvme-claim.c    bring-up and release, on the worker; interrupts
+ * nvme-command.c  commands: sent, completed, timed out, aborted
+ * nvme-length.c   how many bytes a command transfers
+ * nvme-queue.c    queue pairs of sessions
+ * nvme-event.c    asynchronous events
+ * nvme-ns.c       namespaces and their formats
+ * nvme-recover.c  reset of a controller that does not answer
+ *
+ * The loop thread owns the admin queue and all others from start() to stop(); before and after, and while the
+ * device is being reset, the worker does.
+ */
+#ifndef VFND_DAEMON_DEVICE_NVME_H
+#define VFND_DAEMON_DEVICE_NVME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <event2/event_struct.h>
+
+#include <vfn/nvme.h>
+
+#include "daemon/device/buffer.h"
+#include "daemon/device/class.h"
+#include "daemon/device/command.h"
+#include "daemon/device/device.h"
+#include "daemon/device/opening.h"
+
+#define NVME_SLOTS          256 /* of inline payload, COMMAND_INLINE_MAX bytes each */
+#define NVME_SLOTS_SIZE     ((size_t)NVME_SLOTS * COMMAND_INLINE_MAX)
+#define NVME_SLOTS_RESERVED 8   /* of them only for the daemon */
+#define NVME_SESSION_SLOTS  128 /* for one opening */
+#define NVME_ADMIN_RESERVED 8   /* places in the admin queue only for the daemon */
+#define NVME_MAX_AERS       4
+#define NVME_MAX_NAMESPACES 1024
+#define NVME_MAX_VECTORS    256
+
+extern const struct device_class nvme_class;
+
+struct nvme_device;
+
+struct nvme_vector {
+	struct nvme_device *nd;
+	int fd; /* eventfd, the daemon's alone */
+	unsigned int index;
+	struct event *event;
+};
+
+/* Interrupts about the function itself. */
+enum nvme_notice {
+	NVME_NOTICE_RELEASE, /* the kernel wants the device back */
+	NVME_NOTICE_ERROR,   /* PCI Express error */
+	NVME_NOTICES,
+};
+
+struct nvme_format {
+	uint8_t shift;      /* block size is 1 << shift */
+	bool extended;      /* metadata follows each block in the same buffer */
+};
+
+struct nvme_device {
+	struct device *dev;
+	struct nvme_ctrl ctrl;
+	uint64_t cap;
+	uint32_t vs;
+	unsigned int page_size;
+	uint64_t max_transfer;     /* bytes; the controller's MDTS, or what PRPs are built for */
+	unsigned int nvectors;
+	struct nvme_vector *vectors;
+	struct event *lost; /* the server's socket has hung up */
+	int notice_fd[NVME_NOTICES];
+	struct event *notice[NVME_NOTICES];
+
+	unsigned int nqueues;     /* queue pairs that the controller granted */
+	struct queue **queues;    /* by queue identifier, 1 to nqueues */
+
+	uint8_t *slots;
+	uint64_t slots_iova;
+	unsigned int nfree;
+	uint16_t free_slots[NVME_SLOTS];
+
+	struct command_list internal; /* the daemon's own commands that are sent */
+	struct command_list pending;  /* waiting for a place in the admin queue */
+	struct command_list held;     /* I/O waiting for a barrier */
+	struct command *barrier;      /* changes formats: no I/O runs beside it */
+	bool refreshing;              /* after it: namespaces are identified again */
+	unsigned int admin_sent, admin_places;
+	unsigned int io_sent;
+	unsigned int aborts, max_aborts;
+	bool owned; /* the loop may use the queues */
+
+	unsigned int aers; /* to keep outstanding */
+	uint32_t nn; /* NN of Identify Controller */
+	unsigned int nns;
+	struct device_namespace ns[NVME_MAX_NAMESPACES];
+	struct nvme_format format[NVME_MAX_NAMESPACES];
+	bool refresh_again;
+	unsigned int refresh_at;
+	uint32_t refresh_list[NVME_MAX_NAMESPACES];
+
+	struct job job; /* recovery */
+	char why[200];
+};
+
+enum command_phase {
+	COMMAND_NEW,
+	COMMAND_PENDING, /* in nd->pending or nd->held, or nd->barrier that waits */
+	COMMAND_SENT,
+	COMMAND_ABORTING,
+	COMMAND_GIVEN_UP, /* `done` was called; the controller may still be at it */
+};
+
+struct command {
+	TAILQ_ENTRY(command) link;    /* in opening->commands, or nd->internal */
+	TAILQ_ENTRY(command) waiting; /* in nd->pending or nd->held */
+	struct nvme_device *nd;
+	struct opening *opening; /* NULL: the daemon's own */
+	struct queue *queue;     /* NULL: admin queue */
+	union nvme_cmd sqe;
+	struct nvme_rq *rq;
+	struct buffer *data, *meta;
+	int slot;        /* -1: none */
+	uint64_t iova, length; /* of the data */
+	bool out;        /* inline data goes to the controller */
+	uint64_t least;  /* bytes that the command transfers */
+	struct event timer;
+	unsigned int timeout_ms;
+	enum command_phase phase;
+	bool timed_out;
+	bool told; /* `done` was called */
+	bool waits; /* on `waiting` */
+	command_done done;
+	void *arg;
+};
+
+enum queue_phase {
+	QUEUE_MAKING,  /* memory, Create CQ, Create SQ */
+	QUEUE_LIVE,
+	QUEUE_DELETING,
+};
+
+struct queue {
+	struct lease lease;
+	LIST_ENTRY(queue) link; /* in opening->queues */
+	struct opening *opening;
+	struct nvme_device *nd;
+	uint16_t qid;
+	unsigned int entries;
+	unsigned int sent; /* commands outstanding */
+	enum queue_phase phase;
+	bool has_memory, has_cq, has_sq; /* made so far */
+	struct job job;
+	union nvme_cmd create_cq, create_sq;
+	int error; /* why it was not made */
+	char text[160];
+	class_queue_done made;
+	void *made_arg;
+	class_done deleted;
+	void *deleted_arg;
+};
+
+static inline struct nvme_device *nvme_of(const struct device *dev)
+{
+	return dev->driver;
+}
+
+/* nvme-claim.c */
+int nvme_claim(struct device *dev, struct job *job);
+int nvme_start(struct device *dev);
+/* nvme_start() after a take-over. */
+int nvme_restart(struct device *dev, const uint16_t *aer_cids, unsigned int naers);
+void nvme_stop(struct device *dev);
+void nvme_release(struct device *dev);
+/* WORKER: Identify, events and namespaces of a controller that was just enabled. 0 or -1, errno. */
+int nvme_setup(struct nvme_device *nd);
+/* WORKER: queues and doorbell buffers as before, after a reset. 0 or -1, errno. */
+int nvme_negotiate(struct nvme_device *nd);
+int nvme_vectors_open(struct nvme_device *nd);
+void nvme_vectors_close(struct nvme_device *nd);
+void nvme_slots_reset(struct nvme_device *nd);
+
+/* nvme-command.c */
+int nvme_submit(struct opening *opening, struct queue *queue, const struct command_spec *spec,
+		command_done done, void *arg, char *text, size_t size);
+/*
+ * A command of the daemon itself on the admin queue; `length` bytes of a slot are read (0: none).
+ * timeout_ms 0: none. 0; or -EAGAIN without a slot, -ENOMEM, -ENODEV while the loop does not own the
+ * queues: `done` is not called then.
+ */
+int nvme_internal(struct nvme_device *nd, const union nvme_cmd *sqe, uint32_t length,
+		  unsigned int timeout_ms, command_done done, void *arg);
+/* A command that the controller has already, under the identifier `cid`. 0 or -errno. */
+int nvme_adopt(struct nvme_device *nd, const union nvme_cmd *sqe, uint16_t cid, command_done done,
+	       void *arg);
+/* Take completions of the admin queue (qid 0) or of a queue pair. */
+void nvme_reap(struct nvme_device *nd, unsigned int qid);
+/* Send what waits for a place, or for the end of a barrier. */
+void nvme_send_waiting(struct nvme_device *nd);
+/* Take the command's completion, or -errno with a text, to whoever waits for it; frees it. */
+void nvme_finish(struct command *cmd, const struct nvme_cqe *cqe, int error, const char *text);
+/* Ask the controller to abort it. */
+void nvme_abort(struct command *cmd);
+/* All of the queue's commands end, as the controller has forgotten them. */
+void nvme_queue_flush(struct queue *queue);
+/* Every command of the device ends with the error; the controller is disabled. */
+void nvme_fail_all(struct nvme_device *nd, int error, const char *text);
+
+/*
+ * nvme-length.c: 0 with the bytes that the command transfers; 1 when it must go without data pointers;
+ * -EPERM with a text when the length cannot be told or the command is the daemon's own.
+ */
+int nvme_data_length(const struct nvme_device *nd, bool admin, const union nvme_cmd *sqe,
+		     uint64_t *length, uint64_t *meta_length, char *text, size_t size);
+
+/* nvme-queue.c */
+/* A queue that is being made, charged to the user. NULL with EDQUOT or ENOMEM. */
+struct queue *nvme_queue_new(struct opening *opening, uint16_t qid, unsigned int entries);
+void nvme_queue_create(struct opening *opening, unsigned int entries, class_queue_done done,
+		       void *arg);
+void nvme_queue_delete(struct queue *queue, class_done done, void *arg);
+void nvme_quiesce(struct opening *opening);
+void nvme_forget(struct opening *opening);
+/* The controller knows no queues any more: the worker is given their memory to discard. */
+void nvme_queues_gone(struct nvme_device *nd);
+
+/* nvme-event.c */
+void nvme_events_start(struct nvme_device *nd);
+/* The event requests that are outstanding already, after a take-over. 0 or -errno. */
+int nvme_events_resume(struct nvme_device *nd, const uint16_t *cids, unsigned int n);
+
+/* nvme-ns.c */
+int nvme_ns_identify(struct nvme_device *nd); /* WORKER; 0 or -1, errno */
+int nvme_ns_find(const struct nvme_device *nd, uint32_t nsid); /* index, or -1 */
+void nvme_ns_refresh(struct nvme_device *nd); /* on the loop; then nvme_send_waiting() */
+
+/* nvme-recover.c */
+void nvme_recover(struct nvme_device *nd, const char *why);
+void nvme_disable(struct device *dev); /* WORKER */
+void nvme_disabled(struct device *dev, const char *why);
+
+/* nvme-state.c */
+int nvme_save(struct device *dev, struct state_device *saved);
+int nvme_restore(struct device *dev, const struct state_device *saved);
+int nvme_queue_save_state(struct queue *queue, struct state_queue *saved);
+int nvme_queue_restore_state(struct opening *opening, const struct state_queue *saved);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * opening - a session's hold on a device, and all that it has there
+ *
+ * An opening owns buffers, queues and subscriptions of one session on one device. opening_end() is the
+ * one function that gives them back, however the session came to its end, in this order: no new
+ * commands; queues are deleted and commands aborted; once the controller is done with the memory it is
+ * unmapped; then freed. The session itself need not wait for that: the opening lives on by itself
+ * on the device's list. If the controller does not finish a command, the memory stays mapped and
+ * counted as quarantined until it does or is reset. Loop thread only.
+ */
+#ifndef VFND_DAEMON_DEVICE_OPENING_H
+#define VFND_DAEMON_DEVICE_OPENING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "daemon/device/worker.h"
+#include "daemon/lease.h"
+#include "daemon/session.h"
+
+struct buffer;
+struct command;
+struct device;
+struct event;
+struct queue;
+struct subscription;
+
+LIST_HEAD(buffer_list, buffer);
+LIST_HEAD(queue_list, queue);
+LIST_HEAD(subscription_list, subscription);
+TAILQ_HEAD(command_list, command);
+
+struct opening {
+	struct lease lease;
+	LIST_ENTRY(opening) in_session, in_device;
+	struct session *session; /* NULL once ending */
+	uint64_t session_number;
+	struct quota_user *user;
+	struct device *device;
+	struct buffer_list buffers;
+	struct queue_list queues;
+	struct subscription_list subscriptions;
+	struct command_list commands; /* admin and I/O, sent and not over */
+	unsigned int slots;           /* of inline payload in use */
+	unsigned int jobs;            /* of the worker that are about this opening */
+	bool ending, stepping, quarantined;
+	uint64_t quarantined_bytes;
+	struct event *grace;
+	void (*ended)(void *arg);
+	void *ended_arg;
+};
+
+/* 0 or -errno; the device is ready. */
+int opening_create(struct session *session, struct device *device, struct opening **out);
+
+/* As it was before a take-over. */
+int opening_restore(struct session *session, struct device *device, uint64_t handle,
+		    struct opening **out);
+
+/* The opening that is known to the session under this handle, or NULL. */
+struct opening *opening_find(struct session *session, uint64_t handle);
+
+/* The session's opening of that device, or NULL. */
+struct opening *opening_of(struct session *session, const struct device *device);
+
+/* Give all back; `ended` (may be NULL) is called when it is done. Its handles are void at once. */
+void opening_end(struct opening *opening, void (*ended)(void *arg), void *arg);
+
+/* Something that the opening held is gone: go on if it is ending. May free it. */
+void opening_step(struct opening *opening);
+
+/* An asynchronous thing is about this opening, which stays until opening_release(). */
+void opening_hold(struct opening *opening);
+void opening_release(struct opening *opening);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * queue - what is known of a session's queue pair outside of its class
+ */
+#ifndef VFND_DAEMON_DEVICE_QUEUE_H
+#define VFND_DAEMON_DEVICE_QUEUE_H
+
+#include <stdint.h>
+
+#include "daemon/device/opening.h"
+#include "daemon/lease.h"
+
+struct queue;
+
+struct queue *queue_find(struct session *session, uint64_t handle);
+/* The next one of the same opening. */
+struct queue *queue_next(struct queue *queue);
+struct lease *queue_lease(struct queue *queue);
+struct opening *queue_opening(struct queue *queue);
+uint16_t queue_qid(const struct queue *queue);
+unsigned int queue_entries(const struct queue *queue);
+
+#endif

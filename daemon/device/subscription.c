@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/device/subscription.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "daemon/device/device.h"
+
+static subscription_deliver subscription_out;
+
+void subscription_set_deliver(subscription_deliver deliver)
+{
+	subscription_out = deliver;
+}
+
+int subscription_restore(struct opening *o, uint64_t handle, uint64_t sequence)
+{
+	struct subscription *sub = calloc(1, sizeof(*sub));
+	int ret;
+
+	if (!sub)
+		return -ENOMEM;
+	sub->opening = o;
+	sub->sequence = sequence;
+	ret = lease_restore(session_leases(o->session), &sub->lease, LEASE_SUBSCRIPTION, handle);
+	if (ret < 0) {
+		free(sub);
+		return ret;
+	}
+	LIST_INSERT_HEAD(&o->subscriptions, sub, link);
+	return 0;
+}
+
+int subscription_create(struct opening *o, struct subscription **out)
+{
+	int ret = subscription_restore(o, session_leases(o->session)->last + 1, 0);
+
+	if (ret == 0)
+		*out = LIST_FIRST(&o->subscriptions);
+	return ret;
+}
+
+void subscription_free(struct subscription *sub)
+{
+	lease_remove(&sub->lease);
+	LIST_REMOVE(sub, link);
+	free(sub);
+}
+
+struct subscription *subscription_find(struct session *session, uint64_t handle)
+{
+	struct lease *lease = lease_find(session_leases(session), handle, LEASE_SUBSCRIPTION);
+
+	return lease ? (struct subscription *)((char *)lease - offsetof(struct subscription, lease))
+		     : NULL;
+}
+
+void subscription_publish(struct device *device, const struct device_event *event)
+{
+	struct opening *o;
+	struct subscription *sub;
+
+	device->stats.events++;
+	LIST_FOREACH (o, &device->openings, in_device) {
+		if (o->ending)
+			continue;
+		LIST_FOREACH (sub, &o->subscriptions, link) {
+			sub->sequence++;
+			if (subscription_out)
+				subscription_out(sub, event);
+		}
+	}
+}

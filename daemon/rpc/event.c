@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "daemon/device/subscription.h"
+#include "daemon/rpc/rpc.h"
+
+void rpc_subscribe(struct rpc_call *call)
+{
+	struct opening *o = rpc_opening(call, call->request->subscribe->device, "subscribe.device");
+	Vfnd__SubscribeAnswer subscribe = VFND__SUBSCRIBE_ANSWER__INIT;
+	Vfnd__Answer answer = VFND__ANSWER__INIT;
+	struct subscription *sub;
+	int ret;
+
+	if (!o)
+		return;
+	if (!LIST_EMPTY(&o->subscriptions)) {
+		rpc_fail(call, -EALREADY, "subscribe.device",
+			 "the session has a subscription of this device: %" PRIu64,
+			 LIST_FIRST(&o->subscriptions)->lease.handle);
+		return;
+	}
+	ret = subscription_create(o, &sub);
+	if (ret < 0) {
+		rpc_fail(call, ret, NULL, "the daemon is out of memory");
+		return;
+	}
+	subscribe.subscription = sub->lease.handle;
+	answer.body_case = VFND__ANSWER__BODY_SUBSCRIBE;
+	answer.subscribe = &subscribe;
+	rpc_answer(call, &answer, NULL);
+}
+
+void rpc_unsubscribe(struct rpc_call *call)
+{
+	uint64_t handle = call->request->unsubscribe->subscription;
+	struct subscription *sub = subscription_find(call->session, handle);
+
+	if (!sub) {
+		rpc_fail(call, -ENOENT, "unsubscribe.subscription", "there is no subscription %" PRIu64,
+			 handle);
+		return;
+	}
+	subscription_free(sub);
+	rpc_done(call);
+}
+
+void rpc_event(struct subscription *sub, const struct device_event *what)
+{
+	Vfnd__Event event = VFND__EVENT__INIT;
+	Vfnd__Answer answer = VFND__ANSWER__INIT;
+	Vfnd__AsyncEvent async = VFND__ASYNC_EVENT__INIT;
+	Vfnd__DeviceGone gone = VFND__DEVICE_GONE__INIT;
+	Vfnd__DeviceReset reset = VFND__DEVICE_RESET__INIT;
+
+	event.subscription = sub->lease.handle;
+	event.sequence = sub->sequence;
+	switch (what->kind) {
+	case DEVICE_EVENT_ASYNC:
+		async.dw0 = what->dw0;
+		async.type = what->dw0 & 7;
+		async.info = what->dw0 >> 8 & 0xff;
+		async.log_page = what->dw0 >> 16 & 0xff;
+		async.log.data = (uint8_t *)what->log;
+		async.log.len = what->log_length;
+		event.what_case = VFND__EVENT__WHAT_ASYNC;
+		event.async = &async;
+		break;
+	case DEVICE_EVENT_GONE:
+		gone.reason = (char *)what->reason;
+		event.what_case = VFND__EVENT__WHAT_GONE;
+		event.gone = &gone;
+		break;
+	case DEVICE_EVENT_RESET:
+		reset.reason = (char *)what->reason;
+		event.what_case = VFND__EVENT__WHAT_RESET;
+		event.reset = &reset;
+		break;
+	}
+	answer.body_case = VFND__ANSWER__BODY_EVENT;
+	answer.event = &event;
+	session_send(sub->opening->session, &answer.base, NULL);
+}

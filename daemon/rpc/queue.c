@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "daemon/device/class.h"
+#include "daemon/device/queue.h"
+#include "daemon/rpc/rpc.h"
+
+static void queue_created(void *ticket, int error, const char *text, struct queue *queue)
+{
+	Vfnd__QueueCreateAnswer create = VFND__QUEUE_CREATE_ANSWER__INIT;
+	Vfnd__Answer answer = VFND__ANSWER__INIT;
+
+	if (error < 0) {
+		rpc_ticket_fail(ticket, error, error == -EINVAL ? "queue_create.entries" : NULL, text);
+		return;
+	}
+	create.queue = queue_lease(queue)->handle;
+	create.qid = queue_qid(queue);
+	create.entries = queue_entries(queue);
+	answer.body_case = VFND__ANSWER__BODY_QUEUE_CREATE;
+	answer.queue_create = &create;
+	rpc_ticket_answer(ticket, &answer, NULL);
+}
+
+void rpc_queue_create(struct rpc_call *call)
+{
+	const Vfnd__QueueCreateRequest *req = call->request->queue_create;
+	struct opening *o = rpc_ready(call, req->device, "queue_create.device");
+	void *ticket = o ? rpc_defer(call, sizeof(struct rpc_ticket)) : NULL;
+
+	if (ticket)
+		o->device->class->queue_create(o, req->entries, queue_created, ticket);
+}
+
+static void queue_deleted(void *ticket, int error, const char *text)
+{
+	if (error < 0)
+		rpc_ticket_fail(ticket, error, NULL, text);
+	else
+		rpc_ticket_done(ticket);
+}
+
+void rpc_queue_delete(struct rpc_call *call)
+{
+	uint64_t handle = call->request->queue_delete->queue;
+	struct queue *q = queue_find(call->session, handle);
+	struct opening *o;
+	void *ticket;
+
+	if (!q) {
+		rpc_fail(call, -ENOENT, "queue_delete.queue", "there is no queue %" PRIu64, handle);
+		return;
+	}
+	o = rpc_ready(call, queue_opening(q)->lease.handle, "queue_delete.queue");
+	ticket = o ? rpc_defer(call, sizeof(struct rpc_ticket)) : NULL;
+	if (ticket)
+		o->device->class->queue_delete(q, queue_deleted, ticket);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/rpc/rpc.h"
+
+#define ROW(op, member, role, max_fds)                                                             \
+	{VFND__REQUEST__OP_##op, #member, rpc_##member, RPC_ROLE_##role, max_fds}
+
+const struct rpc_row rpc_table[] = {
+	ROW(HELLO, hello, ANY, 0),
+	ROW(LIST, list, MONITOR, 0),
+	ROW(OPEN, open, MONITOR, 0),
+	ROW(CLOSE, close, MONITOR, 0),
+	ROW(DEVICE_INFO, device_info, MONITOR, 0),
+	ROW(REGISTER_READ, register_read, MONITOR, 0),
+	ROW(CONFIG_READ, config_read, MONITOR, 0),
+	ROW(BUFFER_ALLOC, buffer_alloc, IO, 0),
+	ROW(BUFFER_FREE, buffer_free, IO, 0),
+	ROW(QUEUE_CREATE, queue_create, IO, 0),
+	ROW(QUEUE_DELETE, queue_delete, IO, 0),
+	ROW(ADMIN, admin, MONITOR, 0),
+	ROW(IO, io, IO, 0),
+	ROW(SUBSCRIBE, subscribe, MONITOR, 0),
+	ROW(UNSUBSCRIBE, unsubscribe, MONITOR, 0),
+	ROW(STATISTICS, statistics, MONITOR, 0),
+	{0},
+};
