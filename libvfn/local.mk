@@ -10,6 +10,7 @@ LIBVFN_CORE = %D%/libvfn-core.la
 vfnincludedir = $(includedir)/vfn
 vfninclude_HEADERS = \
 	%D%/include/vfn/iommu.h \
+	%D%/include/vfn/nvme.h \
 	%D%/include/vfn/pci.h \
 	%D%/include/vfn/support.h \
 	%D%/include/vfn/trace.h \
@@ -18,6 +19,15 @@ vfniommudir = $(vfnincludedir)/iommu
 vfniommu_HEADERS = \
 	%D%/include/vfn/iommu/context.h \
 	%D%/include/vfn/iommu/dma.h
+vfnnvmedir = $(vfnincludedir)/nvme
+vfnnvme_HEADERS = \
+	%D%/include/vfn/nvme/bringup.h \
+	%D%/include/vfn/nvme/ctrl.h \
+	%D%/include/vfn/nvme/queue.h \
+	%D%/include/vfn/nvme/rq.h \
+	%D%/include/vfn/nvme/takeover.h \
+	%D%/include/vfn/nvme/types.h \
+	%D%/include/vfn/nvme/util.h
 vfnpcidir = $(vfnincludedir)/pci
 vfnpci_HEADERS = %D%/include/vfn/pci/util.h
 vfnsupportdir = $(vfnincludedir)/support

@@ -1,1 +1,21 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+libvfn_libvfn_core_la_SOURCES += \
+	%D%/bringup.c \
+	%D%/crc64.c \
+	%D%/ctrl.c \
+	%D%/doorbell.c \
+	%D%/internal.h \
+	%D%/iov.c \
+	%D%/mem.c \
+	%D%/prp.c \
+	%D%/queue.c \
+	%D%/ready.c \
+	%D%/reg.c \
+	%D%/regs.h \
+	%D%/rq.c \
+	%D%/sgl.c \
+	%D%/status.c \
+	%D%/sync.c \
+	%D%/takeover.c \
+	%D%/time.c \
+	%D%/wait.c

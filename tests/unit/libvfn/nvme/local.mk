@@ -1,1 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+EXTRA_DIST += %D%/fake-queue.h
+
+check_PROGRAMS += %D%/test-prp %D%/test-queue %D%/test-rq %D%/test-types
+TESTS += %D%/test-prp %D%/test-queue %D%/test-rq %D%/test-types
+
+%C%_test_prp_SOURCES = %D%/test-prp.c
+%C%_test_prp_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_prp_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_prp_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
+
+%C%_test_queue_SOURCES = %D%/test-queue.c
+%C%_test_queue_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_queue_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_queue_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
+
+%C%_test_rq_SOURCES = %D%/test-rq.c
+%C%_test_rq_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_rq_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_rq_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
+
+%C%_test_types_SOURCES = %D%/test-types.c
+%C%_test_types_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_types_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_types_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)

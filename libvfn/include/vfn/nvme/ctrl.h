@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * vfn/nvme/ctrl.h - controllers: bring-up, queues, registers, close
+ *
+ * Functions return 0, or -1 with errno set and the reason in words from vfn_error(). A controller's
+ * functions and its admin queue belong to one thread at a time; I/O queues may each belong to
+ * another.
+ */
+#ifndef VFN_NVME_CTRL_H
+#define VFN_NVME_CTRL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <vfn/nvme/queue.h>
+#include <vfn/nvme/types.h>
+#include <vfn/vfio/pci.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Do not use the controller's doorbell buffers, though it says that it has them. */
+#define NVME_QUIRK_BROKEN_DBBUF (1 << 0)
+
+struct nvme_ctrl_opts {
+	int nsqr;	     /* I/O submission queues to request, 0's based: 0 to 65534 */
+	int ncqr;	     /* I/O completion queues to request, 0's based: 0 to 65534 */
+	unsigned int quirks; /* NVME_QUIRK_* */
+};
+
+static const struct nvme_ctrl_opts nvme_ctrl_opts_default __attribute__((unused)) = {63, 63, 0};
+
+/* The controller has no I/O queues: it says so in CAP.CSS, or by Identify's CNTRLTYPE. */
+#define NVME_CTRL_F_ADMINISTRATIVE (1UL << 0)
+/* It takes SGLs in I/O commands. */
+#define NVME_CTRL_F_SGLS_SUPPORTED (1UL << 1)
+/* Its SGLs describe dwords: addresses and lengths are multiples of 4. */
+#define NVME_CTRL_F_SGLS_DWORD_ALIGNMENT (1UL << 2)
+
+struct nvme_ctrl_priv;
+
+struct nvme_ctrl {
+	struct vfio_pci_device pci;
+
+	void *regs; /* registers below the doorbells, mapped, or NULL: use nvme_reg_read32() ... */
+
+	struct nvme_sq
+		*sq; /* by queue identifier, 0 to opts.nsqr + 1; vaddr is NULL for no queue */
+	struct nvme_cq *cq; /* by queue identifier, 0 to opts.ncqr + 1 */
+
+	struct {
+		struct nvme_sq *sq; /* &sq[0] once configured, else NULL */
+		struct nvme_cq *cq;
+	} adminq;
+
+	void *doorbells; /* mapped, from offset 0x1000 of BAR0 on, or NULL */
+
+	struct {
+		void *doorbells; /* the shadow doorbell buffer, or NULL while it is not in use */
+		void *eventidxs;
+	} dbbuf;
+
+	struct nvme_ctrl_opts opts;
+
+	struct {
+		int nsqa; /* I/O submission queues there are to use, 0's based, at most opts.nsqr */
+		int ncqa; /* I/O completion queues, the same */
+		int mqes; /* most entries of an I/O queue, 0's based (CAP.MQES) */
+		int mps;  /* page size: 2^(12 + mps) bytes (CC.MPS) */
+		int mdts; /* most data of a command: 2^mdts pages of CAP.MPSMIN; 0: no limit */
+		int mpsmin;	   /* CAP.MPSMIN */
+		int dstrd;	   /* doorbells are 4 << dstrd bytes apart (CAP.DSTRD) */
+		uint8_t cntrltype; /* Identify Controller: 1 I/O, 2 discovery, 3 administrative */
+		uint16_t oacs;	   /* Identify Controller: optional admin commands */
+		uint32_t sgls;	   /* Identify Controller: SGL support */
+	} config;
+
+	unsigned long flags; /* NVME_CTRL_F_* */
+
+	struct nvme_ctrl_priv *priv; /* the library's own */
+};
+
+/*
+ * Registers of BAR0, by offset in bytes (NVMe base, 3.1.3), through whatever the transport has.
+ * `value` is in the processor's byte order. 0, or -1 with the errno of vfio_region_read().
+ */
+int nvme_reg_read32(struct nvme_ctrl *ctrl, uint64_t offset, uint32_t *value);
+int nvme_reg_read64(struct nvme_ctrl *ctrl, uint64_t offset, uint64_t *value);
+int nvme_reg_write32(struct nvme_ctrl *ctrl, uint64_t offset, uint32_t value);
+int nvme_reg_write64(struct nvme_ctrl *ctrl, uint64_t offset, uint64_t value);
+
+/*
+ * Open the PCI device `bdf` and nothing else; *ctrl is overwritten. As vfio_pci_open(), and ENODEV
+ * when it is no NVMe controller. Undone by nvme_close(), or vfio_pci_close().
+ */
+int nvme_pci_init(struct nvme_ctrl *ctrl, const char *bdf);
+
+/*
+ * Open the PCI device, map and read its registers, and clear CMBMSC. `opts` may be NULL for the
+ * defaults. On success the controller is disabled; on failure nothing is left behind.
+ *
+ * EINVAL bad `opts`; ENODEV no NVMe controller, or its registers read as all ones; EIO, ETIMEDOUT
+ * as nvme_reset(); ENOTSUP its CAP fits no command set or page size that is supported here; or of
+ * vfio_pci_open().
+ */
+int nvme_ctrl_init(struct nvme_ctrl *ctrl, const char *bdf, const struct nvme_ctrl_opts *opts);
+
+/*
+ * Full bring-up: nvme_ctrl_init(), admin queue, enable, Identify Controller, Number of Queues, and
+ * doorbell buffers where the controller has them. Blocks: at worst for three times the controller's
+ * time limit and that of a command; nvme_bringup_start() does not.
+ *
+ * As nvme_ctrl_init() and nvme_enable(), and EIO when the controller fails a command.
+ */
+int nvme_init(struct nvme_ctrl *ctrl, const char *bdf, const struct nvme_ctrl_opts *opts);
+
+/*
+ * Disable the controller, free all queues and memory, and close the device. Waits until the
+ * controller is disabled; when it does not get there within its limit its bus mastering is taken
+ * away, so that no memory is given back that it can still reach. Fine twice, and after any failure.
+ */
+void nvme_close(struct nvme_ctrl *ctrl);
+
+/*
+ * Clear CC.EN and wait until the controller is disabled. Queues that exist keep their memory, but
+ * the controller has forgotten them: discard them (nvme_discard_cq(), nvme_discard_sq()). Trackers
+ * whose waits had timed out are free again.
+ *
+ * ETIMEDOUT not disabled within CAP.TO; ENODEV the registers read as all ones.
+ */
+int nvme_reset(struct nvme_ctrl *ctrl);
+
+/*
+ * Set CC (page size, command set, entry sizes, EN) and wait until the controller is ready. The
+ * admin queue must have been configured since the last reset.
+ *
+ * EINVAL no admin queue; ETIMEDOUT not ready within CAP.TO (or CRTO); EIO the controller reports
+ * CSTS.CFS; ENODEV the registers read as all ones.
+ */
+int nvme_enable(struct nvme_ctrl *ctrl);
+
+/*
+ * The same without waiting. After start, call poll until it is done: 1 done, -1 failed (as above),
+ * 0 call again after *delay_ms milliseconds. One of them at a time.
+ */
+int nvme_reset_start(struct nvme_ctrl *ctrl);
+int nvme_reset_poll(struct nvme_ctrl *ctrl, unsigned int *delay_ms);
+int nvme_enable_start(struct nvme_ctrl *ctrl);
+int nvme_enable_poll(struct nvme_ctrl *ctrl, unsigned int *delay_ms);
+
+/*
+ * Make the admin queues, or make them new after a reset in the memory that they have, and tell the
+ * controller (AQA, ASQ, ACQ). The controller must be disabled. Completions signal interrupt vector
+ * 0 once the caller has set it. `sq_flags` is unused and 0. EBUSY the controller is enabled;
+ * ENOMEM, or of iommu_map_vaddr().
+ */
+int nvme_configure_adminq(struct nvme_ctrl *ctrl, unsigned long sq_flags);
+
+/*
+ * Create and delete I/O queues, waiting for the controller. `qid` is 1 to config.nsqa (ncqa) + 1,
+ * `qsize` 2 to config.mqes + 1 entries, `vector` an interrupt vector or -1 for none, `flags`
+ * NVME_SQ_QPRIO_*.
+ *
+ * EINVAL an argument is out of range; EEXIST there is a queue `qid` already; ENOENT there is none
+ * to delete; EIO the controller refused; ETIMEDOUT it did not answer: the queue counts as there
+ * then, and its memory is kept until the controller is disabled. ENOMEM, or of iommu_map_vaddr().
+ */
+int nvme_create_iocq(struct nvme_ctrl *ctrl, int qid, int qsize, int vector);
+int nvme_delete_iocq(struct nvme_ctrl *ctrl, int qid);
+int nvme_create_iosq(struct nvme_ctrl *ctrl, int qid, int qsize, struct nvme_cq *cq,
+		     unsigned long flags);
+int nvme_delete_iosq(struct nvme_ctrl *ctrl, int qid);
+
+/* Both queues of the pair `qid`, together: when one fails, neither is there, if the controller lets
+ * it. */
+int nvme_create_ioqpair(struct nvme_ctrl *ctrl, int qid, int qsize, int vector,
+			unsigned long flags);
+int nvme_delete_ioqpair(struct nvme_ctrl *ctrl, int qid);
+
+/*
+ * The same for a caller that sends the command by itself, as an event loop does: allocate and map
+ * the queue's memory and fill in *cmd, all but its CID. Then send it; when it fails, discard the
+ * queue, and when a Delete I/O Queue has completed well, too. As long as the outcome of either is
+ * unknown the memory stays. Errors as above.
+ */
+int nvme_prep_create_iocq(struct nvme_ctrl *ctrl, int qid, int qsize, int vector,
+			  union nvme_cmd *cmd);
+int nvme_prep_create_iosq(struct nvme_ctrl *ctrl, int qid, int qsize, struct nvme_cq *cq,
+			  unsigned long flags, union nvme_cmd *cmd);
+int nvme_prep_delete_iocq(struct nvme_ctrl *ctrl, int qid, union nvme_cmd *cmd);
+int nvme_prep_delete_iosq(struct nvme_ctrl *ctrl, int qid, union nvme_cmd *cmd);
+
+/*
+ * Free the host's side of a queue: memory, mappings, trackers. The controller must not know the
+ * queue any more. Does nothing for a queue that is not there.
+ */
+void nvme_discard_cq(struct nvme_ctrl *ctrl, struct nvme_cq *cq);
+void nvme_discard_sq(struct nvme_ctrl *ctrl, struct nvme_sq *sq);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * vfn/nvme/queue.h - level one: submission and completion queues, command by command
+ *
+ * The caller builds whole commands, chooses their identifiers, and looks at every completion. All
+ * of this is inline, makes no system call, and does not lock: one thread at a time may use a queue,
+ * and a submission queue shares the thread with its completion queue only where a function takes
+ * both.
+ *
+ * How a doorbell is rung (nvme_sq_update_tail(), nvme_cq_update_head()):
+ *  - With shadow doorbells (`dbbuf` set; NVMe base, 5.8 and Annex B.5) the new value goes to
+ * memory, and the doorbell itself is only rung when the value passes the index that the controller
+ * asked for.
+ *  - The doorbell itself is a store to the mapped register, or a call of `kick` where that is set:
+ *    on a device whose sleeping server must be woken by a message, or on a queue whose other
+ *    end is a process that wants a byte in an eventfd.
+ */
+#ifndef VFN_NVME_QUEUE_H
+#define VFN_NVME_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+
+#include <vfn/nvme/types.h>
+#include <vfn/support/barrier.h>
+#include <vfn/support/compiler.h>
+#include <vfn/support/mmio.h>
+#include <vfn/trace.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define NVME_AQ	  0 /* the admin queues' identifier */
+#define NVME_SQES 6 /* log2 of a submission queue entry's bytes */
+#define NVME_CQES 4 /* log2 of a completion queue entry's bytes */
+
+/* Set in the command identifiers of Asynchronous Event Requests by nvme_aer(). */
+#define NVME_CID_AER (1 << 15)
+
+struct nvme_ctrl;
+struct nvme_rq;
+struct nvme_queue_priv;
+
+/* The shadow doorbell and the event index of one queue; both NULL where there are none. */
+struct nvme_dbbuf {
+	void *doorbell;
+	void *eventidx;
+};
+
+/*
+ * What rings a doorbell that is not a mapped register: `value` is the new tail or head. Called by
+ * whoever updates the queue; must not block.
+ */
+typedef void (*nvme_kick_fn)(void *arg, uint32_t offset, uint32_t value);
+
+struct nvme_cq {
+	void *vaddr; /* the entries; NULL: no such queue */
+	uint64_t iova;
+	int id;
+	uint16_t head;	/* the next entry to look at */
+	int qsize;	/* entries */
+	int entry_size; /* bytes */
+	void *doorbell; /* the mapped register, or NULL */
+	struct nvme_dbbuf dbbuf;
+	int phase;  /* phase tag of entries that were consumed in this round: 0 at first */
+	int vector; /* interrupt vector, -1 for none */
+
+	nvme_kick_fn kick; /* when set, called in place of a store to `doorbell` */
+	void *kick_arg;
+	uint32_t kick_offset; /* offset of the doorbell within BAR0 */
+
+	struct nvme_ctrl *ctrl;	      /* the controller it belongs to, or NULL */
+	struct nvme_queue_priv *priv; /* the library's own */
+};
+
+struct nvme_sq {
+	struct nvme_cq *cq; /* where its completions go */
+	void *vaddr;	    /* the entries; NULL: no such queue */
+	uint64_t iova;
+
+	struct {
+		void *vaddr;
+		uint64_t iova;
+	} pages; /* one page for each request tracker, in the order of `rqs` */
+
+	uint16_t tail;	/* where the next command goes */
+	uint16_t ptail; /* the tail that the controller was told */
+	int qsize;	/* entries */
+	int id;
+	int entry_size; /* bytes */
+	void *doorbell; /* the mapped register, or NULL */
+	struct nvme_dbbuf dbbuf;
+
+	struct nvme_rq *rqs; /* qsize - 1 request trackers, or NULL (vfn/nvme/rq.h) */
+	uint64_t rq_top;     /* the stack of free ones: see vfn/nvme/rq.h */
+	int nrqs;
+
+	nvme_kick_fn kick; /* when set, called in place of a store to `doorbell` */
+	void *kick_arg;
+	uint32_t kick_offset; /* offset of the doorbell within BAR0 */
+
+	struct nvme_ctrl *ctrl;	      /* the controller it belongs to, or NULL */
+	struct nvme_queue_priv *priv; /* the library's own */
+};
+
+/*
+ * True when moving a shadow doorbell from `old` to `value` passes `eventidx` (NVMe base, B.5): the
+ * controller then wants the doorbell itself to be rung. An index of all ones is a controller that
+ * polls.
+ */
+static inline bool __nvme_dbbuf_need_event(uint32_t eventidx, uint16_t value, uint16_t old)
+{
+	return (uint16_t)(value - (uint16_t)eventidx - 1) < (uint16_t)(value - old) &&
+	       eventidx != UINT32_MAX;
+}
+
+/* Move a shadow doorbell from `old` to `value`; true when the doorbell itself must be rung too. */
+static inline bool __nvme_dbbuf_update(const struct nvme_dbbuf *dbbuf, uint16_t value, uint16_t old)
+{
+	/* the queue's entries before the doorbell that tells of them */
+	dma_wmb();
+
+	STORE_PTR((leint32_t *)dbbuf->doorbell, cpu_to_le32(value));
+
+	/*
+	 * The controller writes its event index, then looks at the doorbell once more before it
+	 * sleeps. A load that overtook the store above would see the index of before, and the
+	 * controller the doorbell of before: nobody would ring.
+	 */
+	mb();
+
+	return __nvme_dbbuf_need_event(le32_to_cpu(LOAD_PTR((leint32_t *)dbbuf->eventidx)), value,
+				       old);
+}
+
+/* Copy a command into the queue. The controller sees it with the next nvme_sq_update_tail(). */
+static inline void nvme_sq_post(struct nvme_sq *sq, const union nvme_cmd *cmd)
+{
+	memcpy((char *)sq->vaddr + ((size_t)sq->tail << NVME_SQES), cmd, sizeof(*cmd));
+
+	trace_guard(NVME_SQ_POST)
+	{
+		trace_emit("sqid %d tail %d opcode %d cid %d\n", sq->id, sq->tail, cmd->opcode,
+			   cmd->cid);
+	}
+
+	if (++sq->tail == sq->qsize)
+		sq->tail = 0;
+}
+
+/* Tell the controller of the commands that were posted, if there are any that it does not know. */
+static inline void nvme_sq_update_tail(struct nvme_sq *sq)
+{
+	if (sq->tail == sq->ptail)
+		return;
+
+	trace_guard(NVME_SQ_UPDATE_TAIL)
+	{
+		trace_emit("sqid %d tail %d\n", sq->id, sq->tail);
+	}
+
+	if (sq->dbbuf.doorbell && !__nvme_dbbuf_update(&sq->dbbuf, sq->tail, sq->ptail)) {
+		trace_guard(NVME_SKIP_MMIO)
+		{
+			trace_emit("sqid %d tail %d\n", sq->id, sq->tail);
+		}
+	} else {
+		/* the queue's entries before the doorbell that tells of them */
+		wmb();
+		if (sq->kick)
+			sq->kick(sq->kick_arg, sq->kick_offset, sq->tail);
+		else
+			mmio_write32(sq->doorbell, cpu_to_le32(sq->tail));
+	}
+
+	sq->ptail = sq->tail;
+}
+
+/* Post one command and tell the controller. */
+static inline void nvme_sq_exec(struct nvme_sq *sq, const union nvme_cmd *cmd)
+{
+	nvme_sq_post(sq, cmd);
+	nvme_sq_update_tail(sq);
+}
+
+/* The entry at the head of the queue, be it new or not. */
+static inline struct nvme_cqe *nvme_cq_head(struct nvme_cq *cq)
+{
+	return (struct nvme_cqe *)((char *)cq->vaddr + ((size_t)cq->head << NVME_CQES));
+}
+
+/* Tell the controller how far completions were consumed, so that it can use their entries again. */
+static inline void nvme_cq_update_head(struct nvme_cq *cq)
+{
+	trace_guard(NVME_CQ_UPDATE_HEAD)
+	{
+		trace_emit("cqid %d head %d\n", cq->id, cq->head);
+	}
+
+	if (cq->dbbuf.doorbell) {
+		uint16_t old = (uint16_t)le32_to_cpu(LOAD_PTR((leint32_t *)cq->dbbuf.doorbell));
+
+		if (old == cq->head || !__nvme_dbbuf_update(&cq->dbbuf, cq->head, old)) {
+			trace_guard(NVME_SKIP_MMIO)
+			{
+				trace_emit("cqid %d head %d\n", cq->id, cq->head);
+			}
+			return;
+		}
+	}
+
+	/* the loads of entries before the doorbell that lets the controller overwrite them */
+	mb();
+	if (cq->kick)
+		cq->kick(cq->kick_arg, cq->kick_offset, cq->head);
+	else
+		mmio_write32(cq->doorbell, cpu_to_le32(cq->head));
+}
+
+/* True when the entry at the head of the queue is new. */
+static inline bool __nvme_cq_ready(struct nvme_cq *cq)
+{
+	return (le16_to_cpu(LOAD(nvme_cq_head(cq)->sfp)) & 0x1) != cq->phase;
+}
+
+/* Wait, without a limit and without sleeping, until there is a completion. */
+static inline void nvme_cq_spin(struct nvme_cq *cq)
+{
+	trace_guard(NVME_CQ_SPIN)
+	{
+		trace_emit("cqid %d\n", cq->id);
+	}
+
+	while (!__nvme_cq_ready(cq))
+		;
+}
+
+/*
+ * The next completion, or NULL. The entry stays valid until the controller is told of the new head
+ * by nvme_cq_update_head().
+ */
+static inline struct nvme_cqe *nvme_cq_get_cqe(struct nvme_cq *cq)
+{
+	struct nvme_cqe *cqe = nvme_cq_head(cq);
+
+	trace_guard(NVME_CQ_GET_CQE)
+	{
+		trace_emit("cqid %d\n", cq->id);
+	}
+
+	if (!__nvme_cq_ready(cq))
+		return NULL;
+
+	/* the phase tag, which the controller writes last, before the rest of the entry */
+	dma_rmb();
+
+	trace_guard(NVME_CQ_GOT_CQE)
+	{
+		trace_emit("cqid %d cid %d\n", cq->id, cqe->cid);
+	}
+
+	if (++cq->head == cq->qsize) {
+		cq->head = 0;
+		cq->phase ^= 0x1;
+	}
+
+	return cqe;
+}
+
+/* Consume exactly `n` completions into `cqes` (may be NULL), waiting for them without a limit. */
+static inline void nvme_cq_get_cqes(struct nvme_cq *cq, struct nvme_cqe *cqes, int n)
+{
+	while (n-- > 0) {
+		struct nvme_cqe *cqe;
+
+		nvme_cq_spin(cq);
+		cqe = nvme_cq_get_cqe(cq);
+		if (cqes)
+			*cqes++ = *cqe;
+	}
+}
+
+/*
+ * Consume exactly `n` completions (1 to qsize - 1) into `cqes` (may be NULL) within the time `ts`;
+ * NULL is 60 seconds. Consumes none when it cannot have all. `n`, or -1: EINVAL `n` or `ts` is out
+ * of range; ETIMEDOUT.
+ */
+int nvme_cq_wait_cqes(struct nvme_cq *cq, struct nvme_cqe *cqes, int n, struct timespec *ts);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * doorbell - where the doorbells and shadow doorbells of queues are
+ */
+#include <string.h>
+
+#include "nvme/internal.h"
+#include "nvme/regs.h"
+
+/* The number of a doorbell: submission queue tails are even, completion queue heads odd
+ * (3.1.4, 3.1.5). */
+#define SQ_TAIL(qid) (2 * (size_t)(qid))
+#define CQ_HEAD(qid) (2 * (size_t)(qid) + 1)
+
+/* Shadow doorbells and event indices have the doorbells' own stride (B.5). */
+static size_t stride(const struct nvme_ctrl *ctrl)
+{
+	return (size_t)4 << ctrl->config.dstrd;
+}
+
+static void kick_by_message(void *arg, uint32_t offset, uint32_t value)
+{
+	struct nvme_ctrl *ctrl = arg;
+
+	/* a device that has gone is found out by whoever waits for it */
+	if (vfio_region_post32(&ctrl->pci.dev, VFIO_PCI_BAR0_REGION_INDEX, offset, value))
+		log_debug("%s: doorbell at %#x was not rung\n", nvme_name(ctrl), offset);
+}
+
+/* Ring by a store where the doorbell is mapped and a store will do, else by message. */
+static void attach(struct nvme_ctrl *ctrl, size_t number, void **doorbell, nvme_kick_fn *kick,
+		   void **kick_arg, uint32_t *kick_offset)
+{
+	size_t offset = number * stride(ctrl);
+
+	*doorbell = NULL;
+	if (ctrl->doorbells && offset + sizeof(uint32_t) <= ctrl->priv->doorbells_len)
+		*doorbell = (char *)ctrl->doorbells + offset;
+
+	*kick = NULL;
+	if (ctrl->priv->by_message || !*doorbell)
+		*kick = kick_by_message;
+	*kick_arg = ctrl;
+	*kick_offset = (uint32_t)(REG_DOORBELLS + offset);
+}
+
+static void attach_shadow(struct nvme_ctrl *ctrl, size_t number, struct nvme_dbbuf *dbbuf)
+{
+	size_t offset = number * stride(ctrl);
+
+	memset(dbbuf, 0, sizeof(*dbbuf));
+
+	/* the buffer is one page of the controller's, so not every queue need have a place there */
+	if (!ctrl->dbbuf.doorbells ||
+	    offset + sizeof(uint32_t) > __mps_to_pagesize(ctrl->config.mps))
+		return;
+	dbbuf->doorbell = (char *)ctrl->dbbuf.doorbells + offset;
+	dbbuf->eventidx = (char *)ctrl->dbbuf.eventidxs + offset;
+}
+
+void nvme_doorbell_attach_sq(struct nvme_ctrl *ctrl, struct nvme_sq *sq)
+{
+	attach(ctrl, SQ_TAIL(sq->id), &sq->doorbell, &sq->kick, &sq->kick_arg, &sq->kick_offset);
+	attach_shadow(ctrl, SQ_TAIL(sq->id), &sq->dbbuf);
+}
+
+void nvme_doorbell_attach_cq(struct nvme_ctrl *ctrl, struct nvme_cq *cq)
+{
+	attach(ctrl, CQ_HEAD(cq->id), &cq->doorbell, &cq->kick, &cq->kick_arg, &cq->kick_offset);
+	attach_shadow(ctrl, CQ_HEAD(cq->id), &cq->dbbuf);
+}
+
+int nvme_dbbuf_alloc(struct nvme_ctrl *ctrl)
+{
+	size_t size = __mps_to_pagesize(ctrl->config.mps);
+
+	if (!ctrl->priv->dbbuf.map && nvme_mem_alloc(ctrl, size, &ctrl->priv->dbbuf))
+		return -1;
+	if (!ctrl->priv->eventidx.map && nvme_mem_alloc(ctrl, size, &ctrl->priv->eventidx))
+		return -1;
+
+	memset(ctrl->priv->dbbuf.vaddr, 0, size);
+	memset(ctrl->priv->eventidx.vaddr, 0, size);
+	return 0;
+}
+
+/* Put the present values of a queue made before the shadow doorbells into its new ones. */
+static void seed(const struct nvme_dbbuf *dbbuf, uint16_t value)
+{
+	if (dbbuf->doorbell)
+		STORE_PTR((leint32_t *)dbbuf->doorbell, cpu_to_le32(value));
+}
+
+void nvme_dbbuf_on(struct nvme_ctrl *ctrl)
+{
+	ctrl->dbbuf.doorbells = ctrl->priv->dbbuf.vaddr;
+	ctrl->dbbuf.eventidxs = ctrl->priv->eventidx.vaddr;
+
+	for (int i = 0; i <= ctrl->opts.nsqr + 1; i++) {
+		struct nvme_sq *sq = &ctrl->sq[i];
+
+		if (!sq->vaddr)
+			continue;
+		attach_shadow(ctrl, SQ_TAIL(i), &sq->dbbuf);
+		seed(&sq->dbbuf, sq->ptail);
+	}
+	for (int i = 0; i <= ctrl->opts.ncqr + 1; i++) {
+		struct nvme_cq *cq = &ctrl->cq[i];
+
+		if (!cq->vaddr)
+			continue;
+		attach_shadow(ctrl, CQ_HEAD(i), &cq->dbbuf);
+		seed(&cq->dbbuf, cq->head);
+	}
+}
+
+void nvme_dbbuf_off(struct nvme_ctrl *ctrl)
+{
+	ctrl->dbbuf.doorbells = NULL;
+	ctrl->dbbuf.eventidxs = NULL;
+
+	for (int i = 0; i <= ctrl->opts.nsqr + 1; i++)
+		memset(&ctrl->sq[i].dbbuf, 0, sizeof(ctrl->sq[i].dbbuf));
+	for (int i = 0; i <= ctrl->opts.ncqr + 1; i++)
+		memset(&ctrl->cq[i].dbbuf, 0, sizeof(ctrl->cq[i].dbbuf));
+}
+
+void nvme_dbbuf_free(struct nvme_ctrl *ctrl)
+{
+	nvme_mem_free(ctrl, &ctrl->priv->dbbuf);
+	nvme_mem_free(ctrl, &ctrl->priv->eventidx);
+}

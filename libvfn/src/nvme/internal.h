@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * internal - what the files of this folder share
+ */
+#ifndef VFN_SRC_NVME_INTERNAL_H
+#define VFN_SRC_NVME_INTERNAL_H
+
+#include <vfn/nvme.h>
+
+#define ADMIN_QSIZE                                                                                \
+	64 /* the submission queue is a page, and trackers are enough for all of AERL              \
+	    */
+
+/* How long a command may take when the caller does not say. */
+#define COMMAND_LIMIT_NS (60ull * 1000000000ull)
+
+/* Memory that the controller reaches. `vaddr` and `iova` are aligned to the page size asked for. */
+struct nvme_mem {
+	void *vaddr;
+	uint64_t iova;
+	void *map; /* what pgmap() gave; NULL: no memory */
+	size_t map_len;
+	uint64_t map_iova;
+};
+
+struct nvme_queue_priv {
+	struct nvme_mem mem;
+	struct nvme_mem pages;
+};
+
+/* One more page of a tracker's PRP list or SGL, or the copy of a command's data. */
+struct nvme_rq_list {
+	struct nvme_rq_list *next;
+	struct nvme_mem mem;
+	uint32_t nprps; /* as in struct nvme_rq */
+};
+
+/* What a poll of CSTS waits for. */
+enum ready_wait {
+	READY_NONE,
+	READY_SETTLE, /* enabled by somebody else, and not ready yet: must not be disabled yet */
+	READY_DISABLE,
+	READY_ENABLE,
+};
+
+struct nvme_ctrl_priv {
+	struct nvme_ctrl *ctrl;
+	bool open;    /* ctrl->pci is */
+	bool enabled; /* CC.EN is set, or may be */
+	bool quiet;   /* the controller cannot reach memory: disabled since the last look */
+	uint64_t cap;
+	uint32_t vs;
+	uint32_t ready_ms;    /* time limit of CC.EN's changes */
+	size_t regs_len;      /* mapped */
+	size_t doorbells_len; /* mapped */
+	bool by_message;      /* doorbells are rung by message */
+
+	enum ready_wait wait;
+	uint64_t deadline; /* of `wait`, nanoseconds */
+	unsigned int polls;
+
+	struct nvme_mem dbbuf;
+	struct nvme_mem eventidx;
+	struct nvme_mem identify; /* during bring-up */
+};
+
+/* CLOCK_MONOTONIC in nanoseconds. */
+uint64_t nvme_now(void);
+
+/* The time `ts` from now (NULL: the limit of a command) into *deadline. 0, or -1 with EINVAL. */
+int nvme_deadline(const struct timespec *ts, uint64_t *deadline);
+
+/* Let time pass between two looks: `looks` counts them, and `sleep` allows to sleep after a while.
+ */
+void nvme_relax(unsigned int looks, bool sleep);
+
+/* The device's name for messages. */
+static inline const char *nvme_name(const struct nvme_ctrl *ctrl)
+{
+	return ctrl->pci.bdf ? ctrl->pci.bdf : "nvme";
+}
+
+/*
+ * `size` bytes of zeroed memory at an IOVA that is a multiple of the controller's page size,
+ * readable and writable by it. 0, or -1 with the errno of pgmap() or iommu_map_vaddr().
+ */
+int nvme_mem_alloc(struct nvme_ctrl *ctrl, size_t size, struct nvme_mem *mem);
+void nvme_mem_free(struct nvme_ctrl *ctrl, struct nvme_mem *mem);
+
+/*
+ * Where memory is, for a successor; and memory of `size` bytes or more that was described so. 0, or
+ * -1 with EINVAL, or of mmap(2), iommu_import(), pgmap_adopt(). A description without memory gives
+ * none.
+ */
+int nvme_mem_save(const struct nvme_mem *mem, struct nvme_mem_saved *saved);
+int nvme_mem_restore(struct nvme_ctrl *ctrl, const struct nvme_mem_saved *saved, size_t size,
+		     struct nvme_mem *mem);
+
+/* Bytes of a page as the controller has it (CC.MPS), but at least one of the processor's. */
+size_t nvme_page_alloc_size(const struct nvme_ctrl *ctrl);
+
+/* Read what CAP says into config and priv. 0, or -1 with ENOTSUP, ENODEV or of the transport. */
+int nvme_cap_read(struct nvme_ctrl *ctrl);
+
+/* Give a queue its doorbell, by store or message, and its shadow doorbells if they are on. */
+void nvme_doorbell_attach_sq(struct nvme_ctrl *ctrl, struct nvme_sq *sq);
+void nvme_doorbell_attach_cq(struct nvme_ctrl *ctrl, struct nvme_cq *cq);
+
+/* Allocate the shadow doorbells (without using them); use them for all queues; stop using them. */
+int nvme_dbbuf_alloc(struct nvme_ctrl *ctrl);
+void nvme_dbbuf_on(struct nvme_ctrl *ctrl);
+void nvme_dbbuf_off(struct nvme_ctrl *ctrl);
+void nvme_dbbuf_free(struct nvme_ctrl *ctrl);
+
+/* Set up the host's side of the queue `qid` in new memory. 0, or -1 with ENOMEM, of
+ * iommu_map_vaddr(). */
+int nvme_cq_setup(struct nvme_ctrl *ctrl, int qid, int qsize, int vector);
+int nvme_sq_setup(struct nvme_ctrl *ctrl, int qid, int qsize, struct nvme_cq *cq);
+
+/* Make the trackers of a queue whose pages are there. 0, or -1 with ENOMEM. */
+int nvme_rq_setup(struct nvme_ctrl *ctrl, struct nvme_sq *sq, int nrqs);
+
+/* Make all trackers of a queue free that nobody waits for, and free their memory. */
+void nvme_rq_forget_lost(struct nvme_sq *sq);
+
+/* Free what a tracker has besides its page. */
+void nvme_rq_free_lists(struct nvme_ctrl *ctrl, struct nvme_rq *rq);
+void nvme_rq_free_bounce(struct nvme_rq *rq);
+
+/* Free all queues, and all memory. The controller must be quiet. */
+void nvme_free_all(struct nvme_ctrl *ctrl);
+
+/* Drop completions at hand of commands that nobody has posted, so that none is taken for a new one.
+ */
+void nvme_cq_sweep(struct nvme_sq *sq);
+
+/*
+ * A piece of memory as the controller sees it, one after another: for the PRP and SGL builders. 1
+ * and the piece, joined as far as IOVAs follow each other; 0 at the end; -1 with EFAULT, EINVAL.
+ */
+struct nvme_iov_iter {
+	struct nvme_ctrl *ctrl;
+	const struct iovec *iov;
+	int niov;
+	size_t done; /* bytes of iov[0] that were given */
+};
+int nvme_iov_next(struct nvme_iov_iter *iter, uint64_t *iova, size_t *len);
+
+/* The next list page after `list` (NULL: the first) of the tracker, made if need be. NULL with
+ * errno. */
+struct nvme_rq_list *nvme_rq_next_list(struct nvme_ctrl *ctrl, struct nvme_rq *rq,
+				       struct nvme_rq_list *list);
+
+/* The first step of nvme_ctrl_init(): everything but the reset. */
+int nvme_ctrl_open(struct nvme_ctrl *ctrl, const char *bdf, const struct nvme_ctrl_opts *opts);
+
+/* What opening and taking over share: arrays, mappings, CAP. On failure nvme_close() clears up. */
+int nvme_ctrl_attach(struct nvme_ctrl *ctrl, const struct nvme_ctrl_opts *opts);
+
+#endif

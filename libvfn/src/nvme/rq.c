@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * rq - request trackers: their making and end, and the pages that their lists take
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nvme/internal.h"
+
+int nvme_rq_setup(struct nvme_ctrl *ctrl, struct nvme_sq *sq, int nrqs)
+{
+	size_t page = nvme_page_alloc_size(ctrl);
+
+	sq->rqs = calloc((size_t)nrqs, sizeof(*sq->rqs));
+	if (!sq->rqs) {
+		errno = ENOMEM;
+		vfn_error_set("%s: no memory for %d request trackers", nvme_name(ctrl), nrqs);
+		return -1;
+	}
+
+	sq->nrqs = nrqs;
+	for (int i = 0; i < nrqs; i++) {
+		struct nvme_rq *rq = &sq->rqs[i];
+
+		rq->sq = sq;
+		rq->cid = (uint16_t)i;
+		rq->page.vaddr = (char *)sq->pages.vaddr + (size_t)i * page;
+		rq->page.iova = sq->pages.iova + (uint64_t)i * page;
+		rq->rq_next = i + 1 < nrqs ? rq + 1 : NULL;
+	}
+	sq->rq_top = __NVME_RQ_TOP(0, 1);
+	return 0;
+}
+
+struct nvme_rq *nvme_rq_acquire_cid(struct nvme_sq *sq, uint16_t cid)
+{
+	struct nvme_rq *prev = NULL, *rq = __nvme_rq_of_top(sq, sq->rq_top);
+
+	if (cid >= sq->nrqs) {
+		errno = EINVAL;
+		vfn_error_set("queue %d has no request tracker %u", sq->id, cid);
+		return NULL;
+	}
+
+	for (; rq && rq->cid != cid; rq = rq->rq_next)
+		prev = rq;
+	if (!rq) {
+		errno = EBUSY;
+		vfn_error_set("request tracker %u of queue %d is in use", cid, sq->id);
+		return NULL;
+	}
+
+	if (!prev)
+		return nvme_rq_acquire(sq);
+	prev->rq_next = rq->rq_next;
+	atomic_store_relaxed(&rq->state, NVME_RQ_BUSY);
+	return rq;
+}
+
+void nvme_rq_free_bounce(struct nvme_rq *rq)
+{
+	if (!rq->bounce)
+		return;
+	nvme_mem_free(rq->sq->ctrl, &rq->bounce->mem);
+	free(rq->bounce);
+	rq->bounce = NULL;
+}
+
+struct nvme_rq *__nvme_rq_stray(struct nvme_rq *rq, struct nvme_cqe *cqe)
+{
+	uint32_t lost = NVME_RQ_LOST;
+
+	/* to busy first, so that of two threads with the same completion just one frees it */
+	if (rq && atomic_cmpxchg(&rq->state, &lost, NVME_RQ_BUSY)) {
+		log_info("command %#x on queue %u completed after its time limit\n", cqe->cid,
+			 le16_to_cpu(cqe->sqid));
+		nvme_rq_free_bounce(rq);
+		nvme_rq_release_atomic(rq);
+	} else {
+		log_error("completion of a command that is not outstanding ignored: "
+			  "command %#x on queue %u, status %#x\n",
+			  cqe->cid, le16_to_cpu(cqe->sqid), le16_to_cpu(cqe->sfp) >> 1);
+	}
+
+	errno = EINVAL;
+	return NULL;
+}
+
+void nvme_rq_forget_lost(struct nvme_sq *sq)
+{
+	for (int i = 0; i < sq->nrqs; i++) {
+		struct nvme_rq *rq = &sq->rqs[i];
+
+		if (atomic_load_relaxed(&rq->state) != NVME_RQ_LOST)
+			continue;
+		nvme_rq_free_bounce(rq);
+		nvme_rq_release_atomic(rq);
+	}
+}
+
+struct nvme_rq_list *nvme_rq_next_list(struct nvme_ctrl *ctrl, struct nvme_rq *rq,
+				       struct nvme_rq_list *list)
+{
+	struct nvme_rq_list **link = list ? &list->next : &rq->lists;
+
+	if (*link)
+		return *link;
+
+	list = calloc(1, sizeof(*list));
+	if (!list) {
+		errno = ENOMEM;
+		vfn_error_set("%s: no memory for a list page", nvme_name(ctrl));
+		return NULL;
+	}
+	if (nvme_mem_alloc(ctrl, nvme_page_alloc_size(ctrl), &list->mem)) {
+		free(list);
+		return NULL;
+	}
+
+	*link = list;
+	return list;
+}
+
+void nvme_rq_free_lists(struct nvme_ctrl *ctrl, struct nvme_rq *rq)
+{
+	struct nvme_rq_list *list = rq->lists;
+
+	rq->lists = NULL;
+	while (list) {
+		struct nvme_rq_list *next = list->next;
+
+		nvme_mem_free(ctrl, &list->mem);
+		free(list);
+		list = next;
+	}
+}

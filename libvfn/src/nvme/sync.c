@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * sync - one command, start to end
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nvme/internal.h"
+#include "nvme/regs.h"
+
+/*
+ * Point the command at a copy of the data: in the tracker's page where they fit (they need no PRP
+ * list then), else in memory made for it.
+ */
+static int bounce(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd *cmd, const void *buf,
+		  size_t len, void **copy)
+{
+	size_t page = __mps_to_pagesize(ctrl->config.mps);
+
+	if (len <= page) {
+		*copy = rq->page.vaddr;
+		memcpy(*copy, buf, len);
+		rq->nprps = (uint32_t)(page / sizeof(leint64_t));
+		return nvme_rq_map_prp(ctrl, rq, cmd, rq->page.iova, len);
+	}
+
+	rq->bounce = calloc(1, sizeof(*rq->bounce));
+	if (!rq->bounce) {
+		errno = ENOMEM;
+		vfn_error_set("%s: no memory", nvme_name(ctrl));
+		return -1;
+	}
+	if (nvme_mem_alloc(ctrl, len, &rq->bounce->mem))
+		return -1;
+
+	*copy = rq->bounce->mem.vaddr;
+	memcpy(*copy, buf, len);
+	return nvme_rq_map_prp(ctrl, rq, cmd, rq->bounce->mem.iova, len);
+}
+
+static int map_data(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd *cmd, void *buf,
+		    size_t len, void **copy)
+{
+	struct iovec iov = {buf, len};
+
+	*copy = NULL;
+	if (!len)
+		return 0;
+	if (!buf) {
+		errno = EINVAL;
+		vfn_error_set("%s: %zu bytes of data at no address", nvme_name(ctrl), len);
+		return -1;
+	}
+	if (!nvme_rq_mapv_prp(ctrl, rq, cmd, &iov, 1))
+		return 0;
+	if (errno != EFAULT && errno != EINVAL)
+		return -1;
+	return bounce(ctrl, rq, cmd, buf, len, copy);
+}
+
+int nvme_sync(struct nvme_ctrl *ctrl, struct nvme_sq *sq, union nvme_cmd *cmd, void *buf,
+	      size_t len, struct nvme_cqe *cqe_copy)
+{
+	struct nvme_rq *rq;
+	void *copy;
+	int r, saved;
+
+	if (!sq || !sq->vaddr) {
+		errno = EINVAL;
+		vfn_error_set("%s: no such submission queue", nvme_name(ctrl));
+		return -1;
+	}
+
+	nvme_cq_sweep(sq);
+	rq = nvme_rq_acquire_atomic(sq);
+	if (!rq) {
+		vfn_error_set("%s: all %d commands of queue %d are outstanding", nvme_name(ctrl),
+			      sq->nrqs, sq->id);
+		return -1;
+	}
+
+	r = map_data(ctrl, rq, cmd, buf, len, &copy);
+	if (!r) {
+		nvme_rq_exec(rq, cmd);
+		r = nvme_rq_wait(rq, cqe_copy, NULL);
+		if (r && errno == ETIMEDOUT) {
+			atomic_store_release(&rq->state, NVME_RQ_LOST);
+			return -1;
+		}
+		if (copy && (cmd->opcode & 0x2))
+			memcpy(buf, copy, len);
+	}
+
+	saved = errno;
+	nvme_rq_free_bounce(rq);
+	nvme_rq_release_atomic(rq);
+	errno = saved;
+	return r;
+}
+
+int nvme_admin(struct nvme_ctrl *ctrl, union nvme_cmd *cmd, void *buf, size_t len,
+	       struct nvme_cqe *cqe_copy)
+{
+	return nvme_sync(ctrl, ctrl->adminq.sq, cmd, buf, len, cqe_copy);
+}
+
+int nvme_aer(struct nvme_ctrl *ctrl, void *opaque)
+{
+	struct nvme_sq *sq = ctrl->adminq.sq;
+	union nvme_cmd cmd;
+	struct nvme_rq *rq;
+
+	if (!sq) {
+		errno = EINVAL;
+		vfn_error_set("%s: no admin queue", nvme_name(ctrl));
+		return -1;
+	}
+
+	rq = nvme_rq_acquire_atomic(sq);
+	if (!rq) {
+		vfn_error_set("%s: all %d admin commands are outstanding", nvme_name(ctrl),
+			      sq->nrqs);
+		return -1;
+	}
+
+	rq->opaque = opaque;
+	memset(&cmd, 0, sizeof(cmd));
+	cmd.opcode = OPC_AER;
+	cmd.cid = (uint16_t)(rq->cid | NVME_CID_AER);
+	nvme_sq_exec(sq, &cmd);
+	return 0;
+}

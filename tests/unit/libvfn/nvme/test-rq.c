@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Level two on a queue in memory: tracker stacks, also under many threads, and waiting among
+ * others. */
+#include "unit.h"
+
+#include <pthread.h>
+
+#include "fake-queue.h"
+
+START_TEST(test_stack)
+{
+	struct nvme_rq *rqs[15];
+	struct fake fake;
+	bool seen[15] = {0};
+
+	fake_init(&fake, 16);
+	for (int i = 0; i < 15; i++) {
+		rqs[i] = i % 2 ? nvme_rq_acquire(fake.sq) : nvme_rq_acquire_atomic(fake.sq);
+		ck_assert_ptr_nonnull(rqs[i]);
+		ck_assert_ptr_eq(rqs[i]->sq, fake.sq);
+		ck_assert(!seen[rqs[i]->cid]);
+		seen[rqs[i]->cid] = true;
+		rqs[i]->opaque = &fake;
+	}
+	errno = 0;
+	ck_assert_ptr_null(nvme_rq_acquire(fake.sq));
+	ck_assert_int_eq(errno, EBUSY);
+	errno = 0;
+	ck_assert_ptr_null(nvme_rq_acquire_atomic(fake.sq));
+	ck_assert_int_eq(errno, EBUSY);
+
+	nvme_rq_release(rqs[3]);
+	ck_assert_ptr_null(rqs[3]->opaque);
+	nvme_rq_release_atomic(rqs[8]);
+	ck_assert_ptr_eq(nvme_rq_acquire(fake.sq), rqs[8]);
+	ck_assert_ptr_eq(nvme_rq_acquire_atomic(fake.sq), rqs[3]);
+	fake_free(&fake);
+}
+END_TEST
+
+START_TEST(test_acquire_cid)
+{
+	struct fake fake;
+
+	fake_init(&fake, 8);
+	for (int n = 0; n < 2; n++) {
+		static const uint16_t order[] = {3, 0, 6, 1};
+
+		for (int i = 0; i < 4; i++) {
+			struct nvme_rq *rq = nvme_rq_acquire_cid(fake.sq, order[i]);
+
+			ck_assert_ptr_eq(rq, &fake.sq->rqs[order[i]]);
+			errno = 0;
+			ck_assert_ptr_null(nvme_rq_acquire_cid(fake.sq, order[i]));
+			ck_assert_int_eq(errno, EBUSY);
+		}
+		errno = 0;
+		ck_assert_ptr_null(nvme_rq_acquire_cid(fake.sq, 7));
+		ck_assert_int_eq(errno, EINVAL);
+
+		/* three are left */
+		for (int i = 0; i < 3; i++)
+			ck_assert_ptr_nonnull(nvme_rq_acquire(fake.sq));
+		ck_assert_ptr_null(nvme_rq_acquire(fake.sq));
+		for (int i = 0; i < 7; i++)
+			nvme_rq_release(&fake.sq->rqs[i]);
+	}
+	fake_free(&fake);
+}
+END_TEST
+
+#define STRESS_THREADS 8
+#define STRESS_ROUNDS  40000
+
+/* Take up to three trackers, mark them as one's own, and give them back in another order. */
+static void *stress(void *arg)
+{
+	struct fake *fake = arg;
+	struct nvme_rq *held[3];
+	uintptr_t bad = 0;
+
+	for (int round = 0; round < STRESS_ROUNDS; round++) {
+		int n = 0;
+
+		while (n < 1 + round % 3 && (held[n] = nvme_rq_acquire_atomic(fake->sq))) {
+			/* two owners of one tracker find each other's mark */
+			if (held[n]->opaque)
+				bad++;
+			held[n++]->opaque = held;
+		}
+		for (int i = 0; i < n; i++) {
+			if (held[i]->opaque != held)
+				bad++;
+		}
+		if (n == 3) {
+			nvme_rq_release_atomic(held[1]);
+			nvme_rq_release_atomic(held[0]);
+			nvme_rq_release_atomic(held[2]);
+		} else {
+			for (int i = 0; i < n; i++)
+				nvme_rq_release_atomic(held[i]);
+		}
+	}
+	return (void *)bad;
+}
+
+START_TEST(test_stack_threads)
+{
+	pthread_t threads[STRESS_THREADS];
+	struct fake fake;
+	void *bad;
+	int n = 0;
+
+	/* few trackers, so that the same ones come and go all the time */
+	fake_init(&fake, 6);
+	for (int i = 0; i < STRESS_THREADS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, stress, &fake), 0);
+	for (int i = 0; i < STRESS_THREADS; i++) {
+		ck_assert_int_eq(pthread_join(threads[i], &bad), 0);
+		ck_assert_ptr_null(bad);
+	}
+
+	while (nvme_rq_acquire_atomic(fake.sq))
+		n++;
+	ck_assert_int_eq(n, 5);
+	fake_free(&fake);
+}
+END_TEST
+
+START_TEST(test_from_cqe)
+{
+	struct nvme_cqe cqe = {.sqid = cpu_to_le16(1), .cid = 3};
+	struct fake fake;
+	struct nvme_rq *rq;
+
+	logv_set(VFN_LOG_NONE);
+	fake_init(&fake, 8);
+	rq = nvme_rq_acquire_cid(fake.sq, 3);
+	ck_assert_ptr_eq(nvme_rq_from_cqe(&fake.ctrl, &cqe), rq);
+	ck_assert_ptr_eq(__nvme_rq_from_cqe(fake.sq, &cqe), rq);
+	cqe.cid = 3 | NVME_CID_AER;
+	ck_assert_ptr_eq(nvme_rq_from_cqe(&fake.ctrl, &cqe), rq);
+
+	/* none of these is outstanding */
+	errno = 0;
+	cqe.cid = 4;
+	ck_assert_ptr_null(nvme_rq_from_cqe(&fake.ctrl, &cqe));
+	ck_assert_int_eq(errno, EINVAL);
+	cqe.cid = 7;
+	ck_assert_ptr_null(nvme_rq_from_cqe(&fake.ctrl, &cqe));
+	cqe.cid = 0x7fff;
+	ck_assert_ptr_null(nvme_rq_from_cqe(&fake.ctrl, &cqe));
+	cqe.cid = 0xffff;
+	ck_assert_ptr_null(nvme_rq_from_cqe(&fake.ctrl, &cqe));
+	cqe.cid = 3;
+	cqe.sqid = cpu_to_le16(2); /* within range, but there is none */
+	ck_assert_ptr_null(nvme_rq_from_cqe(&fake.ctrl, &cqe));
+	cqe.sqid = cpu_to_le16(0xffff);
+	ck_assert_ptr_null(nvme_rq_from_cqe(&fake.ctrl, &cqe));
+	fake_free(&fake);
+}
+END_TEST
+
+START_TEST(test_exec_and_wait)
+{
+	struct timespec ms = {0, 10000000}, bad = {-1, 0};
+	union nvme_cmd cmd = {.opcode = 1};
+	struct nvme_cqe cqe;
+	struct fake fake;
+	struct nvme_rq *rq;
+
+	fake_init(&fake, 8);
+	rq = nvme_rq_acquire_cid(fake.sq, 5);
+	nvme_rq_exec(rq, &cmd);
+	ck_assert_uint_eq(cmd.cid, 5);
+	ck_assert_uint_eq(((union nvme_cmd *)fake.sq->vaddr)->cid, 5);
+	ck_assert_uint_eq(le32_to_cpu(fake.sq_doorbell), 1);
+
+	errno = 0;
+	ck_assert_int_eq(nvme_rq_wait(rq, &cqe, &bad), -1);
+	ck_assert_int_eq(errno, EINVAL);
+	ck_assert_int_eq(nvme_rq_wait(rq, &cqe, &ms), -1);
+	ck_assert_int_eq(errno, ETIMEDOUT);
+	ck_assert_int_eq(nvme_rq_poll(rq, &cqe), 0);
+
+	fake_complete(&fake, 1, 5, 0);
+	ck_assert_int_eq(nvme_rq_wait(rq, &cqe, &ms), 0);
+	ck_assert_uint_eq(le32_to_cpu(cqe.dw0), 5);
+	ck_assert_uint_eq(le32_to_cpu(fake.cq_doorbell), 1);
+
+	/* a failed command is EIO, with its status */
+	nvme_rq_exec(rq, &cmd);
+	fake_complete(&fake, 1, 5, 0x4281);
+	errno = 0;
+	ck_assert_int_eq(nvme_rq_spin(rq, &cqe), -1);
+	ck_assert_int_eq(errno, EIO);
+	ck_assert_uint_eq(le16_to_cpu(cqe.sfp) >> 1, 0x4281);
+
+	fake_complete(&fake, 1, 5, 0);
+	ck_assert_int_eq(nvme_rq_spin(rq, NULL), 0);
+	fake_free(&fake);
+}
+END_TEST
+
+/* At every place in the ring: ours comes after `others` of somebody else's, which stay, in order.
+ */
+START_TEST(test_others_stay)
+{
+	struct fake fake;
+	struct nvme_rq *mine;
+	struct nvme_cqe copy, *cqe;
+
+	fake_init(&fake, 8);
+	for (int i = 0; i < 7; i++)
+		ck_assert_ptr_nonnull(nvme_rq_acquire(fake.sq));
+	mine = &fake.sq->rqs[6];
+
+	for (int start = 0; start < 40; start++) {
+		int others = start % 6;
+
+		for (uint16_t i = 0; i < others; i++)
+			fake_complete(&fake, 1, i, i);
+		ck_assert_int_eq(nvme_rq_poll(mine, &copy), 0);
+		fake_complete(&fake, 1, 6, 0x99);
+		if (others < 5)
+			fake_complete(&fake, 1, 5, 0x55);
+
+		ck_assert_int_eq(nvme_rq_poll(mine, &copy), 1);
+		ck_assert_uint_eq(copy.cid, 6);
+		ck_assert_uint_eq(le16_to_cpu(copy.sfp) >> 1, 0x99);
+		ck_assert_int_eq(nvme_rq_poll(mine, &copy), 0);
+
+		for (uint16_t i = 0; i < others; i++) {
+			cqe = nvme_cq_get_cqe(fake.cq);
+			ck_assert_ptr_nonnull(cqe);
+			ck_assert_uint_eq(cqe->cid, i);
+			ck_assert_uint_eq(le16_to_cpu(cqe->sfp) >> 1, i);
+			ck_assert_uint_eq(le32_to_cpu(cqe->dw0), i);
+		}
+		if (others < 5) {
+			cqe = nvme_cq_get_cqe(fake.cq);
+			ck_assert_ptr_nonnull(cqe);
+			ck_assert_uint_eq(cqe->cid, 5);
+		}
+		ck_assert_ptr_null(nvme_cq_get_cqe(fake.cq));
+		nvme_cq_update_head(fake.cq);
+		ck_assert_uint_eq(le32_to_cpu(fake.cq_doorbell), fake.tail);
+	}
+	fake_free(&fake);
+}
+END_TEST
+
+START_TEST(test_strays)
+{
+	struct fake fake;
+	struct nvme_rq *mine, *lost;
+	struct nvme_cqe copy;
+
+	logv_set(VFN_LOG_NONE);
+	fake_init(&fake, 8);
+	mine = nvme_rq_acquire_cid(fake.sq, 2);
+	lost = nvme_rq_acquire_cid(fake.sq, 4);
+	atomic_store_relaxed(&lost->state, NVME_RQ_LOST);
+
+	fake_complete(&fake, 1, 0, 0);	    /* nobody's */
+	fake_complete(&fake, 1, 0x4000, 0); /* beyond the trackers: some level one caller's */
+	fake_complete(&fake, 2, 0, 0);	    /* no such queue */
+	fake_complete(&fake, 999, 0, 0);
+	fake_complete(&fake, 1, 4, 0); /* late */
+	fake_complete(&fake, 1, 2, 0);
+	ck_assert_int_eq(nvme_rq_wait(mine, &copy, NULL), 0);
+	ck_assert_uint_eq(copy.cid, 2);
+	ck_assert_int_eq(lost->state, NVME_RQ_FREE);
+	ck_assert_ptr_eq(nvme_rq_acquire(fake.sq), lost);
+
+	ck_assert_uint_eq(nvme_cq_get_cqe(fake.cq)->cid, 0x4000);
+	ck_assert_ptr_null(nvme_cq_get_cqe(fake.cq));
+
+	/* a second completion of a command is not taken for that of the tracker's next one */
+	fake_complete(&fake, 1, 2, 0);
+	nvme_rq_release(mine);
+	nvme_cq_sweep(fake.sq);
+	mine = nvme_rq_acquire_cid(fake.sq, 2);
+	ck_assert_int_eq(nvme_rq_poll(mine, &copy), 0);
+	fake_free(&fake);
+}
+END_TEST
+
+UNIT_MAIN("nvme-rq", tcase_add_test(tc, test_stack); tcase_add_test(tc, test_acquire_cid);
+	  tcase_add_test(tc, test_stack_threads); tcase_add_test(tc, test_from_cqe);
+	  tcase_add_test(tc, test_exec_and_wait); tcase_add_test(tc, test_others_stay);
+	  tcase_add_test(tc, test_strays))
