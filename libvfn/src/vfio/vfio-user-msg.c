@@ -22,13 +22,16 @@ _Static_assert(sizeof(struct vfio_user_dma_map) == 32, "DMA map");
 _Static_assert(sizeof(struct vfio_user_dma_unmap) == 24, "DMA unmap");
 _Static_assert(sizeof(struct vfio_user_region_io) == 16, "region read and write");
 
+int vfio_user_call_timeout_ms = VFIO_CALL_TIMEOUT_MS;
+int vfio_user_long_timeout_ms = VFIO_LONG_TIMEOUT_MS;
+
 void vfio_user_conn_init(struct vfio_user_conn *conn, int fd, const char *name)
 {
 	*conn = (struct vfio_user_conn){
 		.fd = fd,
 		.name = name,
-		.call_timeout_ms = VFIO_CALL_TIMEOUT_MS,
-		.long_timeout_ms = VFIO_LONG_TIMEOUT_MS,
+		.call_timeout_ms = vfio_user_call_timeout_ms,
+		.long_timeout_ms = vfio_user_long_timeout_ms,
 	};
 	pthread_mutex_init(&conn->call_lock, NULL);
 	pthread_mutex_init(&conn->send_lock, NULL);

@@ -70,6 +70,9 @@ struct vfio_user_conn {
 	int call_timeout_ms, long_timeout_ms;
 };
 
+/* Time limits of new connections; changed by tests only. */
+extern int vfio_user_call_timeout_ms, vfio_user_long_timeout_ms;
+
 /* A command. Pointers may be NULL where the length is 0. */
 struct vfio_user_call {
 	enum vfio_user_command command;

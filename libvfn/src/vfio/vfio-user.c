@@ -133,7 +133,7 @@ static int user_open(struct vfio_device *dev, const char *address, const struct 
 	vu->backend = (struct iommu_backend){
 		.ops = &user_backend_ops, .ranges = &vu->range, .nranges = 1, .page_size = 4096};
 	if (!from) {
-		fd = vfio_user_connect(address, vfio_user_now() + VFIO_CALL_TIMEOUT_MS);
+		fd = vfio_user_connect(address, vfio_user_now() + vfio_user_call_timeout_ms);
 	} else if (getsockopt(from->socket_fd, SOL_SOCKET, SO_TYPE, &type, &len) ||
 		   type != SOCK_STREAM) {
 		fd = vfn_fail(EINVAL, "%s: descriptor %d is not its socket", address,
