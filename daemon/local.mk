@@ -1,1 +1,53 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Everything but main() is in a convenience library, so that unit tests can link it.
+sbin_PROGRAMS += %D%/vfnd
+noinst_LTLIBRARIES += %D%/libdaemon.la
+
+%C%_libdaemon_la_SOURCES = \
+	%D%/config.c %D%/config.h \
+	%D%/journal.c %D%/journal.h \
+	%D%/lease.c %D%/lease.h \
+	%D%/quota.c %D%/quota.h \
+	%D%/server.c %D%/server.h \
+	%D%/session.c %D%/session.h \
+	%D%/takeover.c %D%/takeover.h \
+	%D%/device/buffer.c %D%/device/buffer.h \
+	%D%/device/class.c %D%/device/class.h \
+	%D%/device/command.h \
+	%D%/device/device.c %D%/device/device.h \
+	%D%/device/nvme.c %D%/device/nvme.h \
+	%D%/device/nvme-claim.c \
+	%D%/device/nvme-command.c \
+	%D%/device/nvme-event.c \
+	%D%/device/nvme-length.c \
+	%D%/device/nvme-ns.c \
+	%D%/device/nvme-queue.c \
+	%D%/device/nvme-recover.c \
+	%D%/device/nvme-state.c \
+	%D%/device/nvme-submit.c \
+	%D%/device/opening.c %D%/device/opening.h \
+	%D%/device/queue.h \
+	%D%/device/subscription.c %D%/device/subscription.h \
+	%D%/device/worker.c %D%/device/worker.h \
+	%D%/rpc/arena.c %D%/rpc/arena.h \
+	%D%/rpc/buffer.c \
+	%D%/rpc/command.c \
+	%D%/rpc/device.c \
+	%D%/rpc/event.c \
+	%D%/rpc/hello.c \
+	%D%/rpc/queue.c \
+	%D%/rpc/register.c \
+	%D%/rpc/rpc.c %D%/rpc/rpc.h \
+	%D%/rpc/statistics.c \
+	%D%/rpc/table.c \
+	%D%/state/state.c %D%/state/state.h
+%C%_libdaemon_la_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(PROTOBUFC_CFLAGS) $(SYSTEMD_CFLAGS) \
+	$(INIH_CFLAGS)
+%C%_libdaemon_la_LIBADD = $(LIBVFN_CORE) proto/libproto.la $(EVENT_LIBS) $(PROTOBUFC_LIBS) \
+	$(SYSTEMD_LIBS) $(INIH_LIBS)
+
+%C%_vfnd_SOURCES = %D%/main.c
+%C%_vfnd_CFLAGS = $(%C%_libdaemon_la_CFLAGS)
+%C%_vfnd_LDADD = %D%/libdaemon.la
+
+$(%C%_libdaemon_la_OBJECTS) $(%C%_vfnd_OBJECTS): $(PROTO_HEADER)

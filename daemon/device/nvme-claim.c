@@ -219,11 +219,17 @@ int nvme_claim(struct device *dev, struct job *job)
 	struct nvme_ctrl_opts opts = {.nsqr = (int)dev->want_queue_pairs - 1,
 				      .ncqr = (int)dev->want_queue_pairs - 1};
 
+	/* A context of its own: devices do not reach what is mapped for others. */
+	struct iommu_ctx *ctx = iommu_get_context(dev->address);
+	int ret;
+
 	vfn_error_set("%s", "");
-	if (nvme_init(&nd->ctrl, dev->address, &opts) < 0) {
+	ret = nvme_init_in(&nd->ctrl, ctx, dev->address, &opts);
+	if (ret < 0)
 		job_fail(job, -errno);
+	iommu_put_context(ctx);
+	if (ret < 0)
 		return job->error;
-	}
 	nd->page_size = 4096u << nd->ctrl.config.mps;
 	nd->nqueues = nvme_granted(&nd->ctrl);
 	nd->queues = calloc(nd->nqueues + 1, sizeof(*nd->queues));

@@ -24,7 +24,7 @@ static struct nvme_sq *nvme_sq_of(struct command *cmd)
 	return cmd->queue ? &ctrl->sq[cmd->queue->qid] : ctrl->adminq.sq;
 }
 
-static int nvme_slot_take(struct nvme_device *nd, struct opening *o)
+int nvme_slot_take(struct nvme_device *nd, struct opening *o)
 {
 	if (nd->nfree <= (o ? NVME_SLOTS_RESERVED : 0) || (o && o->slots == NVME_SESSION_SLOTS))
 		return -1;
@@ -43,12 +43,12 @@ static void nvme_slot_give(struct command *cmd)
 	cmd->slot = -1;
 }
 
-static uint8_t *nvme_slot_memory(struct command *cmd)
+uint8_t *nvme_slot_memory(struct command *cmd)
 {
 	return cmd->nd->slots + (size_t)cmd->slot * COMMAND_INLINE_MAX;
 }
 
-static void nvme_timer_set(struct command *cmd, unsigned int ms)
+void nvme_timer_set(struct command *cmd, unsigned int ms)
 {
 	struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 
@@ -131,7 +131,7 @@ static void nvme_tell(struct command *cmd, const struct command_result *result)
 		done(cmd->arg, result);
 }
 
-static void nvme_free(struct command *cmd)
+void nvme_command_free(struct command *cmd)
 {
 	struct opening *o = cmd->opening;
 
@@ -188,7 +188,7 @@ void nvme_finish(struct command *cmd, const struct nvme_cqe *cqe, int error, con
 	if (barrier)
 		nd->barrier = NULL;
 	nd->refreshing |= barrier && sent;
-	nvme_free(cmd);
+	nvme_command_free(cmd);
 	if (barrier && sent)
 		nvme_ns_refresh(nd);
 	else if (barrier)
@@ -236,7 +236,7 @@ static bool nvme_admin_has_place(const struct nvme_device *nd, const struct comm
 	return nd->admin_sent + (cmd->opening ? NVME_ADMIN_RESERVED : 0) < nd->admin_places;
 }
 
-static int nvme_send_or_wait(struct command *cmd)
+int nvme_send_or_wait(struct command *cmd)
 {
 	struct nvme_device *nd = cmd->nd;
 	int ret = -EAGAIN;
@@ -381,8 +381,8 @@ static void nvme_timeout(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-static struct command *nvme_command_new(struct nvme_device *nd, struct opening *o, struct queue *q,
-					const union nvme_cmd *sqe, command_done done, void *arg)
+struct command *nvme_command_new(struct nvme_device *nd, struct opening *o, struct queue *q,
+				 const union nvme_cmd *sqe, command_done done, void *arg)
 {
 	struct command *cmd = calloc(1, sizeof(*cmd));
 
@@ -417,7 +417,7 @@ int nvme_internal(struct nvme_device *nd, const union nvme_cmd *sqe, uint32_t le
 	if (length) {
 		cmd->slot = nvme_slot_take(nd, NULL);
 		if (cmd->slot < 0) {
-			nvme_free(cmd);
+			nvme_command_free(cmd);
 			return -EAGAIN;
 		}
 		memset(nvme_slot_memory(cmd), 0, length);
@@ -426,7 +426,7 @@ int nvme_internal(struct nvme_device *nd, const union nvme_cmd *sqe, uint32_t le
 	}
 	ret = nvme_send_or_wait(cmd);
 	if (ret < 0)
-		nvme_free(cmd);
+		nvme_command_free(cmd);
 	else
 		nvme_timer_set(cmd, timeout_ms);
 	return ret;
@@ -441,132 +441,12 @@ int nvme_adopt(struct nvme_device *nd, const union nvme_cmd *sqe, uint16_t cid, 
 		return -ENOMEM;
 	cmd->rq = nvme_rq_acquire_cid(nd->ctrl.adminq.sq, cid);
 	if (!cmd->rq) {
-		nvme_free(cmd);
+		nvme_command_free(cmd);
 		return -EPROTO;
 	}
 	cmd->rq->opaque = cmd;
 	cmd->phase = COMMAND_SENT;
 	nd->admin_sent++;
-	return 0;
-}
-
-/* Checks what the client asks for, against what the command will transfer. */
-static int nvme_check(struct nvme_device *nd, struct opening *o, struct queue *q,
-		      const struct command_spec *spec, uint64_t *need, char *text, size_t size)
-{
-	uint64_t meta;
-	int ret;
-
-	if (nd->dev->state != DEVICE_READY) {
-		snprintf(text, size, "the device is %s", device_state_name(nd->dev->state));
-		return -EAGAIN;
-	}
-	if (q && q->phase != QUEUE_LIVE) {
-		snprintf(text, size, "the queue is being deleted");
-		return -ENOENT;
-	}
-	ret = nvme_data_length(nd, !q, &spec->sqe, need, &meta, text, size);
-	if (ret < 0)
-		return ret;
-	if (spec->length < *need) {
-		snprintf(text, size,
-			 "opcode %02xh transfers %" PRIu64 " bytes, the data has room for %" PRIu64,
-			 spec->sqe.opcode, *need, spec->length);
-		return -EINVAL;
-	}
-	if (spec->meta && spec->meta_length < meta) {
-		snprintf(text, size,
-			 "opcode %02xh transfers %" PRIu64 " bytes of metadata, not %" PRIu64,
-			 spec->sqe.opcode, meta, spec->meta_length);
-		return -EINVAL;
-	}
-	if (spec->length > UINT32_MAX) {
-		snprintf(text, size, "no command transfers more than 4 GiB");
-		return -EINVAL;
-	}
-	if ((spec->data && ((spec->data->iova + spec->offset) & 3)) ||
-	    (spec->meta && ((spec->meta->iova + spec->meta_offset) & 3))) {
-		snprintf(text, size, "data starts at a multiple of 4 bytes");
-		return -EINVAL;
-	}
-	if (spec->data && spec->data->opening != o) {
-		snprintf(text, size, "the buffer is of another device");
-		return -EINVAL;
-	}
-	if (spec->meta && spec->meta->opening != o) {
-		snprintf(text, size, "the metadata buffer is of another device");
-		return -EINVAL;
-	}
-	return ret;
-}
-
-static int nvme_fill(struct command *cmd, const struct command_spec *spec, char *text, size_t size)
-{
-	struct nvme_device *nd = cmd->nd;
-
-	cmd->length = spec->length;
-	if (spec->data) {
-		cmd->iova = spec->data->iova + spec->offset;
-		cmd->data = spec->data;
-		cmd->data->busy++;
-	} else if (spec->length) {
-		cmd->slot = nvme_slot_take(nd, cmd->opening);
-		if (cmd->slot < 0) {
-			snprintf(text, size, "all places for inline data are in use; use a buffer");
-			return -EAGAIN;
-		}
-		cmd->iova = nd->slots_iova + (uint64_t)cmd->slot * COMMAND_INLINE_MAX;
-		cmd->out = spec->out != NULL;
-		if (spec->out)
-			memcpy(nvme_slot_memory(cmd), spec->out, spec->length);
-		else
-			memset(nvme_slot_memory(cmd), 0, spec->length);
-	}
-	if (spec->meta) {
-		cmd->meta = spec->meta;
-		cmd->meta->busy++;
-		cmd->sqe.mptr = cpu_to_le64(spec->meta->iova + spec->meta_offset);
-	}
-	return 0;
-}
-
-int nvme_submit(struct opening *o, struct queue *q, const struct command_spec *spec,
-		command_done done, void *arg, char *text, size_t size)
-{
-	struct nvme_device *nd = nvme_of(o->device);
-	const struct config *config = o->device->devices->config;
-	struct command *cmd;
-	uint64_t need;
-	int ret = nvme_check(nd, o, q, spec, &need, text, size);
-	bool no_pointers = ret == 1;
-
-	if (ret < 0)
-		return ret;
-	cmd = nvme_command_new(nd, o, q, &spec->sqe, done, arg);
-	if (!cmd) {
-		snprintf(text, size, "out of memory");
-		return -ENOMEM;
-	}
-	cmd->least = need;
-	cmd->timeout_ms = spec->timeout_ms ? spec->timeout_ms : config->command_timeout_ms;
-	ret = no_pointers ? 0 : nvme_fill(cmd, spec, text, size);
-	if (ret == 0) {
-		ret = nvme_send_or_wait(cmd);
-		if (ret == -EAGAIN)
-			snprintf(text, size, q ? "the queue is full"
-					       : "namespaces are being changed; try again");
-		else if (ret < 0)
-			snprintf(text, size, "no PRP list can be made: %s", strerror(-ret));
-	}
-	if (ret < 0) {
-		nvme_free(cmd);
-		return ret;
-	}
-	nvme_timer_set(cmd, cmd->timeout_ms);
-	o->device->stats.submitted++;
-	o->device->stats.outstanding++;
-	session_stats(o->session)->submitted++;
-	session_stats(o->session)->outstanding++;
 	return 0;
 }
 

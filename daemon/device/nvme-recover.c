@@ -23,8 +23,7 @@ static void recover_enable_run(struct job *job)
 	struct nvme_device *nd = nvme_of_job(job);
 
 	vfn_error_set("%s", "");
-	if (nvme_configure_adminq(&nd->ctrl, 0) < 0 || nvme_enable(&nd->ctrl) < 0 ||
-	    nvme_negotiate(nd) < 0 || nvme_setup(nd) < 0)
+	if (nvme_reinit(&nd->ctrl) < 0 || nvme_setup(nd) < 0)
 		job_fail(job, -errno);
 }
 

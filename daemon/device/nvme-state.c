@@ -87,12 +87,15 @@ static int nvme_restore_memory(struct nvme_device *nd, const struct state_device
 int nvme_restore(struct device *dev, const struct state_device *from)
 {
 	struct nvme_device *nd = nvme_of(dev);
+	struct iommu_ctx *ctx;
 	int ret;
 
 	if (from->nvectors == 0 || from->nvectors > STATE_MAX_VECTORS || from->naers > STATE_MAX_AERS)
 		return -EPROTO;
-	if (nvme_ctrl_restore(&nd->ctrl, dev->address, &from->pci, &from->ctrl) < 0 ||
-	    nvme_cq_restore(&nd->ctrl, &from->admin_cq) < 0 ||
+	ctx = iommu_get_context(dev->address);
+	ret = nvme_ctrl_restore_in(&nd->ctrl, ctx, dev->address, &from->pci, &from->ctrl);
+	iommu_put_context(ctx);
+	if (ret < 0 || nvme_cq_restore(&nd->ctrl, &from->admin_cq) < 0 ||
 	    nvme_sq_restore(&nd->ctrl, &from->admin_sq) < 0)
 		return -errno;
 	nd->page_size = 4096u << nd->ctrl.config.mps;

@@ -4,6 +4,7 @@
  *
  * nvme.c          the class's table and what is told of a controller
  * nvme-claim.c    bring-up and release, on the worker; interrupts
+ * nvme-submit.c   commands of sessions: checked and given memory
  * nvme-command.c  commands: sent, completed, timed out, aborted
  * nvme-length.c   how many bytes a command transfers
  * nvme-queue.c    queue pairs of sessions
@@ -178,15 +179,27 @@ void nvme_stop(struct device *dev);
 void nvme_release(struct device *dev);
 /* WORKER: Identify, events and namespaces of a controller that was just enabled. 0 or -1, errno. */
 int nvme_setup(struct nvme_device *nd);
-/* WORKER: queues and doorbell buffers as before, after a reset. 0 or -1, errno. */
-int nvme_negotiate(struct nvme_device *nd);
 int nvme_vectors_open(struct nvme_device *nd);
 void nvme_vectors_close(struct nvme_device *nd);
 void nvme_slots_reset(struct nvme_device *nd);
 
-/* nvme-command.c */
+/* nvme-submit.c */
 int nvme_submit(struct opening *opening, struct queue *queue, const struct command_spec *spec,
 		command_done done, void *arg, char *text, size_t size);
+
+/* nvme-command.c */
+/* NULL without memory. `opening` NULL: the daemon's own; `queue` NULL: for the admin queue. */
+struct command *nvme_command_new(struct nvme_device *nd, struct opening *opening, struct queue *queue,
+				 const union nvme_cmd *sqe, command_done done, void *arg);
+/* One that is not with the controller (any more); `done` is not called. May end an opening. */
+void nvme_command_free(struct command *cmd);
+/* A place for inline payload, or -1. */
+int nvme_slot_take(struct nvme_device *nd, struct opening *opening);
+uint8_t *nvme_slot_memory(struct command *cmd);
+/* 0: no timeout */
+void nvme_timer_set(struct command *cmd, unsigned int ms);
+/* Send it, or keep it until it can be. -errno: it was not sent, and is the caller's to free. */
+int nvme_send_or_wait(struct command *cmd);
 /*
  * A command of the daemon itself on the admin queue; `length` bytes of a slot are read (0: none).
  * timeout_ms 0: none. 0; or -EAGAIN without a slot, -ENOMEM, -ENODEV while the loop does not own the

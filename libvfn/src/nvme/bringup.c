@@ -215,20 +215,36 @@ static int fail(struct nvme_bringup *b)
 
 	/* closing may fail in ways of its own, which are not the reason */
 	snprintf(reason, sizeof(reason), "%s", vfn_error());
-	nvme_close(b->ctrl);
+	if (!b->again)
+		nvme_close(b->ctrl);
 	b->ctrl = NULL;
 	vfn_error_set("%s", reason);
 	errno = saved;
 	return -1;
 }
 
+static int start(struct nvme_bringup *b, struct nvme_ctrl *ctrl, struct iommu_ctx *ctx,
+		 const char *bdf, const struct nvme_ctrl_opts *opts)
+{
+	memset(b, 0, sizeof(*b));
+	if (nvme_ctrl_open(ctrl, ctx, bdf, opts))
+		return -1;
+	b->ctrl = ctrl;
+	b->step = STEP_DISABLE;
+	return nvme_reset_start(ctrl) ? fail(b) : 0;
+}
+
 int nvme_bringup_start(struct nvme_bringup *b, struct nvme_ctrl *ctrl, const char *bdf,
 		       const struct nvme_ctrl_opts *opts)
 {
+	return start(b, ctrl, NULL, bdf, opts);
+}
+
+int nvme_bringup_again(struct nvme_bringup *b, struct nvme_ctrl *ctrl)
+{
 	memset(b, 0, sizeof(*b));
-	if (nvme_ctrl_open(ctrl, bdf, opts))
-		return -1;
 	b->ctrl = ctrl;
+	b->again = true;
 	b->step = STEP_DISABLE;
 	return nvme_reset_start(ctrl) ? fail(b) : 0;
 }
@@ -255,15 +271,36 @@ void nvme_bringup_cancel(struct nvme_bringup *b)
 	b->ctrl = NULL;
 }
 
-int nvme_init(struct nvme_ctrl *ctrl, const char *bdf, const struct nvme_ctrl_opts *opts)
+static int wait_done(struct nvme_bringup *b)
 {
-	struct nvme_bringup b;
 	unsigned int delay_ms;
 	int r;
 
-	if (nvme_bringup_start(&b, ctrl, bdf, opts))
-		return -1;
-	while (!(r = nvme_bringup_poll(&b, &delay_ms)))
+	while (!(r = nvme_bringup_poll(b, &delay_ms)))
 		__usleep(delay_ms * 1000ul);
 	return r < 0 ? -1 : 0;
+}
+
+int nvme_init_in(struct nvme_ctrl *ctrl, struct iommu_ctx *ctx, const char *bdf,
+		 const struct nvme_ctrl_opts *opts)
+{
+	struct nvme_bringup b;
+
+	if (start(&b, ctrl, ctx, bdf, opts))
+		return -1;
+	return wait_done(&b);
+}
+
+int nvme_init(struct nvme_ctrl *ctrl, const char *bdf, const struct nvme_ctrl_opts *opts)
+{
+	return nvme_init_in(ctrl, NULL, bdf, opts);
+}
+
+int nvme_reinit(struct nvme_ctrl *ctrl)
+{
+	struct nvme_bringup b;
+
+	if (nvme_bringup_again(&b, ctrl))
+		return -1;
+	return wait_done(&b);
 }

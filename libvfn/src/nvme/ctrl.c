@@ -14,10 +14,11 @@
 /* Mass storage, non-volatile memory; the interface is NVMe's I/O or administrative one. */
 #define CLASS_NVM 0x0108
 
-int nvme_pci_init(struct nvme_ctrl *ctrl, const char *bdf)
+static int pci_open(struct nvme_ctrl *ctrl, struct iommu_ctx *ctx, const char *bdf)
 {
 	memset(ctrl, 0, sizeof(*ctrl));
 	ctrl->pci.dev.fd = -1;
+	ctrl->pci.dev.ctx = ctx;
 
 	ctrl->priv = calloc(1, sizeof(*ctrl->priv));
 	if (!ctrl->priv) {
@@ -42,6 +43,11 @@ int nvme_pci_init(struct nvme_ctrl *ctrl, const char *bdf)
 		return -1;
 	}
 	return 0;
+}
+
+int nvme_pci_init(struct nvme_ctrl *ctrl, const char *bdf)
+{
+	return pci_open(ctrl, NULL, bdf);
 }
 
 static int opts_check(const char *bdf, const struct nvme_ctrl_opts *opts)
@@ -134,13 +140,14 @@ int nvme_ctrl_attach(struct nvme_ctrl *ctrl, const struct nvme_ctrl_opts *opts)
 	return 0;
 }
 
-int nvme_ctrl_open(struct nvme_ctrl *ctrl, const char *bdf, const struct nvme_ctrl_opts *opts)
+int nvme_ctrl_open(struct nvme_ctrl *ctrl, struct iommu_ctx *ctx, const char *bdf,
+		   const struct nvme_ctrl_opts *opts)
 {
 	int saved;
 
 	if (!opts)
 		opts = &nvme_ctrl_opts_default;
-	if (opts_check(bdf, opts) || nvme_pci_init(ctrl, bdf))
+	if (opts_check(bdf, opts) || pci_open(ctrl, ctx, bdf))
 		return -1;
 
 	/* until it is seen disabled, it may be at work for whoever had it before */
@@ -165,7 +172,7 @@ int nvme_ctrl_init(struct nvme_ctrl *ctrl, const char *bdf, const struct nvme_ct
 {
 	int saved;
 
-	if (nvme_ctrl_open(ctrl, bdf, opts))
+	if (nvme_ctrl_open(ctrl, NULL, bdf, opts))
 		return -1;
 	if (nvme_reset(ctrl)) {
 		saved = errno;

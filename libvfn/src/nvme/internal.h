@@ -152,7 +152,8 @@ struct nvme_rq_list *nvme_rq_next_list(struct nvme_ctrl *ctrl, struct nvme_rq *r
 				       struct nvme_rq_list *list);
 
 /* The first step of nvme_ctrl_init(): everything but the reset. */
-int nvme_ctrl_open(struct nvme_ctrl *ctrl, const char *bdf, const struct nvme_ctrl_opts *opts);
+int nvme_ctrl_open(struct nvme_ctrl *ctrl, struct iommu_ctx *ctx, const char *bdf,
+		   const struct nvme_ctrl_opts *opts);
 
 /* What opening and taking over share: arrays, mappings, CAP. On failure nvme_close() clears up. */
 int nvme_ctrl_attach(struct nvme_ctrl *ctrl, const struct nvme_ctrl_opts *opts);

@@ -229,14 +229,15 @@ static void unown(struct nvme_ctrl *ctrl, struct nvme_mem *mem, const struct nvm
 	}
 }
 
-int nvme_ctrl_restore(struct nvme_ctrl *ctrl, const char *bdf, const struct vfio_takeover *dev,
-		      const struct nvme_ctrl_saved *saved)
+int nvme_ctrl_restore_in(struct nvme_ctrl *ctrl, struct iommu_ctx *ctx, const char *bdf,
+			 const struct vfio_takeover *dev, const struct nvme_ctrl_saved *saved)
 {
 	struct nvme_ctrl_opts opts = {(int)saved->nsqr, (int)saved->ncqr, saved->quirks};
 	int err, kept;
 
 	memset(ctrl, 0, sizeof(*ctrl));
 	ctrl->pci.dev.fd = -1;
+	ctrl->pci.dev.ctx = ctx;
 	if (saved->version != NVME_SAVED_VERSION || saved->nsqr > 65534 || saved->ncqr > 65534 ||
 	    (int32_t)saved->nsqa < -1 || (int32_t)saved->nsqa > (int32_t)saved->nsqr ||
 	    (int32_t)saved->ncqa < -1 || (int32_t)saved->ncqa > (int32_t)saved->ncqr ||
@@ -269,6 +270,12 @@ int nvme_ctrl_restore(struct nvme_ctrl *ctrl, const char *bdf, const struct vfio
 		return -1;
 	}
 	return 0;
+}
+
+int nvme_ctrl_restore(struct nvme_ctrl *ctrl, const char *bdf, const struct vfio_takeover *dev,
+		      const struct nvme_ctrl_saved *saved)
+{
+	return nvme_ctrl_restore_in(ctrl, NULL, bdf, dev, saved);
 }
 
 static int exists(const struct nvme_ctrl *ctrl, uint32_t id)

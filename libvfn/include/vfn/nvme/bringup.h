@@ -12,6 +12,7 @@
 #ifndef VFN_NVME_BRINGUP_H
 #define VFN_NVME_BRINGUP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <vfn/nvme/ctrl.h>
@@ -27,6 +28,7 @@ struct nvme_bringup {
 	uint64_t deadline; /* of the command under way, nanoseconds of CLOCK_MONOTONIC */
 	struct nvme_rq *rq;
 	unsigned int polls;
+	bool again;
 };
 
 /*
@@ -41,6 +43,12 @@ int nvme_bringup_start(struct nvme_bringup *bringup, struct nvme_ctrl *ctrl, con
  * milliseconds. -1: failed, as nvme_init(); the controller is closed then.
  */
 int nvme_bringup_poll(struct nvme_bringup *bringup, unsigned int *delay_ms);
+
+/*
+ * Begin to reset a controller that is open, and to bring it up again, as nvme_reinit() does. When it fails, the
+ * controller stays open, and must be closed.
+ */
+int nvme_bringup_again(struct nvme_bringup *bringup, struct nvme_ctrl *ctrl);
 
 /* Give up a bring-up that is neither done nor failed. Closes the controller, which may take CAP.TO.
  */

@@ -116,6 +116,20 @@ int nvme_ctrl_init(struct nvme_ctrl *ctrl, const char *bdf, const struct nvme_ct
 int nvme_init(struct nvme_ctrl *ctrl, const char *bdf, const struct nvme_ctrl_opts *opts);
 
 /*
+ * The same in the IOMMU context `ctx`, so that what is mapped for other devices is out of its reach. NULL: the
+ * default one. The device holds a reference of its own.
+ */
+int nvme_init_in(struct nvme_ctrl *ctrl, struct iommu_ctx *ctx, const char *bdf,
+		 const struct nvme_ctrl_opts *opts);
+
+/*
+ * Reset an open controller and bring it up again: admin queue, queue counts, doorbell buffers. Mappings and
+ * interrupts stay. I/O queues are forgotten by the controller: discard them before. As nvme_init(), but on
+ * failure the controller stays open.
+ */
+int nvme_reinit(struct nvme_ctrl *ctrl);
+
+/*
  * Disable the controller, free all queues and memory, and close the device. Waits until the
  * controller is disabled; when it does not get there within its limit its bus mastering is taken
  * away, so that no memory is given back that it can still reach. Fine twice, and after any failure.

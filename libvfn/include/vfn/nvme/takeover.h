@@ -83,7 +83,8 @@ int nvme_sq_save(const struct nvme_sq *sq, struct nvme_queue_saved *saved);
 /*
  * Make a controller of what is saved, by the descriptors in *dev. *ctrl is overwritten. The
  * controller owns all descriptors named in *dev and *saved afterwards. The same for queues, each in
- * its place in ctrl->cq and ctrl->sq; identifier 0 is the admin queue.
+ * its place in ctrl->cq and ctrl->sq; identifier 0 is the admin queue. nvme_ctrl_restore_in() puts the device into the
+ * IOMMU context `ctx`, as nvme_init_in() does.
  *
  * EINVAL the data is not of this version or not consistent, or not of this controller; EEXIST there
  * is such a queue; ENODEV the controller is not enabled (any more), or its registers read as all
@@ -93,6 +94,8 @@ int nvme_sq_save(const struct nvme_sq *sq, struct nvme_queue_saved *saved);
  */
 int nvme_ctrl_restore(struct nvme_ctrl *ctrl, const char *bdf, const struct vfio_takeover *dev,
 		      const struct nvme_ctrl_saved *saved);
+int nvme_ctrl_restore_in(struct nvme_ctrl *ctrl, struct iommu_ctx *ctx, const char *bdf,
+			 const struct vfio_takeover *dev, const struct nvme_ctrl_saved *saved);
 int nvme_cq_restore(struct nvme_ctrl *ctrl, const struct nvme_queue_saved *saved);
 int nvme_sq_restore(struct nvme_ctrl *ctrl, const struct nvme_queue_saved *saved);
 
