@@ -130,6 +130,13 @@ void nvme_rq_free_bounce(struct nvme_rq *rq);
 /* Free all queues, and all memory. The controller must be quiet. */
 void nvme_free_all(struct nvme_ctrl *ctrl);
 
+/*
+ * Wait until `deadline` for the tracker's command, whatever its status. 0, or -1, and it is
+ * outstanding still: ETIMEDOUT; ENODEV the controller has gone, or reports CSTS.CFS.
+ */
+int nvme_rq_wait_until(struct nvme_rq *rq, struct nvme_cqe *cqe_copy, uint64_t deadline,
+		       bool sleep);
+
 /* Drop completions at hand of commands that nobody has posted, so that none is taken for a new one.
  */
 void nvme_cq_sweep(struct nvme_sq *sq);

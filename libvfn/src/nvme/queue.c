@@ -236,7 +236,7 @@ static bool create_failed(struct nvme_ctrl *ctrl, union nvme_cmd *cmd, int *r)
 	*r = nvme_admin(ctrl, cmd, NULL, 0, NULL);
 
 	/* without an answer the queue may come to be at any time */
-	return *r && errno != ETIMEDOUT;
+	return *r && errno != ETIMEDOUT && errno != ENODEV;
 }
 
 int nvme_create_iocq(struct nvme_ctrl *ctrl, int qid, int qsize, int vector)
@@ -302,7 +302,7 @@ int nvme_create_ioqpair(struct nvme_ctrl *ctrl, int qid, int qsize, int vector, 
 
 	/* a submission queue that may yet come to be needs its completion queue */
 	saved = errno;
-	if (saved != ETIMEDOUT) {
+	if (saved != ETIMEDOUT && saved != ENODEV) {
 		snprintf(reason, sizeof(reason), "%s", vfn_error());
 		nvme_delete_iocq(ctrl, qid);
 		vfn_error_set("%s", reason);

@@ -62,6 +62,7 @@ static int map_data(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd *
 int nvme_sync(struct nvme_ctrl *ctrl, struct nvme_sq *sq, union nvme_cmd *cmd, void *buf,
 	      size_t len, struct nvme_cqe *cqe_copy)
 {
+	struct nvme_cqe cqe;
 	struct nvme_rq *rq;
 	void *copy;
 	int r, saved;
@@ -83,11 +84,13 @@ int nvme_sync(struct nvme_ctrl *ctrl, struct nvme_sq *sq, union nvme_cmd *cmd, v
 	r = map_data(ctrl, rq, cmd, buf, len, &copy);
 	if (!r) {
 		nvme_rq_exec(rq, cmd);
-		r = nvme_rq_wait(rq, cqe_copy, NULL);
-		if (r && errno == ETIMEDOUT) {
+		if (nvme_rq_wait_until(rq, &cqe, nvme_now() + COMMAND_LIMIT_NS, true)) {
 			atomic_store_release(&rq->state, NVME_RQ_LOST);
 			return -1;
 		}
+		if (cqe_copy)
+			*cqe_copy = cqe;
+		r = nvme_set_errno_from_cqe(&cqe);
 		if (copy && (cmd->opcode & 0x2))
 			memcpy(buf, copy, len);
 	}

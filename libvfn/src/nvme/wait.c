@@ -12,6 +12,10 @@
 #include <errno.h>
 
 #include "nvme/internal.h"
+#include "nvme/regs.h"
+
+/* Between two looks whether the controller is still there. */
+#define ALIVE_NS 200000000ull
 
 enum verdict { MINE, OTHERS, STRAY };
 
@@ -165,25 +169,56 @@ int nvme_rq_poll(struct nvme_rq *rq, struct nvme_cqe *cqe_copy)
 	return cq_look(rq->sq->cq, rq->sq, rq, cqe_copy);
 }
 
-static int rq_wait_until(struct nvme_rq *rq, struct nvme_cqe *cqe_copy, uint64_t deadline,
-			 bool sleep)
+/* A controller that has died completes nothing; find that out before the limit of the command. */
+static int check_alive(struct nvme_ctrl *ctrl)
 {
-	struct nvme_cqe cqe;
+	uint32_t csts;
+
+	if (!ctrl || !ctrl->priv || !ctrl->priv->open)
+		return 0;
+	if (nvme_reg_read32(ctrl, REG_CSTS, &csts)) {
+		errno = ENODEV;
+		return -1;
+	}
+	if (csts == REG_GONE32 || (csts & CSTS_CFS)) {
+		errno = ENODEV;
+		vfn_error_set("%s: %s (CSTS is %#x)", nvme_name(ctrl),
+			      csts == REG_GONE32 ? "the device has gone" : "fatal status", csts);
+		return -1;
+	}
+	return 0;
+}
+
+int nvme_rq_wait_until(struct nvme_rq *rq, struct nvme_cqe *cqe_copy, uint64_t deadline, bool sleep)
+{
+	uint64_t now = nvme_now(), check = now + ALIVE_NS;
 	unsigned int looks = 0;
 
-	while (!nvme_rq_poll(rq, &cqe)) {
-		/* the clock is looked at before the last look at the queue, not after it */
-		if (nvme_now() >= deadline) {
-			if (nvme_rq_poll(rq, &cqe))
-				break;
+	/* the clock is looked at before the last look at the queue, not after it */
+	while (!nvme_rq_poll(rq, cqe_copy)) {
+		if (now >= deadline) {
 			errno = ETIMEDOUT;
 			vfn_error_set("command %#x on queue %d did not complete in time", rq->cid,
 				      rq->sq->id);
 			return -1;
 		}
+		if (now >= check) {
+			if (check_alive(rq->sq->ctrl))
+				return -1;
+			check = now + ALIVE_NS;
+		}
 		nvme_relax(looks++, sleep);
+		now = nvme_now();
 	}
+	return 0;
+}
 
+static int rq_finish(struct nvme_rq *rq, struct nvme_cqe *cqe_copy, uint64_t deadline, bool sleep)
+{
+	struct nvme_cqe cqe;
+
+	if (nvme_rq_wait_until(rq, &cqe, deadline, sleep))
+		return -1;
 	if (cqe_copy)
 		*cqe_copy = cqe;
 	return nvme_set_errno_from_cqe(&cqe);
@@ -191,7 +226,7 @@ static int rq_wait_until(struct nvme_rq *rq, struct nvme_cqe *cqe_copy, uint64_t
 
 int nvme_rq_spin(struct nvme_rq *rq, struct nvme_cqe *cqe_copy)
 {
-	return rq_wait_until(rq, cqe_copy, nvme_now() + COMMAND_LIMIT_NS, false);
+	return rq_finish(rq, cqe_copy, nvme_now() + COMMAND_LIMIT_NS, false);
 }
 
 int nvme_rq_wait(struct nvme_rq *rq, struct nvme_cqe *cqe_copy, struct timespec *ts)
@@ -200,7 +235,7 @@ int nvme_rq_wait(struct nvme_rq *rq, struct nvme_cqe *cqe_copy, struct timespec 
 
 	if (nvme_deadline(ts, &deadline))
 		return -1;
-	return rq_wait_until(rq, cqe_copy, deadline, true);
+	return rq_finish(rq, cqe_copy, deadline, true);
 }
 
 int nvme_cq_wait_cqes(struct nvme_cq *cq, struct nvme_cqe *cqes, int n, struct timespec *ts)

@@ -177,8 +177,9 @@ int nvme_configure_adminq(struct nvme_ctrl *ctrl, unsigned long sq_flags);
  * NVME_SQ_QPRIO_*.
  *
  * EINVAL an argument is out of range; EEXIST there is a queue `qid` already; ENOENT there is none
- * to delete; EIO the controller refused; ETIMEDOUT it did not answer: the queue counts as there
- * then, and its memory is kept until the controller is disabled. ENOMEM, or of iommu_map_vaddr().
+ * to delete; EIO the controller refused; ETIMEDOUT, ENODEV it did not answer: the queue counts as
+ * there then, and its memory is kept until the controller is disabled. ENOMEM, or of
+ * iommu_map_vaddr().
  */
 int nvme_create_iocq(struct nvme_ctrl *ctrl, int qid, int qsize, int vector);
 int nvme_delete_iocq(struct nvme_ctrl *ctrl, int qid);

@@ -213,9 +213,10 @@ int nvme_rq_poll(struct nvme_rq *rq, struct nvme_cqe *cqe_copy);
  * dropped with a message: those of free trackers, and of queues that do not exist.
  *
  * nvme_rq_spin() waits at most 60 seconds, nvme_rq_wait() as long as `ts` says (NULL: 60 seconds).
- * 0 when the command succeeded; -1 with EIO when it failed (the status is in *cqe_copy), ETIMEDOUT
- * when it did not complete: the command is outstanding still, so the tracker must not be released,
- * nor its memory be used again, before it completes or its queue is deleted. EINVAL: `ts` is out of
+ * 0 when the command succeeded; -1 with EIO when it failed (the status is in *cqe_copy). -1 with
+ * ETIMEDOUT when it did not complete, ENODEV when the controller has gone or reports CSTS.CFS: the
+ * command is outstanding still, so the tracker must not be released, nor its memory be used again,
+ * before it completes, its queue is deleted or the controller disabled. EINVAL: `ts` is out of
  * range.
  *
  * To be called by the thread that uses the completion queue.

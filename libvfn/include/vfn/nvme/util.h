@@ -51,9 +51,10 @@ int nvme_aer(struct nvme_ctrl *ctrl, void *opaque);
  * or that PRPs cannot describe, goes through a copy. Other completions in the queue stay for their
  * owners (see nvme_rq_wait()).
  *
- * 0, or -1: EIO the controller failed the command; ETIMEDOUT it did not complete in 60 seconds: its
- * tracker, and a copy of the data, are kept until it does, but `buf` itself if it is mapped stays
- * the controller's until the queue is deleted; EBUSY no tracker left; or as nvme_rq_map_prp().
+ * 0, or -1: EIO the controller failed the command. ETIMEDOUT it did not complete in 60 seconds,
+ * ENODEV the controller has gone or reports CSTS.CFS: the tracker, and a copy of the data, are kept
+ * until it does complete, but `buf` itself if it is mapped stays the controller's until the queue
+ * is deleted or the controller disabled. EBUSY no tracker left; or as nvme_rq_map_prp().
  */
 int nvme_sync(struct nvme_ctrl *ctrl, struct nvme_sq *sq, union nvme_cmd *cmd, void *buf,
 	      size_t len, struct nvme_cqe *cqe_copy);

@@ -23,3 +23,18 @@ TESTS += %D%/test-prp %D%/test-queue %D%/test-rq %D%/test-types
 %C%_test_types_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_test_types_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_types_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
+
+# These start a simulated controller.
+EXTRA_DIST += %D%/sim-proc.h
+check_PROGRAMS += %D%/test-ctrl %D%/test-io
+TESTS += %D%/test-ctrl %D%/test-io
+
+%C%_test_ctrl_SOURCES = %D%/test-ctrl.c
+%C%_test_ctrl_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_ctrl_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_ctrl_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
+
+%C%_test_io_SOURCES = %D%/test-io.c
+%C%_test_io_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_io_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_io_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
