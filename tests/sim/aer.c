@@ -18,10 +18,11 @@ static struct held *aer_first(struct ctrl *c)
 }
 
 /* Reports what can be reported: a request is there, and the type's last event has been read. */
-static void aer_deliver(struct ctrl *c)
+void aer_deliver(struct ctrl *c)
 {
 	struct aer *a = &c->aer;
 
+	a->fresh = false;
 	for (unsigned int i = 0; i < a->n && a->waiting;) {
 		struct event *e = &a->queue[i];
 		uint32_t dw0 = e->type | (uint32_t)e->info << 8 | (uint32_t)e->lid << 16;
@@ -51,8 +52,11 @@ void aer_raise(struct ctrl *c, uint8_t type, uint8_t info, uint8_t lid)
 	if (a->n == CTRL_EVENTS)
 		return;
 	a->queue[a->n++] = e;
-	if (ctrl_running(c))
-		aer_deliver(c);
+	/*
+	 * Delivered at the next round: whoever found the reason may be in the middle of a message
+	 * or a queue, and the completion may need messages of its own.
+	 */
+	a->fresh = true;
 }
 
 void aer_smart(struct ctrl *c, uint8_t bits)

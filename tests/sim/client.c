@@ -159,7 +159,7 @@ void cl_connect(struct cl *c, const struct srv *s)
 {
 	memset(c, 0, sizeof(*c));
 	c->memfd = -1;
-	c->fd = unix_connect(s->socket);
+	c->fd = c->reply_fd = unix_connect(s->socket);
 }
 
 void cl_close(struct cl *c)
@@ -229,11 +229,11 @@ int cl_reply(struct cl *c, uint16_t id, uint16_t cmd, void *data, size_t *len, i
 		.msg_control = &ctl,
 		.msg_controllen = sizeof(ctl),
 	};
-	struct pollfd p = {c->fd, POLLIN, 0};
+	struct pollfd p = {c->reply_fd, POLLIN, 0};
 	size_t payload;
 
 	ck_assert_msg(poll(&p, 1, 10000) == 1, "no reply in 10 s");
-	ck_assert_int_eq(recvmsg(c->fd, &mh, MSG_CMSG_CLOEXEC), sizeof(h));
+	ck_assert_int_eq(recvmsg(c->reply_fd, &mh, MSG_CMSG_CLOEXEC), sizeof(h));
 	if (fd)
 		*fd = -1;
 	if (CMSG_FIRSTHDR(&mh) && fd)
@@ -257,7 +257,7 @@ int cl_reply(struct cl *c, uint16_t id, uint16_t cmd, void *data, size_t *len, i
 	ck_assert_uint_le(payload, *len);
 	/* As a known client does: the whole payload with one read. */
 	if (payload)
-		ck_assert_int_eq(read(c->fd, data, payload), (ssize_t)payload);
+		ck_assert_int_eq(read(c->reply_fd, data, payload), (ssize_t)payload);
 	*len = payload;
 	return 0;
 }

@@ -64,6 +64,7 @@ struct tq {
 
 struct cl {
 	int fd;
+	int reply_fd; /* where answers are read */
 	uint16_t id;
 	enum ring ring;
 	int memfd;

@@ -37,6 +37,8 @@ void log_error(struct ctrl *c, const struct cmd *cmd);
 
 /* An event, whatever the configuration says; it waits for a request and for its type's mask. */
 void aer_raise(struct ctrl *c, uint8_t type, uint8_t info, uint8_t lid);
+/* Reports what has been raised and can be reported; called between commands. */
+void aer_deliver(struct ctrl *c);
 /* Sets SMART's critical warning; new bits raise an event where the host wants them. */
 void aer_smart(struct ctrl *c, uint8_t bits);
 /* The log that tells about an event was read. */

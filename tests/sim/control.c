@@ -69,6 +69,8 @@ static void control_stats(struct control *ctl, char *out, size_t room)
 	control_add(o, "interrupts", c->irq.raised);
 	control_add(o, "vectors", c->irq.nfds);
 	control_add(o, "errors", c->stats.errors);
+	control_add(o, "admin_commands", c->stats.admin_commands);
+	control_add(o, "io_commands", c->stats.io_commands);
 	control_add(o, "reads", c->stats.reads);
 	control_add(o, "writes", c->stats.writes);
 	control_add(o, "doorbell_messages", c->stats.doorbell_messages);

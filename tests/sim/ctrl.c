@@ -180,12 +180,17 @@ void ctrl_client_gone(struct ctrl *c)
 	pci_init(&c->pci, c->opts.queues + 1);
 }
 
+void ctrl_update_intx(struct ctrl *c)
+{
+	if (!irq_uses_msix(&c->irq))
+		irq_intx(&c->irq, queue_intx(c));
+}
+
 int ctrl_cfg_read(struct ctrl *c, uint64_t off, void *buf, uint32_t len)
 {
 	if (off > PCI_SPACE || len > PCI_SPACE - off)
 		return -EINVAL;
-	if (!irq_uses_msix(&c->irq))
-		irq_intx(&c->irq, queue_intx(c));
+	ctrl_update_intx(c);
 	memcpy(buf, c->pci.cfg + off, len);
 	return 0;
 }
@@ -248,10 +253,11 @@ static void ctrl_write_reg(struct ctrl *c, uint32_t off, uint32_t v)
 	switch (off) {
 	case NVME_REG_INTMS:
 		c->intms |= v;
+		ctrl_update_intx(c);
 		break;
 	case NVME_REG_INTMC:
 		c->intms &= ~v;
-		irq_intx(&c->irq, queue_intx(c));
+		ctrl_update_intx(c);
 		break;
 	case NVME_REG_CC:
 		ctrl_write_cc(c, v);

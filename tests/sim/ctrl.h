@@ -42,7 +42,6 @@ struct doorbell {
 	uint32_t shadow; /* last seen in the shadow buffer */
 	uint32_t value;	 /* what counts */
 	bool by_shadow;	 /* the host was seen to use the shadow buffer */
-	uint32_t bad;	 /* the invalid value already reported, plus one */
 };
 
 struct sq {
@@ -112,6 +111,7 @@ struct event {
 struct aer {
 	struct event queue[CTRL_EVENTS];
 	unsigned int n;
+	bool fresh;	 /* something was raised since the last round */
 	uint8_t masked;	 /* bit a type: reported, log not read yet */
 	uint8_t lid[8];	 /* the log that unmasks it */
 	uint8_t waiting; /* requests outstanding */
@@ -138,6 +138,7 @@ struct features {
 struct stats {
 	uint64_t clients;
 	uint64_t errors;
+	uint64_t admin_commands, io_commands;
 	uint64_t reads, writes;	      /* commands */
 	uint64_t read_512, write_512; /* units of 512 bytes */
 	uint64_t doorbell_messages;
@@ -216,6 +217,9 @@ int ctrl_cfg_write(struct ctrl *c, uint64_t off, const void *buf, uint32_t len);
 /* BAR0: naturally aligned accesses of 4 or 8 bytes. 0, or -EINVAL and nothing has changed. */
 int ctrl_bar_read(struct ctrl *c, uint64_t off, void *buf, uint32_t len);
 int ctrl_bar_write(struct ctrl *c, uint64_t off, const void *buf, uint32_t len);
+
+/* INTx follows the completion queues' heads; hosts move those without a sign. */
+void ctrl_update_intx(struct ctrl *c);
 
 /* The controller gives up until it is reset (CSTS.CFS). `why` goes to stderr. */
 void ctrl_fatal(struct ctrl *c, const char *why);

@@ -36,6 +36,7 @@ static void identify_ctrl(struct ctrl *c, struct nvme_id_ctrl *id)
 	id->rtd3r = 1000000;
 	id->rtd3e = 1000000;
 	id->oaes = NVME_CTRL_OAES_NA;
+	id->ctratt = NVME_CTRL_CTRATT_128_ID;
 	id->cntrltype = NVME_CTRL_CNTRLTYPE_IO;
 	id->oacs = NVME_CTRL_OACS_DBBUF_CFG;
 	id->acl = CTRL_ACL;

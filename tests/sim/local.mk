@@ -40,11 +40,61 @@ noinst_LTLIBRARIES += %D%/libsimclient.la
 %C%_libsimclient_la_CPPFLAGS = $(SIM_CPPFLAGS)
 %C%_libsimclient_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 
+SIM_TEST_CPPFLAGS = $(SIM_CPPFLAGS) -I$(top_srcdir)
 SIM_TEST_LIBS = %D%/libsimclient.la $(UNIT_LIBS)
 
 check_PROGRAMS += %D%/test-sim
 TESTS += %D%/test-sim
 %C%_test_sim_SOURCES = %D%/test-sim.c
-%C%_test_sim_CPPFLAGS = $(SIM_CPPFLAGS) -I$(top_srcdir)
+%C%_test_sim_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
 %C%_test_sim_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_sim_LDADD = $(SIM_TEST_LIBS)
+
+check_PROGRAMS += %D%/test-sim-idle
+TESTS += %D%/test-sim-idle
+%C%_test_sim_idle_SOURCES = %D%/test-idle.c
+%C%_test_sim_idle_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
+%C%_test_sim_idle_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_sim_idle_LDADD = $(SIM_TEST_LIBS)
+
+check_PROGRAMS += %D%/test-sim-protocol
+TESTS += %D%/test-sim-protocol
+%C%_test_sim_protocol_SOURCES = %D%/test-protocol.c
+%C%_test_sim_protocol_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
+%C%_test_sim_protocol_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_sim_protocol_LDADD = $(SIM_TEST_LIBS)
+
+check_PROGRAMS += %D%/test-sim-queues
+TESTS += %D%/test-sim-queues
+%C%_test_sim_queues_SOURCES = %D%/test-queues.c
+%C%_test_sim_queues_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
+%C%_test_sim_queues_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_sim_queues_LDADD = $(SIM_TEST_LIBS)
+
+check_PROGRAMS += %D%/test-sim-commands
+TESTS += %D%/test-sim-commands
+%C%_test_sim_commands_SOURCES = %D%/test-commands.c
+%C%_test_sim_commands_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
+%C%_test_sim_commands_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_sim_commands_LDADD = $(SIM_TEST_LIBS)
+
+check_PROGRAMS += %D%/test-sim-faults
+TESTS += %D%/test-sim-faults
+%C%_test_sim_faults_SOURCES = %D%/test-faults.c
+%C%_test_sim_faults_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
+%C%_test_sim_faults_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_sim_faults_LDADD = $(SIM_TEST_LIBS)
+
+check_PROGRAMS += %D%/test-sim-irq
+TESTS += %D%/test-sim-irq
+%C%_test_sim_irq_SOURCES = %D%/test-irq.c
+%C%_test_sim_irq_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
+%C%_test_sim_irq_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_sim_irq_LDADD = $(SIM_TEST_LIBS)
+
+check_PROGRAMS += %D%/test-sim-survive
+TESTS += %D%/test-sim-survive
+%C%_test_sim_survive_SOURCES = %D%/test-survive.c
+%C%_test_sim_survive_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
+%C%_test_sim_survive_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_sim_survive_LDADD = $(SIM_TEST_LIBS)

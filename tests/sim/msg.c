@@ -211,8 +211,11 @@ static int msg_irq_info(struct session *s, struct ctrl *c, struct msg *m)
 static int msg_set_irqs(struct session *s, struct ctrl *c, struct msg *m)
 {
 	const struct vfio_irq_set *set = (const struct vfio_irq_set *)m->data;
-	int err = irq_set(&c->irq, set, m->len - sizeof(*set), m->fds, m->nfds);
+	int err;
 
+	/* An unmask fires again only if the line is still asserted. */
+	ctrl_update_intx(c);
+	err = irq_set(&c->irq, set, m->len - sizeof(*set), m->fds, m->nfds);
 	return err ? err : msg_ok(s, m, NULL, 0);
 }
 

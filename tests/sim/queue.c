@@ -36,8 +36,19 @@ static void queue_find_shadow(struct ctrl *c)
 		c->shadow = c->event = NULL;
 }
 
-/* What the host last said. */
-static uint32_t queue_doorbell(struct ctrl *c, struct doorbell *db, unsigned int slot)
+/* What the host says must be an entry of the queue; else it is told once, and nothing changes. */
+static void queue_accept(struct ctrl *c, struct doorbell *db, uint32_t value, uint32_t size)
+{
+	if (value < size) {
+		db->value = value;
+		return;
+	}
+	aer_raise(c, NVME_AER_ERROR, NVME_AER_ERROR_INVALID_DB_VAL, NVME_LOG_LID_ERROR);
+}
+
+/* Brings `db` of a queue of `size` entries up to date. */
+static uint32_t queue_doorbell(struct ctrl *c, struct doorbell *db, unsigned int slot,
+			       uint32_t size)
 {
 	/* Hosts write the shadow first: seen in this order, a ring never overtakes it. */
 	uint32_t page = __atomic_load_n(&c->doorbells[slot], __ATOMIC_ACQUIRE);
@@ -47,9 +58,8 @@ static uint32_t queue_doorbell(struct ctrl *c, struct doorbell *db, unsigned int
 
 		if (shadow != db->shadow) {
 			db->by_shadow = true;
-			db->shadow = db->value = shadow;
-			db->page = page;
-			return db->value;
+			db->shadow = shadow;
+			queue_accept(c, db, shadow, size);
 		}
 		if (db->by_shadow) {
 			db->page = page;
@@ -57,23 +67,12 @@ static uint32_t queue_doorbell(struct ctrl *c, struct doorbell *db, unsigned int
 		}
 	}
 	if (page != db->page) {
-		db->page = db->value = page;
+		db->page = page;
+		queue_accept(c, db, page, size);
 		if (c->shadow)
 			c->shadow[slot] = db->shadow = page;
 	}
 	return db->value;
-}
-
-/* True when `db` says something a queue of `size` can take. */
-static bool queue_valid(struct ctrl *c, struct doorbell *db, uint32_t size)
-{
-	if (db->value < size)
-		return true;
-	if (db->bad != db->value + 1) {
-		db->bad = db->value + 1;
-		aer_raise(c, NVME_AER_ERROR, NVME_AER_ERROR_INVALID_DB_VAL, NVME_LOG_LID_ERROR);
-	}
-	return false;
 }
 
 static void queue_init_doorbell(struct ctrl *c, struct doorbell *db, unsigned int slot)
@@ -134,9 +133,7 @@ static bool queue_cq_room(struct ctrl *c, struct cq *cq)
 {
 	if (queue_cq_next(cq) != cq->head.value)
 		return true;
-	queue_doorbell(c, &cq->head, queue_cq_slot(cq->qid));
-	if (!queue_valid(c, &cq->head, cq->size))
-		return false;
+	queue_doorbell(c, &cq->head, queue_cq_slot(cq->qid), cq->size);
 	cq->full = queue_cq_next(cq) == cq->head.value;
 	return !cq->full;
 }
@@ -355,8 +352,7 @@ static bool queue_serve(struct ctrl *c, struct sq *sq)
 		struct cmd cmd = {.sqid = qid, .where = UINT16_MAX};
 
 		if (sq->head == sq->tail.value) {
-			queue_doorbell(c, &sq->tail, queue_sq_slot(qid));
-			if (!queue_valid(c, &sq->tail, sq->size) || sq->head == sq->tail.value)
+			if (queue_doorbell(c, &sq->tail, queue_sq_slot(qid), sq->size) == sq->head)
 				break;
 		}
 		if (cq->waiting || !queue_cq_room(c, cq))
@@ -371,6 +367,7 @@ static bool queue_serve(struct ctrl *c, struct sq *sq)
 		}
 		sq->head = sq->head + 1 == sq->size ? 0 : sq->head + 1;
 		sq->commands++;
+		*(qid ? &c->stats.io_commands : &c->stats.admin_commands) += 1;
 		if (sq->held && queue_cid_taken(c, &cmd)) {
 			cmd_fail(&cmd, NVME_SC_CMDID_CONFLICT, 2, 0);
 			queue_complete(c, &cmd);
@@ -391,7 +388,7 @@ bool queue_intx(struct ctrl *c)
 		seen++;
 		if (!cq->ien || (c->intms & 1))
 			continue;
-		queue_doorbell(c, &cq->head, queue_cq_slot(i));
+		queue_doorbell(c, &cq->head, queue_cq_slot(i), cq->size);
 		if (cq->head.value != cq->tail)
 			return true;
 	}
@@ -417,7 +414,7 @@ static void queue_interrupt(struct ctrl *c)
 			irq_raise(&c->irq, cq->vector);
 	}
 	if (!msix)
-		irq_intx(&c->irq, queue_intx(c));
+		ctrl_update_intx(c);
 }
 
 static void queue_disarm(struct ctrl *c)
@@ -436,6 +433,8 @@ bool queue_poll(struct ctrl *c)
 	if (!ctrl_running(c))
 		return false;
 	queue_find_shadow(c);
+	if (c->aer.fresh)
+		aer_deliver(c);
 	if (c->nheld)
 		did = queue_drain(c) | queue_resume(c);
 	for (unsigned int i = 0; i < c->nsq && ctrl_running(c); i++)
@@ -457,7 +456,7 @@ bool queue_arm(struct ctrl *c, uint64_t *deadline, bool *timer)
 	*timer = false;
 	if (!ctrl_running(c))
 		return true;
-	if (c->posted)
+	if (c->posted || c->aer.fresh)
 		return false;
 	queue_find_shadow(c);
 	TAILQ_FOREACH (h, &c->held, link) {
@@ -484,9 +483,9 @@ bool queue_arm(struct ctrl *c, uint64_t *deadline, bool *timer)
 		struct sq *sq = &c->sq[c->live_sq[i]];
 		struct cq *cq = &c->cq[sq->cqid];
 		bool blocked = cq->waiting || !queue_cq_room(c, cq);
-		uint32_t tail = queue_doorbell(c, &sq->tail, queue_sq_slot(sq->qid));
+		uint32_t tail = queue_doorbell(c, &sq->tail, queue_sq_slot(sq->qid), sq->size);
 
-		if (!blocked && tail != sq->head && tail < sq->size)
+		if (!blocked && tail != sq->head)
 			return false;
 		if (cq->waiting && queue_cq_room(c, cq))
 			return false;
@@ -560,7 +559,7 @@ void queue_dbbuf(struct ctrl *c, uint64_t shadow, uint64_t event)
 
 		/* Queues that exist begin where their registers stand. */
 		c->shadow[s] = sq->tail.shadow = sq->tail.value;
-		c->shadow[q] = cq->head.shadow = queue_doorbell(c, &cq->head, q);
+		c->shadow[q] = cq->head.shadow = queue_doorbell(c, &cq->head, q, cq->size);
 		c->event[s] = sq->tail.value;
 		c->event[q] = QUEUE_NO_RING;
 	}
@@ -579,6 +578,6 @@ void queue_ring(struct ctrl *c, unsigned int idx, uint32_t value)
 		return;
 	}
 	__atomic_store_n(&c->doorbells[idx], value, __ATOMIC_RELEASE);
-	if (idx % 2 && !irq_uses_msix(&c->irq))
-		irq_intx(&c->irq, queue_intx(c));
+	if (idx % 2)
+		ctrl_update_intx(c);
 }

@@ -126,7 +126,8 @@ static void server_messages(struct server *sv, short revents)
 			break;
 		msg_dispatch(s, sv->c, m);
 	}
-	if (s->broken && (!session_blocked(s) || (revents & (POLLHUP | POLLERR))))
+	/* What it was to hear has been sent, as far as it reads at all. */
+	if (s->broken)
 		s->dead = true;
 }
 
@@ -159,8 +160,10 @@ static void server_sockets(struct server *sv, uint64_t wait)
 		server_accept(sv);
 	if (sv->connected && p[2].fd >= 0 && (p[2].revents || sv->session.nlater))
 		server_messages(sv, p[2].revents);
-	if (p[3].revents)
+	if (p[3].revents) {
+		ctrl_update_intx(sv->c);
 		irq_intx_unmask(&sv->c->irq);
+	}
 	control_handle(&sv->control, p + SERVER_FIXED, n - SERVER_FIXED);
 }
 
