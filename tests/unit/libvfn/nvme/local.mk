@@ -26,8 +26,8 @@ TESTS += %D%/test-prp %D%/test-queue %D%/test-rq %D%/test-types
 
 # These start a simulated controller.
 EXTRA_DIST += %D%/sim-proc.h
-check_PROGRAMS += %D%/test-ctrl %D%/test-io
-TESTS += %D%/test-ctrl %D%/test-io
+check_PROGRAMS += %D%/test-ctrl %D%/test-io %D%/test-takeover
+TESTS += %D%/test-ctrl %D%/test-io %D%/test-takeover
 
 %C%_test_ctrl_SOURCES = %D%/test-ctrl.c
 %C%_test_ctrl_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -38,3 +38,8 @@ TESTS += %D%/test-ctrl %D%/test-io
 %C%_test_io_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_test_io_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_io_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
+
+%C%_test_takeover_SOURCES = %D%/test-takeover.c
+%C%_test_takeover_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_takeover_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_takeover_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)

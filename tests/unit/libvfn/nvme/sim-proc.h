@@ -65,6 +65,15 @@ static inline void sim_stop(struct sim *sim)
 	rmdir(sim->dir);
 }
 
+/* As an assertion, and also for a program that a test has started. */
+#define SIM_MUST(cond, what)                                                                       \
+	do {                                                                                       \
+		if (!(cond)) {                                                                     \
+			fprintf(stderr, "vfnd-sim: %s: %s\n", what, strerror(errno));              \
+			exit(1);                                                                   \
+		}                                                                                  \
+	} while (0)
+
 /* Give a command to the control socket; the answer must be "ok". */
 static inline void sim_tell(const char *control, const char *command, char *answer, size_t room)
 {
@@ -74,17 +83,17 @@ static inline void sim_tell(const char *control, const char *command, char *answ
 	ssize_t n;
 
 	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", control);
-	ck_assert_int_eq(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
-	ck_assert_int_eq(write(fd, command, strlen(command)), (ssize_t)strlen(command));
-	ck_assert_int_eq(write(fd, "\n", 1), 1);
+	SIM_MUST(!connect(fd, (struct sockaddr *)&sa, sizeof(sa)), command);
+	SIM_MUST(write(fd, command, strlen(command)) == (ssize_t)strlen(command), command);
+	SIM_MUST(write(fd, "\n", 1) == 1, command);
 	do {
 		n = read(fd, answer + len, room - 1 - len);
-		ck_assert_int_gt(n, 0);
+		SIM_MUST(n > 0, command);
 		len += (size_t)n;
 		answer[len] = '\0';
 	} while (answer[len - 1] != '\n');
 	close(fd);
-	ck_assert_msg(!strncmp(answer, "ok", 2), "%s: %s", command, answer);
+	SIM_MUST(!strncmp(answer, "ok", 2), answer);
 }
 
 static inline void sim_do(struct sim *sim, const char *command)
@@ -103,7 +112,7 @@ static inline long sim_stat_at(const char *control, const char *name)
 	sim_tell(control, "stats", answer, sizeof(answer));
 	snprintf(key, sizeof(key), "\"%s\":", name);
 	p = strstr(answer, key);
-	ck_assert_msg(p, "no %s in %s", name, answer);
+	SIM_MUST(p, name);
 	p += strlen(key);
 	return !strncmp(p, "true", 4) ? 1 : !strncmp(p, "false", 5) ? 0 : strtol(p, NULL, 10);
 }
