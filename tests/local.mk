@@ -6,3 +6,6 @@ include %D%/vm/local.mk
 include %D%/fuzz/local.mk
 include %D%/bench/local.mk
 include %D%/style/local.mk
+
+dist_check_SCRIPTS += %D%/test-run-all.py
+TESTS += %D%/test-run-all.py

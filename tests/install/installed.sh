@@ -37,7 +37,7 @@ mkdir "$root"
 # A file that is committed and not in the tarball is missed by whoever builds from the tarball.
 dist_is_whole() {
     make -C "$top_builddir" distdir distdir="$scratch/dist" || return 1
-    git -C "$top_srcdir" ls-files >"$scratch/committed" || return 1
+    git -c safe.directory='*' -C "$top_srcdir" ls-files >"$scratch/committed" || return 1
     status=0
     while read -r file; do
         case $file in
@@ -78,7 +78,12 @@ module_program() {
         LD_LIBRARY_PATH=$root$prefix/lib "$scratch/use-$module"
 }
 
-run "the tarball has every committed file" dist_is_whole
+if [ -e "$top_srcdir/.git" ]; then
+    run "the tarball has every committed file" dist_is_whole
+else
+    cases=$((cases + 1))
+    echo "ok $cases - the tarball has every committed file # SKIP this is not a git checkout"
+fi
 run "make install DESTDIR=" make -C "$top_builddir" install DESTDIR="$root"
 headers=0
 if [ -d "$root$prefix/include" ]; then

@@ -14,8 +14,8 @@ trap 'exit 143' TERM
 
 # Where git knows the tree, what is or could be committed; else all that is not generated.
 list_files() {
-    if [ -e .git ] && git rev-parse >/dev/null 2>&1; then
-        git ls-files -co --exclude-standard
+    if [ -e .git ] && git -c safe.directory='*' rev-parse >/dev/null 2>&1; then
+        git -c safe.directory='*' ls-files -co --exclude-standard
     else
         generated='^(build|build-aux|autom4te\.cache|_build)/|\.pb-c\.|Makefile\.in$|^m4/l'
         generated="$generated|^(configure|aclocal\.m4|config\.h\.in)\$"
@@ -233,7 +233,7 @@ tests_are_run() {
     # Programs that serve other tests are not named test-*.
     added tests/ 'check_PROGRAMS|(dist_)?check_SCRIPTS' | grep '/test-[^/]*$' |
         grep -vxF -f "$scratch/run" | sed 's/$/: is built and not in TESTS/'
-    files sources '^tests/.*/test-[^/]*\.(c|sh)$' | while IFS= read -r f; do
+    files sources '^tests/.*/test-[^/]*\.(c|sh|py)$' | while IFS= read -r f; do
         grep -qxF -e "$f" -e "${f%.c}" "$scratch/run" || echo "$f: is in no TESTS"
     done
 }
