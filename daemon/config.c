@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <ini.h>
 
@@ -23,6 +24,14 @@ struct config_parser {
 	int ret;
 };
 
+/* Half of the memory there is: buffers cannot be swapped out. */
+static uint64_t config_half_memory(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+
+	return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size / 2 : UINT64_C(1) << 30;
+}
+
 int config_init(struct config *c)
 {
 	const char *socket = getenv("VFND_SOCKET");
@@ -30,7 +39,7 @@ int config_init(struct config *c)
 	*c = (struct config){
 		.limits = {
 			[QUOTA_SESSIONS] = 4096,
-			[QUOTA_BUFFER_BYTES] = UINT64_C(64) << 30,
+			[QUOTA_BUFFER_BYTES] = config_half_memory(),
 			[QUOTA_QUEUES] = 65535,
 			[QUOTA_COMMANDS] = 65536,
 			[QUOTA_SEND_BYTES] = UINT64_C(256) << 20,

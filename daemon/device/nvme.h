@@ -158,7 +158,7 @@ struct queue {
 	struct job job;
 	union nvme_cmd create_cq, create_sq;
 	int error; /* why it was not made */
-	char text[160];
+	char text[256];
 	class_queue_done made;
 	void *made_arg;
 	class_done deleted;

@@ -37,6 +37,12 @@ static int read_time_limit(struct nvme_ctrl *ctrl)
 	return 0;
 }
 
+/* "No I/O command set" beside command sets says only that CC.CSS may be 111b, as QEMU has it. */
+static bool has_io_command_set(const struct nvme_ctrl *ctrl)
+{
+	return CAP_CSS(ctrl->priv->cap) & (CAP_CSS_NVM | CAP_CSS_IOCSS);
+}
+
 int nvme_cap_read(struct nvme_ctrl *ctrl)
 {
 	struct nvme_ctrl_priv *priv = ctrl->priv;
@@ -74,7 +80,7 @@ int nvme_cap_read(struct nvme_ctrl *ctrl)
 			      nvme_name(ctrl), (unsigned long long)cap);
 		return -1;
 	}
-	if (CAP_CSS(cap) & CAP_CSS_NOIOCSS)
+	if (!has_io_command_set(ctrl))
 		ctrl->flags |= NVME_CTRL_F_ADMINISTRATIVE;
 	return 0;
 }
@@ -128,7 +134,7 @@ int nvme_enable_start(struct nvme_ctrl *ctrl)
 		return -1;
 	}
 
-	if (CAP_CSS(ctrl->priv->cap) & CAP_CSS_NOIOCSS)
+	if (!has_io_command_set(ctrl))
 		css = CC_CSS_ADMIN;
 	else if (CAP_CSS(ctrl->priv->cap) & CAP_CSS_IOCSS)
 		css = CC_CSS_ALL;
