@@ -29,3 +29,5 @@ EXTRA_DIST += %D%/libvfnclient.map
 vfnclientincludedir = $(includedir)/vfn
 vfnclientinclude_HEADERS = %D%/include/vfn/client.h
 pkgconfig_DATA += %D%/vfn-client.pc
+
+include %D%/vfnctl/local.mk

@@ -148,7 +148,7 @@ uint64_t canned_register(uint64_t offset, unsigned int width)
 	static const struct {
 		uint64_t offset, value;
 	} regs[] = {
-		{0x00, 0x004018200f0107ff}, /* CAP */
+		{0x00, 0x024018200f0107ff}, /* CAP */
 		{0x08, 0x00010400},         /* VS */
 		{0x14, 0x00460001},         /* CC */
 		{0x1c, 0x00000001},         /* CSTS */
@@ -157,13 +157,15 @@ uint64_t canned_register(uint64_t offset, unsigned int width)
 		{0x30, 0x0000000100011000}, /* ACQ */
 		{0x38, 0x00000002},         /* CMBLOC */
 		{0x3c, 0x0000401f},         /* CMBSZ */
+		{0x50, 0x00000001},         /* CMBMSC */
 	};
 
-	for (unsigned int i = 0; i < sizeof(regs) / sizeof(regs[0]); i++) {
+	for (unsigned int i = 0; i < sizeof(regs) / sizeof(regs[0]); i++)
 		if (regs[i].offset == offset)
 			return width == 8 ? regs[i].value : (uint32_t)regs[i].value;
+	/* the upper half of one of 8 bytes */
+	for (unsigned int i = 0; i < sizeof(regs) / sizeof(regs[0]); i++)
 		if (width == 4 && regs[i].offset + 4 == offset)
 			return regs[i].value >> 32;
-	}
 	return 0;
 }

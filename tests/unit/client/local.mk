@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-CLIENT_TESTS = %D%/test-conn %D%/test-device %D%/test-command
+CLIENT_TESTS = %D%/test-conn %D%/test-device %D%/test-command %D%/test-print
 check_PROGRAMS += $(CLIENT_TESTS)
 TESTS += $(CLIENT_TESTS)
 
@@ -27,3 +27,24 @@ $(%C%_test_device_OBJECTS): $(PROTO_HEADER)
 %C%_test_command_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_command_LDADD = $(CLIENT_TEST_LIBS)
 $(%C%_test_command_OBJECTS): $(PROTO_HEADER)
+
+check_PROGRAMS += %D%/fake-vfnd
+%C%_fake_vfnd_SOURCES = %D%/fake-vfnd.c
+%C%_fake_vfnd_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_fake_vfnd_CFLAGS = $(UNIT_CFLAGS)
+%C%_fake_vfnd_LDADD = %D%/libfake.la proto/libproto.la $(UNIT_LIBS)
+$(%C%_fake_vfnd_OBJECTS): $(PROTO_HEADER)
+
+%C%_test_print_SOURCES = %D%/test-print.c
+%C%_test_print_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_print_CFLAGS = $(UNIT_CFLAGS) $(JSONC_CFLAGS)
+%C%_test_print_LDADD = $(VFNCTL_PRINT) $(JSONC_LIBS) $(UNIT_LIBS)
+
+# the tool, from its options to its output; golden/ holds what it prints of canned.c's structures
+dist_check_SCRIPTS += %D%/test-vfnctl.sh
+TESTS += %D%/test-vfnctl.sh
+EXTRA_DIST += \
+	%D%/golden/id-ctrl.txt %D%/golden/id-ctrl-H.txt %D%/golden/id-ctrl.json \
+	%D%/golden/id-ns.txt %D%/golden/id-ns-H.txt %D%/golden/id-ns.json \
+	%D%/golden/smart-log.txt %D%/golden/smart-log-H.txt %D%/golden/smart-log.json \
+	%D%/golden/show-regs.txt %D%/golden/show-regs-H.txt %D%/golden/show-regs.json

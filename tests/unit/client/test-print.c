@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The decoders of vfnctl: numbers, dumps, and structures whose every bit is set. */
+#include "config.h"
+
+#include "unit.h"
+
+#include <libnvme.h>
+#include <string.h>
+
+#include "canned.h"
+#include "client/vfnctl/fields.h"
+#include "client/vfnctl/print.h"
+
+static char *text;
+static size_t text_size;
+
+static FILE *begin(void)
+{
+	FILE *f = open_memstream(&text, &text_size);
+
+	ck_assert_ptr_nonnull(f);
+	return f;
+}
+
+static void end(FILE *f)
+{
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+static bool has(const char *what)
+{
+	return strstr(text, what) != NULL;
+}
+
+START_TEST(test_numbers)
+{
+	uint8_t bytes[16] = {1, 2, 3, 4, 5, 6, 7, 8};
+	char decimal[FIELD_U128_SIZE];
+
+	ck_assert_uint_eq(field_number(bytes, 1), 1);
+	ck_assert_uint_eq(field_number(bytes, 3), 0x030201);
+	ck_assert_uint_eq(field_number(bytes, 8), 0x0807060504030201);
+	ck_assert_uint_eq(field_part(0xabcd, 15, 12), 0xa);
+	ck_assert_uint_eq(field_part(UINT64_MAX, 63, 0), UINT64_MAX);
+	ck_assert_uint_eq(field_part(UINT64_MAX, 63, 63), 1);
+	memset(bytes, 0, sizeof(bytes));
+	ck_assert_str_eq(field_u128(bytes, decimal), "0");
+	bytes[8] = 1;
+	ck_assert_str_eq(field_u128(bytes, decimal), "18446744073709551616");
+	memset(bytes, 0xff, sizeof(bytes));
+	ck_assert_str_eq(field_u128(bytes, decimal), "340282366920938463463374607431768211455");
+}
+END_TEST
+
+START_TEST(test_bits)
+{
+	static const char *const names[] = {"none", "one", "two", "three"};
+	static const struct field_bits bits[] = {RESERVED(7, 4), NAMES(3, 2, names),
+						 BITS(1, 1, "off", "on"), FLAG(0, "Thing"),
+						 BITS_END};
+	FILE *f = begin();
+
+	field_print_bits(f, bits, 0x0a);
+	field_print_bits(f, bits, 0x51);
+	end(f);
+	ck_assert_str_eq(text, "  [3:2] : 0x2\ttwo\n  [1:1] : 0x1\ton\n  [0:0] : 0\tThing Not "
+			       "Supported\n  [7:4] : 0x5\tReserved\n  [3:2] : 0\tnone\n  [1:1] : "
+			       "0\toff\n  [0:0] : 0x1\tThing Supported\n");
+	free(text);
+}
+END_TEST
+
+START_TEST(test_dump)
+{
+	uint8_t data[18];
+	FILE *f = begin();
+
+	for (int i = 0; i < 18; i++)
+		data[i] = (uint8_t)(0x78 + i);
+	field_dump(f, data, 0);
+	field_dump(f, data, sizeof(data));
+	end(f);
+	ck_assert_str_eq(text,
+			 "       0  1  2  3  4  5  6  7  8  9  a  b  c  d  e  f\n"
+			 "0000: 78 79 7a 7b 7c 7d 7e 7f 80 81 82 83 84 85 86 87 \"xyz{|}~.........\"\n"
+			 "0010: 88 89                                           \"..\"\n");
+	free(text);
+}
+END_TEST
+
+/* A controller may say anything: nothing is read outside, nothing is shifted too far. */
+START_TEST(test_any_bytes)
+{
+	static const uint8_t patterns[] = {0x00, 0xff, 0x55, 0xaa, 0x80, 0x7f};
+	static uint8_t data[4096];
+
+	for (size_t i = 0; i < sizeof(patterns); i++) {
+		uint64_t values[PRINT_REGISTERS];
+
+		memset(data, patterns[i], sizeof(data));
+		memset(values, patterns[i], sizeof(values));
+		for (int format = FORMAT_NORMAL; format <= FORMAT_BINARY; format++) {
+			FILE *f = begin();
+
+			print_id_ctrl(f, data, (enum format)format, true, true);
+			print_id_ns(f, data, 1, (enum format)format, true, true);
+			print_smart(f, data, "x", 1, (enum format)format, true);
+			print_regs(f, values, (enum format)format, true);
+			end(f);
+			ck_assert_uint_gt(text_size, 1000);
+			free(text);
+		}
+	}
+}
+END_TEST
+
+START_TEST(test_all_set)
+{
+	static uint8_t data[4096];
+	FILE *f = begin();
+
+	memset(data, 0xff, sizeof(data));
+	print_id_ctrl(f, data, FORMAT_NORMAL, true, false);
+	print_id_ns(f, data, 9, FORMAT_NORMAL, true, false);
+	end(f);
+	ck_assert(has("vid       : 0xffff\n"));
+	ck_assert(has("ieee      : ffffff\n"));
+	ck_assert(has("fguid     : ffffffff-ffff-ffff-ffff-ffffffffffff\n"));
+	ck_assert(has("  [2:2] : 0x1\tSR-IOV\n"));
+	ck_assert(has("  [1:0] : 0xff\tAdministrative Controller\n"));
+	ck_assert(has(" [15:0] : 65262°C (65535 Kelvin)\tWarning Composite"));
+	ck_assert(has("[127:0] : 340282366920938463463374607431768211455\n"));
+	ck_assert(has("Max SQ Entry Size (32768)"));
+	ck_assert(has("ps     31 : mp:6.5535W non-operational"));
+	ck_assert(!has("ps     32"));
+	ck_assert(has("NVME Identify Namespace 9:\n"));
+	ck_assert(has("Metadata Transferred at End of Data LBA"));
+	ck_assert(has("LBA Format 63 :"));
+	ck_assert(!has("LBA Format 64 :"));
+	free(text);
+}
+END_TEST
+
+START_TEST(test_smart_units)
+{
+	struct nvme_smart_log log;
+	FILE *f = begin();
+
+	memset(&log, 0, sizeof(log));
+	log.data_units_read[0] = 1;
+	memset(log.data_units_written, 0xff, 16);
+	print_smart(f, &log, "dev", 5, FORMAT_NORMAL, false);
+	end(f);
+	ck_assert(has("Smart Log for NVME device:dev namespace-id:5\n"));
+	ck_assert(has("Data Units Read\t\t\t\t: 1 (512.00 KB)\n"));
+	ck_assert(has(": 340282366920938463463374607431768211455 (174"));
+	ck_assert(has(" YB)\n"));
+	ck_assert(has("temperature\t\t\t\t: -273°C (0 Kelvin)\n"));
+	ck_assert(!has("Temperature Sensor"));
+	free(text);
+}
+END_TEST
+
+START_TEST(test_opcodes)
+{
+	ck_assert_str_eq(print_opcode(true, 6), "Identify");
+	ck_assert_str_eq(print_opcode(false, 2), "Read");
+	ck_assert_str_eq(print_opcode(true, 2), "Get Log Page");
+	ck_assert_str_eq(print_opcode(true, 0xc1), "Unknown");
+	ck_assert_str_eq(print_opcode(false, 0xc1), "Unknown");
+}
+END_TEST
+
+UNIT_MAIN("vfnctl-print", {
+	tcase_add_test(tc, test_numbers);
+	tcase_add_test(tc, test_bits);
+	tcase_add_test(tc, test_dump);
+	tcase_add_test(tc, test_any_bytes);
+	tcase_add_test(tc, test_all_set);
+	tcase_add_test(tc, test_smart_units);
+	tcase_add_test(tc, test_opcodes);
+})
