@@ -24,6 +24,14 @@ TESTS += %D%/test-prp %D%/test-queue %D%/test-rq %D%/test-types
 %C%_test_types_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_types_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
 
+# This one brings its own controller in place of the library's VFIO part.
+check_PROGRAMS += %D%/test-bringup
+TESTS += %D%/test-bringup
+%C%_test_bringup_SOURCES = %D%/test-bringup.c
+%C%_test_bringup_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_bringup_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_bringup_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
+
 # These start a simulated controller.
 EXTRA_DIST += %D%/sim-proc.h
 check_PROGRAMS += %D%/test-ctrl %D%/test-io %D%/test-takeover
