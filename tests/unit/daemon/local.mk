@@ -1,1 +1,44 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# One program a source of daemon/; all are built alike.
+DAEMON_TESTS = \
+	%D%/test-arena \
+	%D%/test-lease \
+	%D%/test-quota \
+	%D%/test-table \
+	%D%/test-worker
+check_PROGRAMS += $(DAEMON_TESTS)
+TESTS += $(DAEMON_TESTS)
+EXTRA_DIST += %D%/random.h
+
+DAEMON_TEST_CFLAGS = $(UNIT_CFLAGS) $(EVENT_CFLAGS)
+DAEMON_TEST_LIBS = daemon/libdaemon.la $(UNIT_LIBS)
+
+%C%_test_arena_SOURCES = %D%/test-arena.c
+%C%_test_arena_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_arena_CFLAGS = $(DAEMON_TEST_CFLAGS)
+%C%_test_arena_LDADD = $(DAEMON_TEST_LIBS)
+$(%C%_test_arena_OBJECTS): $(PROTO_HEADER)
+
+%C%_test_lease_SOURCES = %D%/test-lease.c
+%C%_test_lease_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_lease_CFLAGS = $(DAEMON_TEST_CFLAGS)
+%C%_test_lease_LDADD = $(DAEMON_TEST_LIBS)
+$(%C%_test_lease_OBJECTS): $(PROTO_HEADER)
+
+%C%_test_quota_SOURCES = %D%/test-quota.c
+%C%_test_quota_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_quota_CFLAGS = $(DAEMON_TEST_CFLAGS)
+%C%_test_quota_LDADD = $(DAEMON_TEST_LIBS)
+$(%C%_test_quota_OBJECTS): $(PROTO_HEADER)
+
+%C%_test_table_SOURCES = %D%/test-table.c
+%C%_test_table_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_table_CFLAGS = $(DAEMON_TEST_CFLAGS)
+%C%_test_table_LDADD = $(DAEMON_TEST_LIBS)
+$(%C%_test_table_OBJECTS): $(PROTO_HEADER)
+
+%C%_test_worker_SOURCES = %D%/test-worker.c
+%C%_test_worker_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_worker_CFLAGS = $(DAEMON_TEST_CFLAGS)
+%C%_test_worker_LDADD = $(DAEMON_TEST_LIBS)
+$(%C%_test_worker_OBJECTS): $(PROTO_HEADER)
