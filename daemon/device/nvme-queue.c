@@ -164,7 +164,7 @@ void nvme_queue_delete(struct queue *q, class_done done, void *arg)
 static void queue_undo(struct queue *q, int error, const char *text)
 {
 	q->error = error;
-	snprintf(q->text, sizeof(q->text), "%s", text);
+	snprintf(q->text, sizeof(q->text), "%.*s", (int)sizeof(q->text) - 1, text);
 	queue_start_delete(q);
 }
 
