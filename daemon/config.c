@@ -14,14 +14,19 @@
 
 #include <ini.h>
 
+#define CONFIG_NO_FORM "neither [section] nor name = value"
+
 struct config_parser {
 	struct config *config;
 	const char *path;
 	FILE *file;
-	int line; /* being parsed: inih tells its handler of none */
+	int line;      /* being parsed: inih tells its handler of none */
+	char *text;    /* of that line */
+	size_t cap;
+	char *section; /* that it is in */
 	char *error;
 	size_t size;
-	int ret;
+	int ret, failed; /* and the line */
 };
 
 /* Half of the memory there is: buffers cannot be swapped out. */
@@ -127,6 +132,7 @@ __attribute__((format(printf, 4, 5))) static int config_fail(struct config_parse
 	if (p->ret)
 		return 0;
 	p->ret = code;
+	p->failed = line;
 	n = line ? snprintf(p->error, p->size, "%s:%d: ", p->path, line)
 		 : snprintf(p->error, p->size, "%s: ", p->path);
 	if (n >= 0 && (size_t)n < p->size) {
@@ -241,17 +247,23 @@ static int config_device_entry(struct config_parser *p, int line, const char *ad
 	return 1;
 }
 
-static int config_entry(void *arg, const char *section, const char *name, const char *value)
+/* The address in "device ADDRESS", or NULL where the section is another. */
+static const char *config_device_section(const char *section)
+{
+	size_t n = strlen("device ");
+
+	return strncmp(section, "device ", n) == 0 ? section + n + strspn(section + n, " \t") : NULL;
+}
+
+static int config_entry(void *arg, const char *unused, const char *name, const char *value)
 {
 	struct config_parser *p = arg;
+	const char *section = p->section ? p->section : "";
+	const char *address = config_device_section(section);
 	int ret = 0, line = p->line;
 
-	if (strncmp(section, "device ", 7) == 0)
-		return config_device_entry(p, line, section + 7 + strspn(section + 7, " "), name, value);
-	if (strcmp(section, "daemon") != 0 && strcmp(section, "limits") != 0)
-		return config_fail(p, line, -EINVAL, "no section [%s] is known", section);
-	if (!name)
-		return 1;
+	if (address)
+		return config_device_entry(p, line, address, name, value);
 	for (size_t i = 0; i < sizeof(config_keys) / sizeof(config_keys[0]); i++)
 		if (strcmp(section, config_keys[i].section) == 0 &&
 		    strcmp(name, config_keys[i].name) == 0)
@@ -262,39 +274,66 @@ static int config_entry(void *arg, const char *section, const char *name, const 
 		ret = config_string(&p->config->socket, value);
 	} else if (strcmp(section, "daemon") == 0 && strcmp(name, "group") == 0) {
 		ret = config_string(&p->config->group, value);
+	} else if (!*section) {
+		return config_fail(p, line, -EINVAL, "'%s' comes before any [section]", name);
 	} else {
 		return config_fail(p, line, -EINVAL, "[%s] has no setting '%s'", section, name);
 	}
 	return ret < 0 ? config_fail(p, line, ret, "out of memory") : 1;
 }
 
+/*
+ * inih cuts a section's name off after 49 bytes and tells nothing of a section without entries, but
+ * "[device ADDRESS]" alone is a complete one: sections are read here.
+ */
+static int config_section(struct config_parser *p, char *start)
+{
+	char *end = strchr(start, ']');
+	const char *rest = end ? end + 1 + strspn(end + 1, " \t") : NULL, *address;
+
+	if (!rest || (*rest && *rest != ';' && *rest != '#'))
+		return config_fail(p, p->line, -EINVAL, CONFIG_NO_FORM);
+	*end = '\0';
+	if (config_string(&p->section, start + 1) < 0)
+		return config_fail(p, p->line, -ENOMEM, "out of memory");
+	address = config_device_section(p->section);
+	if (address)
+		return config_device_entry(p, p->line, address, NULL, NULL);
+	if (strcmp(p->section, "daemon") != 0 && strcmp(p->section, "limits") != 0)
+		return config_fail(p, p->line, -EINVAL, "no section [%s] is known", p->section);
+	return 1;
+}
+
+/*
+ * The next line for inih, one a call, so that it counts as we do: without white space before it, which
+ * would make it go on with the line above, and empty where there is nothing for it.
+ */
 static char *config_read_line(char *buf, int size, void *arg)
 {
 	struct config_parser *p = arg;
+	ssize_t n = p->ret ? -1 : getline(&p->text, &p->cap, p->file);
+	char *start = p->text;
 
+	if (n < 0)
+		return NULL;
 	p->line++;
-	return fgets(buf, size, p->file);
-}
-
-/* inih tells nothing of a section without entries: "[device ADDRESS]" alone is a complete one. */
-static void config_bare_sections(struct config_parser *p, FILE *f)
-{
-	char *line = NULL;
-	size_t cap = 0;
-	int n = 0;
-
-	rewind(f);
-	while (p->ret == 0 && getline(&line, &cap, f) >= 0) {
-		char *start = line + strspn(line, " \t"), *end;
-
-		n++;
-		if (strncmp(start, "[device ", 8) != 0 || !(end = strchr(start, ']')))
-			continue;
-		*end = '\0';
-		start += 8;
-		config_device_entry(p, n, start + strspn(start, " "), NULL, NULL);
-	}
-	free(line);
+	if (p->line == 1 && strncmp(start, "\xef\xbb\xbf", 3) == 0)
+		start += 3;
+	start += strspn(start, " \t");
+	strcpy(buf, "\n");
+	if (strlen(p->text) != (size_t)n)
+		config_fail(p, p->line, -EINVAL, "a zero byte");
+	else
+		start[strcspn(start, "\r\n")] = '\0';
+	if (p->ret || !*start || *start == '#' || *start == ';')
+		return buf;
+	if (*start == '[')
+		config_section(p, start);
+	else if (strlen(start) > (size_t)size - 2)
+		config_fail(p, p->line, -EINVAL, "longer than %d bytes", size - 2);
+	else
+		sprintf(buf, "%s\n", start);
+	return buf;
 }
 
 int config_load(struct config *c, const char *path, char *error, size_t size)
@@ -311,12 +350,15 @@ int config_load(struct config *c, const char *path, char *error, size_t size)
 	}
 	p.file = f;
 	line = ini_parse_stream(config_read_line, &p, config_entry, &p);
+	/* inih goes on after a line that is none: what is wrong further down may have been noted. */
+	if (line > 0 && line < p.failed)
+		p.ret = 0;
 	if (p.ret == 0 && line > 0)
-		config_fail(&p, line, -EINVAL, "neither [section] nor name = value");
-	if (p.ret == 0 && line < 0)
+		config_fail(&p, line, -EINVAL, CONFIG_NO_FORM);
+	if (p.ret == 0 && (line < 0 || !feof(f)))
 		config_fail(&p, 0, -EIO, "cannot be read");
-	if (p.ret == 0)
-		config_bare_sections(&p, f);
 	fclose(f);
+	free(p.text);
+	free(p.section);
 	return p.ret;
 }

@@ -2,6 +2,7 @@
 # One program a source of daemon/; all are built alike.
 DAEMON_TESTS = \
 	%D%/test-arena \
+	%D%/test-config \
 	%D%/test-lease \
 	%D%/test-quota \
 	%D%/test-table \
@@ -42,3 +43,9 @@ $(%C%_test_table_OBJECTS): $(PROTO_HEADER)
 %C%_test_worker_CFLAGS = $(DAEMON_TEST_CFLAGS)
 %C%_test_worker_LDADD = $(DAEMON_TEST_LIBS)
 $(%C%_test_worker_OBJECTS): $(PROTO_HEADER)
+
+%C%_test_config_SOURCES = %D%/test-config.c
+%C%_test_config_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_config_CFLAGS = $(DAEMON_TEST_CFLAGS)
+%C%_test_config_LDADD = $(DAEMON_TEST_LIBS)
+$(%C%_test_config_OBJECTS): $(PROTO_HEADER)
