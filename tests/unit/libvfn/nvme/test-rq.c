@@ -69,8 +69,35 @@ START_TEST(test_acquire_cid)
 }
 END_TEST
 
+/* What a thread saw that was held up in the middle of an acquire must not pass for the present top.
+ */
+START_TEST(test_stack_aba)
+{
+	for (int atomic = 0; atomic < 2; atomic++) {
+		struct nvme_rq *a, *b;
+		struct fake fake;
+		uint64_t seen;
+
+		fake_init(&fake, 8);
+		seen = fake.sq->rq_top;
+		a = atomic ? nvme_rq_acquire_atomic(fake.sq) : nvme_rq_acquire(fake.sq);
+		b = atomic ? nvme_rq_acquire_atomic(fake.sq) : nvme_rq_acquire(fake.sq);
+		ck_assert_ptr_ne(a, b);
+		if (atomic)
+			nvme_rq_release_atomic(a);
+		else
+			nvme_rq_release(a);
+
+		/* the same tracker is on top again, over another one */
+		ck_assert_uint_eq((uint32_t)fake.sq->rq_top, (uint32_t)seen);
+		ck_assert(!atomic_cmpxchg(&fake.sq->rq_top, &seen, 0));
+		fake_free(&fake);
+	}
+}
+END_TEST
+
 #define STRESS_THREADS 8
-#define STRESS_ROUNDS  40000
+#define STRESS_ROUNDS  100000
 
 /* Take up to three trackers, mark them as one's own, and give them back in another order. */
 static void *stress(void *arg)
@@ -287,6 +314,6 @@ START_TEST(test_strays)
 END_TEST
 
 UNIT_MAIN("nvme-rq", tcase_add_test(tc, test_stack); tcase_add_test(tc, test_acquire_cid);
-	  tcase_add_test(tc, test_stack_threads); tcase_add_test(tc, test_from_cqe);
-	  tcase_add_test(tc, test_exec_and_wait); tcase_add_test(tc, test_others_stay);
-	  tcase_add_test(tc, test_strays))
+	  tcase_add_test(tc, test_stack_aba); tcase_add_test(tc, test_stack_threads);
+	  tcase_add_test(tc, test_from_cqe); tcase_add_test(tc, test_exec_and_wait);
+	  tcase_add_test(tc, test_others_stay); tcase_add_test(tc, test_strays))
