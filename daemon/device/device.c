@@ -117,6 +117,7 @@ static void device_claim_done(struct job *job)
 	device_settle(dev);
 	if (dev->unwanted)
 		device_release(dev);
+	dev->devices->drained(dev->devices->arg);
 }
 
 int device_claim(struct devices *devices, const char *address, unsigned int queue_pairs)

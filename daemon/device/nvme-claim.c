@@ -19,7 +19,6 @@
 #include "daemon/journal.h"
 
 #define NVME_FEATURE_ASYNC_EVENTS 0x0b
-#define NVME_LIST_PAGES           512 /* that a tracker's PRP list holds in one page */
 
 static void nvme_copy_text(char *to, const uint8_t *from, size_t len)
 {

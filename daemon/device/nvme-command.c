@@ -197,9 +197,10 @@ void nvme_finish(struct command *cmd, const struct nvme_cqe *cqe, int error, con
 
 static int nvme_map(struct command *cmd)
 {
-	if (cmd->length == 0)
+	/* No more than will be transferred, however large the client's memory is. */
+	if (cmd->least == 0 || cmd->length == 0)
 		return 0;
-	if (nvme_rq_map_prp(&cmd->nd->ctrl, cmd->rq, &cmd->sqe, cmd->iova, cmd->length) == 0)
+	if (nvme_rq_map_prp(&cmd->nd->ctrl, cmd->rq, &cmd->sqe, cmd->iova, cmd->least) == 0)
 		return 0;
 	return -errno;
 }
@@ -276,12 +277,14 @@ static void nvme_send_held(struct nvme_device *nd, struct command *cmd)
 
 	nvme_waiting_remove(cmd);
 	ret = nvme_data_length(nd, false, &cmd->sqe, &need, &meta, text, sizeof(text));
-	if (ret == 0 && need > cmd->length) {
+	if (ret >= 0 && need > cmd->length) {
 		snprintf(text, sizeof(text), "the namespace was formatted while the command waited");
 		ret = -ESTALE;
 	}
-	if (ret == 0)
+	if (ret >= 0) {
+		cmd->least = ret == 1 ? 0 : need;
 		ret = nvme_send(cmd);
+	}
 	if (ret < 0)
 		nvme_finish(cmd, NULL, ret, text);
 }
@@ -458,7 +461,7 @@ void nvme_reap(struct nvme_device *nd, unsigned int qid)
 	unsigned int n = 0;
 
 	/* No more than the queue has: a controller that makes up completions must not keep the loop. */
-	while (n < (unsigned int)cq->qsize && (entry = nvme_cq_get_cqe(cq))) {
+	while (nd->owned && n < (unsigned int)cq->qsize && (entry = nvme_cq_get_cqe(cq))) {
 		struct nvme_rq *rq;
 
 		n++;
@@ -472,7 +475,8 @@ void nvme_reap(struct nvme_device *nd, unsigned int qid)
 		}
 		nvme_finish(rq->opaque, &cqe, 0, NULL);
 	}
-	if (n == 0)
+	/* A completion may have been the reason to reset the controller: the worker has the queues then. */
+	if (n == 0 || !nd->owned)
 		return;
 	nvme_cq_update_head(cq);
 	if (!TAILQ_EMPTY(&nd->pending) || nd->barrier || !TAILQ_EMPTY(&nd->held))

@@ -41,9 +41,10 @@ static int nvme_check(struct nvme_device *nd, struct opening *o, struct queue *q
 			 spec->sqe.opcode, meta, spec->meta_length);
 		return -EINVAL;
 	}
-	if (spec->length > UINT32_MAX) {
-		snprintf(text, size, "no command transfers more than 4 GiB");
-		return -EINVAL;
+	if (*need > (uint64_t)NVME_LIST_PAGES * nd->page_size) {
+		snprintf(text, size, "at most %" PRIu64 " bytes go into one command",
+			 (uint64_t)NVME_LIST_PAGES * nd->page_size);
+		return -E2BIG;
 	}
 	if ((spec->data && ((spec->data->iova + spec->offset) & 3)) ||
 	    (spec->meta && ((spec->meta->iova + spec->meta_offset) & 3))) {

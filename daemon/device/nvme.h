@@ -37,6 +37,7 @@
 #define NVME_SLOTS_RESERVED 8   /* of them only for the daemon */
 #define NVME_SESSION_SLOTS  128 /* for one opening */
 #define NVME_ADMIN_RESERVED 8   /* places in the admin queue only for the daemon */
+#define NVME_LIST_PAGES     512 /* most pages of one command's data: what one list page holds */
 #define NVME_MAX_AERS       4
 #define NVME_MAX_NAMESPACES 1024
 #define NVME_MAX_VECTORS    256
