@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The type1 transport, with a tree of files as sysfs and functions as the kernel's VFIO. */
+#include "unit.h"
+
+#include <errno.h>
+#include <linux/vfio.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <vfn/iommu.h>
+#include <vfn/support.h>
+#include <vfn/vfio.h>
+#include "../pci/fake-sysfs.h"
+#include "pci/sysfs.h"
+#include "vfio/transport.h"
+#include "vfio/type1.h"
+
+#define DEV   "0000:01:00.0"
+#define OTHER "0000:01:00.1"
+
+/* Descriptors that the kernel gives out; none is a real one. */
+enum { CONTAINER = 1000, GROUP = 1001, DEVICE = 1002, DEVICES = 2 };
+
+static struct {
+	int version, extension, open_errno;
+	const char *fail_path;	  /* open_errno is for paths that end like this */
+	unsigned long fail_ioctl; /* this request fails with ioctl_errno, fail_times times */
+	int ioctl_errno, fail_times;
+	uint32_t group_flags;
+	bool no_caps;
+	bool opened[4];
+	int maps, unmaps, resets, sets, unsets, ndevices, irqs_got;
+	struct vfio_iommu_type1_dma_map last_map;
+	uint32_t irq_flags, irq_count, device_flags;
+	char config[256];
+	char bar[0x4000];
+	int memfd;
+} k;
+
+static int k_open(const char *path, int flags)
+{
+	if (k.open_errno && strlen(path) >= strlen(k.fail_path) &&
+	    !strcmp(path + strlen(path) - strlen(k.fail_path), k.fail_path)) {
+		errno = k.open_errno;
+		return -1;
+	}
+	if (strstr(path, "/dev/vfio/vfio")) {
+		ck_assert(!k.opened[0]);
+		k.opened[0] = true;
+		return CONTAINER;
+	}
+	ck_assert_ptr_nonnull(strstr(path, "/dev/vfio/12"));
+	ck_assert(!k.opened[1]);
+	k.opened[1] = true;
+	return GROUP;
+}
+
+static int k_close(int fd)
+{
+	if (fd == k.memfd)
+		return close(fd);
+	ck_assert_int_ge(fd, CONTAINER);
+	ck_assert(k.opened[fd - CONTAINER]);
+	k.opened[fd - CONTAINER] = false;
+	return 0;
+}
+
+static int k_iommu_info(struct vfio_iommu_type1_info *info)
+{
+	struct {
+		struct vfio_iommu_type1_info info;
+		struct vfio_iommu_type1_info_cap_iova_range r;
+		struct vfio_iova_range ranges[2];
+		struct vfio_iommu_type1_info_dma_avail avail;
+	} all;
+
+	memset(&all, 0, sizeof(all));
+	all.info.argsz = sizeof(all);
+	all.info.flags = VFIO_IOMMU_INFO_PGSIZES | VFIO_IOMMU_INFO_CAPS;
+	all.info.iova_pgsizes = 0x40201000;
+	all.r.header.id = VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE;
+	all.r.header.version = 1;
+	all.r.nr_iovas = 2;
+	all.ranges[0] = (struct vfio_iova_range){0, 0xfedfffff};
+	all.ranges[1] = (struct vfio_iova_range){0xfef00000, (1ull << 39) - 1};
+	all.r.header.next = (uint32_t)((char *)&all.avail - (char *)&all);
+	all.avail.header.id = 3;
+	all.avail.avail = 2;
+	if (k.no_caps) {
+		all.info.flags = 0;
+		all.info.argsz = sizeof(all.info);
+	} else if (info->argsz >= sizeof(all)) {
+		all.info.cap_offset = sizeof(all.info);
+		memcpy(info, &all, sizeof(all));
+		return 0;
+	}
+	memcpy(info, &all.info, info->argsz < sizeof(all.info) ? info->argsz : sizeof(all.info));
+	return 0;
+}
+
+static int k_device(unsigned long request, void *arg)
+{
+	struct vfio_device_info *info = arg;
+	struct vfio_region_info *region = arg;
+	struct vfio_irq_info *irq = arg;
+	struct vfio_irq_set *set = arg;
+
+	switch (request) {
+	case VFIO_DEVICE_GET_INFO:
+		info->flags = k.device_flags;
+		info->num_regions = 9;
+		info->num_irqs = 5;
+		return 0;
+	case VFIO_DEVICE_GET_REGION_INFO:
+		if (region->index == 8) {
+			errno = EINVAL;
+			return -1;
+		}
+		region->flags = 3;
+		region->offset = (uint64_t)region->index << 20;
+		region->size = region->index == 7 ? 256 : region->index ? 0 : sizeof(k.bar);
+		if (!region->index)
+			region->flags |= VFIO_REGION_INFO_FLAG_MMAP;
+		return 0;
+	case VFIO_DEVICE_GET_IRQ_INFO:
+		if (irq->index == VFIO_PCI_ERR_IRQ_INDEX) {
+			errno = EINVAL;
+			return -1;
+		}
+		irq->count = irq->index == VFIO_PCI_MSI_IRQ_INDEX ? 4 : irq->index == 0;
+		irq->flags = VFIO_IRQ_INFO_EVENTFD;
+		return 0;
+	case VFIO_DEVICE_SET_IRQS:
+		k.irq_flags = set->flags;
+		k.irq_count = set->count;
+		return k.irqs_got;
+	case VFIO_DEVICE_RESET:
+		k.resets++;
+		return 0;
+	default:
+		ck_abort_msg("ioctl 0x%lx", request);
+	}
+}
+
+static int k_ioctl(int fd, unsigned long request, uintptr_t arg)
+{
+	if (request == k.fail_ioctl && k.fail_times) {
+		k.fail_times--;
+		errno = k.ioctl_errno;
+		return -1;
+	}
+	switch (request) {
+	case VFIO_GET_API_VERSION:
+		return k.version;
+	case VFIO_CHECK_EXTENSION:
+		return arg == VFIO_TYPE1v2_IOMMU ? k.extension : 0;
+	case VFIO_SET_IOMMU:
+		ck_assert_uint_eq(arg, VFIO_TYPE1v2_IOMMU);
+		return 0;
+	case VFIO_GROUP_GET_STATUS:
+		((struct vfio_group_status *)arg)->flags = k.group_flags;
+		return 0;
+	case VFIO_GROUP_SET_CONTAINER:
+		ck_assert_int_eq(*(int *)arg, CONTAINER);
+		k.sets++;
+		return 0;
+	case VFIO_GROUP_UNSET_CONTAINER:
+		k.unsets++;
+		return 0;
+	case VFIO_GROUP_GET_DEVICE_FD:
+		for (int i = 0; i < DEVICES; i++) {
+			if (!k.opened[DEVICE - CONTAINER + i]) {
+				k.opened[DEVICE - CONTAINER + i] = true;
+				return DEVICE + i;
+			}
+		}
+		errno = EBUSY;
+		return -1;
+	case VFIO_IOMMU_GET_INFO:
+		return k_iommu_info((void *)arg);
+	case VFIO_IOMMU_MAP_DMA:
+		k.maps++;
+		k.last_map = *(struct vfio_iommu_type1_dma_map *)arg;
+		return 0;
+	case VFIO_IOMMU_UNMAP_DMA:
+		k.unmaps++;
+		return 0;
+	default:
+		return k_device(request, (void *)arg);
+	}
+}
+
+static char *k_region(size_t len, off_t offset)
+{
+	size_t at = (size_t)offset & 0xfffff, size = offset >> 20 == 7 ? 256 : sizeof(k.bar);
+
+	ck_assert(offset >> 20 == 7 || offset >> 20 == 0);
+	ck_assert_uint_le(at + len, size);
+	return (offset >> 20 == 7 ? k.config : k.bar) + at;
+}
+
+static ssize_t k_pread(int fd, void *buf, size_t len, off_t offset)
+{
+	memcpy(buf, k_region(len, offset), len);
+	return (ssize_t)len;
+}
+
+static ssize_t k_pwrite(int fd, const void *buf, size_t len, off_t offset)
+{
+	memcpy(k_region(len, offset), buf, len);
+	return (ssize_t)len;
+}
+
+static const struct type1_kernel fake_kernel = {k_open, k_close, k_ioctl, k_pread, k_pwrite};
+static struct vfio_pci_device pci;
+
+static void setup(void)
+{
+	fake_sysfs_start();
+	fake_sysfs_bind(DEV, "vfio-pci");
+	fake_sysfs_bind(OTHER, "vfio-pci");
+	memset(&k, 0, sizeof(k));
+	memset(&pci, 0, sizeof(pci));
+	k.extension = 1;
+	k.group_flags = VFIO_GROUP_FLAGS_VIABLE;
+	k.device_flags = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET;
+	k.memfd = -1;
+	memcpy(k.config + 8, "\x02\x02\x08\x01", 4);
+	type1_kernel = &fake_kernel;
+}
+
+static void teardown(void)
+{
+	for (int i = 0; i < 4; i++)
+		ck_assert(!k.opened[i]);
+	fake_sysfs_stop();
+}
+
+/* Opening fails so, with this in the explanation, and nothing stays open. */
+static void fails(int err, const char *text)
+{
+	ck_assert_int_eq(vfio_pci_open(&pci, DEV), -1);
+	ck_assert_msg(errno == err, "%s: %s", strerror(errno), vfn_error());
+	ck_assert_msg(strstr(vfn_error(), text), "'%s' not in '%s'", text, vfn_error());
+	for (int i = 0; i < 4; i++)
+		ck_assert(!k.opened[i]);
+	ck_assert_ptr_null(pci.dev.state);
+	ck_assert_ptr_null(pci.dev.ctx);
+	ck_assert_ptr_null(pci.bdf);
+}
+
+START_TEST(test_explanations)
+{
+	fake_sysfs_bind(DEV, "nvme");
+	fails(ENOENT, DEV " is bound to nvme: make sure that nothing uses it");
+	fake_sysfs_bind(DEV, NULL);
+	fails(ENOENT, DEV " has no driver: load the module vfio-pci and bind the device");
+	fake_sysfs_bind(DEV, "vfio-pci");
+	fake_sysfs_remove("sys/bus/pci/devices/" DEV "/iommu_group");
+	fails(ENOENT, "no IOMMU group: turn the IOMMU on");
+	fake_sysfs_link("sys/bus/pci/devices/" DEV "/iommu_group",
+			"../../../../kernel/iommu_groups/12");
+
+	k.fail_path = "/vfio/12";
+	k.open_errno = EBUSY;
+	fails(EBUSY, "another process uses group 12");
+	k.open_errno = EACCES;
+	fails(EACCES, "may not open it");
+	k.open_errno = ENOENT;
+	fails(ENOENT, "noiommu-12");
+	k.open_errno = EMFILE;
+	fails(EMFILE, "Too many open files");
+	k.fail_path = "/vfio/vfio";
+	k.open_errno = ENOENT;
+	fails(ENOENT, "there is no VFIO: load the module vfio-pci");
+	k.open_errno = ENODEV;
+	fails(ENOENT, "load the module");
+	k.open_errno = EACCES;
+	fails(EACCES, "may not open it");
+	k.open_errno = EIO;
+	fails(EIO, "Input/output error");
+	k.open_errno = 0;
+
+	k.version = 7;
+	fails(ENOTSUP, "has version 7, this library 0");
+	k.version = 0;
+	k.extension = 0;
+	fails(ENOTSUP, "no IOMMU of type 1 version 2");
+	k.extension = 1;
+
+	k.group_flags = 0;
+	fails(EBUSY, "group 12 is not viable");
+	fake_sysfs_bind(OTHER, "nvme");
+	fails(EBUSY, "group 12 is not viable: 0000:01:00.1 is still bound to nvme");
+	fake_sysfs_bind(OTHER, "vfio-pci");
+	k.group_flags = VFIO_GROUP_FLAGS_VIABLE | VFIO_GROUP_FLAGS_CONTAINER_SET;
+	fails(EBUSY, "in a container already");
+	k.group_flags = VFIO_GROUP_FLAGS_VIABLE;
+	k.device_flags = 0;
+	fails(ENOTSUP, "not a PCI device");
+}
+END_TEST
+
+START_TEST(test_ioctl_failures)
+{
+	static const struct {
+		unsigned long request;
+		int err;
+		const char *text;
+	} cases[] = {
+		{VFIO_GROUP_GET_STATUS, EIO, "status"},
+		{VFIO_GROUP_SET_CONTAINER, EINVAL, "cannot go into a new container"},
+		{VFIO_SET_IOMMU, EPERM, "allow_unsafe_interrupts"},
+		{VFIO_SET_IOMMU, ENODEV, "container's IOMMU"},
+		{VFIO_IOMMU_GET_INFO, EFAULT, "limits"},
+		{VFIO_GROUP_GET_DEVICE_FD, EACCES, "token"},
+		{VFIO_GROUP_GET_DEVICE_FD, EBUSY, "open already"},
+		{VFIO_GROUP_GET_DEVICE_FD, ENODEV, "out of group 12"},
+		{VFIO_DEVICE_GET_INFO, EIO, "what it has"},
+		{VFIO_DEVICE_GET_REGION_INFO, EIO, "asking for region 0"},
+		{VFIO_DEVICE_GET_IRQ_INFO, EIO, "asking for interrupts"},
+		{VFIO_DEVICE_RESET, ENODEV, "reset"},
+	};
+
+	k.fail_ioctl = cases[_i].request;
+	k.ioctl_errno = cases[_i].err;
+	k.fail_times = 1;
+	fails(cases[_i].err, cases[_i].text);
+	ck_assert_int_eq(k.fail_times, 0);
+	if (cases[_i].request == VFIO_SET_IOMMU)
+		ck_assert_int_eq(k.unsets, 1);
+	/* The next attempt finds nothing in its way. */
+	ck_assert_msg(vfio_pci_open(&pci, DEV) == 0, "%s", vfn_error());
+	vfio_pci_close(&pci);
+}
+END_TEST
+
+START_TEST(test_open)
+{
+	struct vfio_irq_info info;
+	uint16_t command;
+
+	k.fail_ioctl = VFIO_DEVICE_RESET;
+	k.ioctl_errno = EAGAIN;
+	k.fail_times = 3;
+	ck_assert_msg(vfio_pci_open(&pci, DEV) == 0, "%s", vfn_error());
+	ck_assert_str_eq(pci.bdf, DEV);
+	ck_assert_str_eq(vfio_transport_name(&pci.dev), "type1");
+	ck_assert_int_eq(k.resets, 1);
+	ck_assert_uint_eq(pci.classcode, 0x010802);
+	ck_assert_uint_eq(pci.dev.irq_info.index, VFIO_PCI_MSI_IRQ_INDEX);
+	ck_assert_uint_eq(pci.dev.irq_info.count, 4);
+	ck_assert(!vfio_doorbell_by_message(&pci.dev));
+	ck_assert_int_eq(vfio_device_fd_event(&pci.dev), -1);
+	memcpy(&command, k.config + 4, 2);
+	ck_assert_uint_eq(command, 0x0406);
+	ck_assert_int_eq(vfio_get_irq_info(&pci.dev, VFIO_PCI_ERR_IRQ_INDEX, &info), 0);
+	ck_assert_uint_eq(info.count, 0);
+	vfio_pci_close(&pci);
+	memcpy(&command, k.config + 4, 2);
+	ck_assert_uint_eq(command, 0);
+}
+END_TEST
+
+START_TEST(test_all_ones)
+{
+	memset(k.config, 0xff, sizeof(k.config));
+	fails(ENODEV, "does not answer");
+}
+END_TEST
+
+START_TEST(test_dma)
+{
+	struct iommu_iova_range *ranges;
+	uint64_t iova;
+	char *mem;
+
+	ck_assert_msg(vfio_pci_open(&pci, DEV) == 0, "%s", vfn_error());
+	ck_assert_int_eq(iommu_get_iova_ranges(pci.dev.ctx, &ranges), 2);
+	ck_assert_uint_eq(ranges[1].start, 0xfef00000);
+	free(ranges);
+	ck_assert_int_eq(pgmap((void **)&mem, 0x4000), 0x4000);
+	ck_assert_int_eq(iommu_map_vaddr(pci.dev.ctx, mem, 0x1000, &iova, IOMMU_MAP_NOWRITE), 0);
+	ck_assert_uint_eq(k.last_map.iova, 0x10000);
+	ck_assert_uint_eq(k.last_map.vaddr, (uintptr_t)mem);
+	ck_assert_uint_eq(k.last_map.flags, VFIO_DMA_MAP_FLAG_READ);
+	/* The range that the platform keeps for interrupts. */
+	iova = 0xfee00000;
+	ck_assert_int_eq(
+		iommu_map_vaddr(pci.dev.ctx, mem + 0x1000, 0x1000, &iova, IOMMU_MAP_FIXED_IOVA),
+		-1);
+	ck_assert_int_eq(errno, ERANGE);
+	k.fail_ioctl = VFIO_IOMMU_MAP_DMA;
+	for (int i = 0; i < 4; i++) {
+		static const int errs[] = {ENOMEM, ENOSPC, EFAULT, EIO};
+		static const char *const texts[] = {"RLIMIT_MEMLOCK", "dma_entry_limit",
+						    "not all memory", "Input/output"};
+
+		k.fail_times = 1;
+		k.ioctl_errno = errs[i];
+		ck_assert_int_eq(iommu_map_vaddr(pci.dev.ctx, mem + 0x1000, 0x1000, &iova, 0), -1);
+		ck_assert_int_eq(errno, errs[i]);
+		ck_assert_ptr_nonnull(strstr(vfn_error(), texts[i]));
+		ck_assert_uint_eq(iommu_mappings(pci.dev.ctx), 1);
+	}
+	/* The kernel said that it takes two. */
+	ck_assert_int_eq(iommu_map_vaddr(pci.dev.ctx, mem + 0x1000, 0x1000, &iova, 0), 0);
+	ck_assert_int_eq(iommu_map_vaddr(pci.dev.ctx, mem + 0x2000, 0x1000, &iova, 0), -1);
+	ck_assert_int_eq(errno, ENOSPC);
+	ck_assert_int_eq(iommu_unmap_vaddr(pci.dev.ctx, mem, NULL), 0);
+	ck_assert_int_eq(k.unmaps, 1);
+	vfio_pci_close(&pci);
+	ck_assert_int_eq(pgunmap(mem, 0x4000), 0);
+}
+END_TEST
+
+/* Two devices of a group share it and the container; the last one to go closes them. */
+START_TEST(test_shared_group)
+{
+	struct vfio_pci_device other = {0}, third = {0};
+
+	ck_assert_int_eq(vfio_pci_open(&pci, DEV), 0);
+	ck_assert_msg(vfio_pci_open(&other, OTHER) == 0, "%s", vfn_error());
+	ck_assert_ptr_eq(pci.dev.ctx, other.dev.ctx);
+	ck_assert_int_eq(k.sets, 1);
+	third.dev.ctx = iommu_get_context("third");
+	iommu_put_context(third.dev.ctx);
+	third.dev.ctx = iommu_get_context("third");
+	ck_assert_int_eq(vfio_pci_open(&third, OTHER), -1);
+	ck_assert_int_eq(errno, EBUSY);
+	ck_assert_ptr_nonnull(strstr(vfn_error(), "another IOMMU context"));
+	vfio_pci_close(&pci);
+	ck_assert(k.opened[0] && k.opened[1]);
+	vfio_pci_close(&other);
+	ck_assert(!k.opened[0] && !k.opened[1]);
+	iommu_put_context(iommu_get_context("third"));
+}
+END_TEST
+
+START_TEST(test_regions_and_irqs)
+{
+	uint64_t v = 0x1122334455667788, back = 0;
+	int fds[4] = {-1, -1, -1, -1};
+	uint32_t half;
+	char *bar;
+
+	ck_assert_int_eq(vfio_pci_open(&pci, DEV), 0);
+	ck_assert_int_eq(vfio_region_write(&pci.dev, 0, &v, 8, 0x28), 0);
+	ck_assert_mem_eq(k.bar + 0x28, &v, 8);
+	ck_assert_int_eq(vfio_region_read(&pci.dev, 0, &back, 8, 0x28), 0);
+	ck_assert_uint_eq(back, v);
+	ck_assert_int_eq(vfio_region_post32(&pci.dev, 0, 0x1000, 0x01020304), 0);
+	ck_assert_mem_eq(k.bar + 0x1000, "\x04\x03\x02\x01", 4);
+
+	/* A BAR that is mapped is used by loads and stores. */
+	k.memfd = memfd_create("bar", MFD_CLOEXEC);
+	ck_assert_int_eq(ftruncate(k.memfd, 0x4000), 0);
+	pci.dev.fd = k.memfd;
+	bar = vfio_pci_map_bar(&pci, 0, 0x4000, 0, PROT_READ | PROT_WRITE);
+	ck_assert_msg(bar, "%s", vfn_error());
+	ck_assert_int_eq(vfio_region_write(&pci.dev, 0, &v, 8, 0x30), 0);
+	ck_assert_mem_eq(bar + 0x30, &v, 8);
+	memset(k.bar, 0, sizeof(k.bar));
+	ck_assert_int_eq(vfio_region_read(&pci.dev, 0, &half, 4, 0x34), 0);
+	ck_assert_uint_eq(half, 0x11223344);
+	ck_assert_int_eq(vfio_region_post32(&pci.dev, 0, 0x1000, 9), 0);
+	ck_assert_int_eq(bar[0x1000], 9);
+	vfio_pci_unmap_bar(&pci, 0, bar, 0x4000, 0);
+	close(k.memfd);
+	pci.dev.fd = DEVICE;
+
+	ck_assert_int_eq(vfio_set_irq(&pci.dev, fds, 4), 0);
+	ck_assert_uint_eq(k.irq_flags, VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_EVENTFD);
+	ck_assert_uint_eq(k.irq_count, 4);
+	ck_assert_int_eq(vfio_disable_irq(&pci.dev), 0);
+	ck_assert_uint_eq(k.irq_flags, VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_NONE);
+	ck_assert_uint_eq(k.irq_count, 0);
+	/* The kernel can do fewer vectors than the device has. */
+	k.irqs_got = 2;
+	ck_assert_int_eq(vfio_set_irq(&pci.dev, fds, 4), -1);
+	ck_assert_int_eq(errno, ENOSPC);
+	k.irqs_got = 0;
+	vfio_pci_close(&pci);
+}
+END_TEST
+
+START_TEST(test_takeover)
+{
+	struct vfio_pci_device next = {0};
+	struct vfio_takeover to;
+	char *mem;
+
+	ck_assert_int_eq(vfio_pci_open(&pci, DEV), 0);
+	ck_assert_int_eq(vfio_pci_export(&pci, &to), 0);
+	ck_assert_int_eq(to.device_fd, DEVICE);
+	ck_assert_int_eq(to.group_fd, GROUP);
+	ck_assert_int_eq(to.container_fd, CONTAINER);
+	/* The predecessor is gone, the descriptors stay. */
+	vfio_pci_close(&pci);
+	k.opened[0] = k.opened[1] = k.opened[2] = true;
+	k.resets = k.sets = k.maps = 0;
+	to.group_fd = -1;
+	ck_assert_int_eq(vfio_pci_import(&next, DEV, &to), -1);
+	ck_assert_int_eq(errno, EINVAL);
+	to.group_fd = GROUP;
+	k.fail_ioctl = VFIO_DEVICE_GET_INFO;
+	k.ioctl_errno = EIO;
+	k.fail_times = 1;
+	ck_assert_int_eq(vfio_pci_import(&next, DEV, &to), -1);
+	ck_assert_int_eq(errno, EIO);
+	/* Still the caller's. */
+	ck_assert(k.opened[0] && k.opened[1] && k.opened[2]);
+	ck_assert_msg(vfio_pci_import(&next, DEV, &to) == 0, "%s", vfn_error());
+	ck_assert_int_eq(k.resets + k.sets, 0);
+	ck_assert_int_eq(pgmap((void **)&mem, 0x1000), 0x1000);
+	ck_assert_int_eq(iommu_import(next.dev.ctx, -1, 0, mem, 0x1000, 0x10000), 0);
+	ck_assert_int_eq(k.maps, 0);
+	vfio_pci_close(&next);
+	ck_assert_int_eq(pgunmap(mem, 0x1000), 0);
+}
+END_TEST
+
+START_TEST(test_forced)
+{
+	setenv("VFN_TRANSPORT", "nonsense", 1);
+	fails(EINVAL, "there is no transport 'nonsense'");
+	setenv("VFN_TRANSPORT", "type1", 1);
+	ck_assert_int_eq(vfio_pci_open(&pci, DEV), 0);
+	vfio_pci_close(&pci);
+	unsetenv("VFN_TRANSPORT");
+}
+END_TEST
+
+UNIT_MAIN("type1", tcase_add_checked_fixture(tc, setup, teardown);
+	  tcase_add_test(tc, test_explanations);
+	  tcase_add_loop_test(tc, test_ioctl_failures, 0, 12); tcase_add_test(tc, test_open);
+	  tcase_add_test(tc, test_all_ones); tcase_add_test(tc, test_dma);
+	  tcase_add_test(tc, test_shared_group); tcase_add_test(tc, test_regions_and_irqs);
+	  tcase_add_test(tc, test_takeover); tcase_add_test(tc, test_forced))
