@@ -33,6 +33,8 @@ bool srv_tell(struct srv *s, char *out, size_t room, const char *fmt, ...)
 void srv_ok(struct srv *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A number of `stats`. */
 long srv_stat(struct srv *s, const char *name);
+/* A new connection to its vfio-user socket. */
+int srv_connect(const struct srv *s);
 /* CPU time of the server so far, in microseconds. */
 uint64_t srv_cpu(const struct srv *s);
 

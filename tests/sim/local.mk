@@ -36,7 +36,7 @@ bin_PROGRAMS += %D%/vfnd-sim
 
 # An independent client, and what it asks.
 noinst_LTLIBRARIES += %D%/libsimclient.la
-%C%_libsimclient_la_SOURCES = %D%/client.c %D%/client.h
+%C%_libsimclient_la_SOURCES = %D%/client.c %D%/client.h %D%/srv.c
 %C%_libsimclient_la_CPPFLAGS = $(SIM_CPPFLAGS)
 %C%_libsimclient_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 

@@ -51,9 +51,10 @@ good_tree() {
     put tests/unit/client/test-d.c 'int d;'
     # shellcheck disable=SC2016
     put tests/unit/client/local.mk 'D_TESTS = %D%/test-d' 'check_PROGRAMS += $(D_TESTS)' \
-        'TESTS += $(D_TESTS)'
+        'TESTS += $(D_TESTS)' '%C%_test_d_SOURCES = %D%/test-d.c'
     put tests/unit/local.mk 'check_PROGRAMS += \' '	%D%/test-a %D%/helper' \
-        'dist_check_SCRIPTS += %D%/test-b.sh' 'TESTS += %D%/test-a \' '	%D%/test-b.sh'
+        'dist_check_SCRIPTS += %D%/test-b.sh' 'TESTS += %D%/test-a \' '	%D%/test-b.sh' \
+        '%C%_test_a_SOURCES = %D%/test-a.c'
     printf '# a tree\n\nwith a document\n' >README.md
 }
 
