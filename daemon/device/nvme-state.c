@@ -57,6 +57,11 @@ int nvme_save(struct device *dev, struct state_device *to)
 	for (int i = 0; i < NVME_NOTICES; i++)
 		to->notice_fd[i] = nd->notice_fd[i];
 	memcpy(to->stats, &dev->stats, NVME_STATS_KEPT);
+	to->max_transfer = nd->max_transfer;
+	to->nn = nd->nn;
+	memcpy(to->model, dev->id.model, sizeof(to->model));
+	memcpy(to->serial, dev->id.serial, sizeof(to->serial));
+	memcpy(to->firmware, dev->id.firmware, sizeof(to->firmware));
 	return 0;
 }
 
@@ -104,6 +109,11 @@ int nvme_restore(struct device *dev, const struct state_device *from)
 	nd->aers = from->aers;
 	memcpy(&dev->stats, from->stats, NVME_STATS_KEPT);
 	dev->stats.outstanding = 0;
+	nd->max_transfer = from->max_transfer;
+	nd->nn = from->nn;
+	memcpy(dev->id.model, from->model, sizeof(from->model) - 1);
+	memcpy(dev->id.serial, from->serial, sizeof(from->serial) - 1);
+	memcpy(dev->id.firmware, from->firmware, sizeof(from->firmware) - 1);
 	ret = nvme_restore_memory(nd, from);
 	if (ret == 0)
 		ret = nvme_vectors_open(nd);

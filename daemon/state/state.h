@@ -60,6 +60,9 @@ struct state_device {
 	uint32_t nvectors;
 	int32_t vector_fd[STATE_MAX_VECTORS];
 	uint64_t stats[16]; /* the first ones of struct device_stats */
+	uint64_t max_transfer;
+	uint32_t nn;
+	char model[41], serial[21], firmware[9];
 };
 
 struct state_session {
