@@ -407,6 +407,15 @@ START_TEST(test_administrative)
 	ck_assert_int_eq(errno, EINVAL);
 	nvme_close(&ctrl);
 
+	/* one that has command sets, and could be enabled without them, has I/O queues */
+	fake.cap = CAP(127, 1, 0, 0xc1, 0, 4);
+	works(&ctrl, NULL);
+	ck_assert_uint_eq(fake.cc >> 4 & 7, 6);
+	ck_assert_uint_eq(ctrl.flags, 0);
+	ck_assert_uint_eq(fake.opcodes[OPC_SET_FEATURES], 1);
+	nvme_close(&ctrl);
+
+	memset(fake.opcodes, 0, sizeof(fake.opcodes));
 	fake.cap = CAP(127, 1, 0, 1, 0, 4);
 	fake.cntrltype = CNTRLTYPE_ADMIN;
 	works(&ctrl, NULL);
