@@ -1,1 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+EXTRA_DIST += %D%/architecture.md
+
+# The examples are for the installed library; here the tests run them.
+EXTRA_DIST += %D%/examples/first.c
+check_PROGRAMS += %D%/examples/first
+%C%_examples_first_SOURCES = %D%/examples/first.c
+%C%_examples_first_LDADD = $(VFNCLIENT_CORE)
