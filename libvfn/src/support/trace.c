@@ -15,11 +15,28 @@
 #endif
 
 /*
- * The counters lie where tracers look for the semaphores of USDT probes; each gets a name of its
- * own for them below. A tracer adds one while it is attached; so does trace_event_set_active().
+ * The counters lie where tracers look for the semaphores of USDT probes, each with the name that
+ * its probe has there, one after the other in the order of the events: only the assembler can lay
+ * down an array whose elements have names. A tracer adds one while it is attached; so does
+ * trace_event_set_active().
  */
-static unsigned short trace_state[TRACE_EVENTS] __attribute__((section(".probes"), used));
-const volatile unsigned short *const __vfn_trace_state = trace_state;
+#define TRACE_COUNTER(name)                                                                        \
+	".globl libvfn_" #name "_semaphore\n"                                                      \
+	".hidden libvfn_" #name "_semaphore\n"                                                     \
+	".type libvfn_" #name "_semaphore, %object\n"                                              \
+	".size libvfn_" #name "_semaphore, 2\n"                                                    \
+	"libvfn_" #name "_semaphore:\n"                                                            \
+	".short 0\n"
+
+__asm__(".pushsection .probes, \"aw\"\n"
+	".balign 2\n"
+	".globl __vfn_trace_counters\n"
+	".hidden __vfn_trace_counters\n"
+	".type __vfn_trace_counters, %object\n"
+	"__vfn_trace_counters:\n" VFN_TRACE_EVENTS(TRACE_COUNTER) ".popsection\n");
+
+extern unsigned short __vfn_trace_counters[TRACE_EVENTS] __attribute__((visibility("hidden")));
+const volatile unsigned short *const __vfn_trace_state = __vfn_trace_counters;
 
 static bool trace_active_by_us[TRACE_EVENTS];
 static pthread_mutex_t trace_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -29,12 +46,10 @@ static __thread int trace_current = -1;
 static const char *const trace_names[TRACE_EVENTS] = {VFN_TRACE_EVENTS(TRACE_NAME)};
 
 #ifdef HAVE_SYS_SDT_H
-#define SDT_USE_VARIADIC
 #define _SDT_HAS_SEMAPHORES 1
 #define TRACE_SEMAPHORE(name)                                                                      \
-	extern unsigned short libvfn_##name##_semaphore __attribute__((visibility("hidden")));     \
-	__asm__(".hidden libvfn_" #name "_semaphore\n"                                             \
-		".globl libvfn_" #name "_semaphore\n");
+	extern unsigned short libvfn_##name##_semaphore __attribute__((visibility("hidden")));
+VFN_TRACE_EVENTS(TRACE_SEMAPHORE)
 #include <sys/sdt.h>
 #endif
 
@@ -67,9 +82,9 @@ void trace_event_set_active(const char *prefix, bool active)
 			continue;
 		trace_active_by_us[i] = active;
 		if (active)
-			atomic_inc_fetch(&trace_state[i]);
+			atomic_inc_fetch(&__vfn_trace_counters[i]);
 		else
-			atomic_dec_fetch(&trace_state[i]);
+			atomic_dec_fetch(&__vfn_trace_counters[i]);
 	}
 	pthread_mutex_unlock(&trace_lock);
 }
