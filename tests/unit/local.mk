@@ -12,5 +12,6 @@ include %D%/libvfn/iommu/local.mk
 include %D%/libvfn/vfio/local.mk
 include %D%/libvfn/nvme/local.mk
 include %D%/proto/local.mk
+include %D%/sim/local.mk
 include %D%/daemon/local.mk
 include %D%/client/local.mk
