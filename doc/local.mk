@@ -6,3 +6,6 @@ EXTRA_DIST += %D%/examples/first.c
 check_PROGRAMS += %D%/examples/first
 %C%_examples_first_SOURCES = %D%/examples/first.c
 %C%_examples_first_LDADD = $(VFNCLIENT_CORE)
+
+# Man pages.
+dist_man1_MANS += %D%/vfnd-sim.1
