@@ -14,7 +14,7 @@
 
 #define PAGE   4096ull
 #define SLOTS  64
-#define ROUNDS 20000
+#define ROUNDS 5000
 
 static struct dma d;
 static int fd;
@@ -35,6 +35,20 @@ static void teardown(void)
 static int add(uint64_t iova, uint64_t size, uint64_t off, uint32_t flags)
 {
 	return dma_add(&d, iova, size, off, flags, dup(fd));
+}
+
+/* The first page where table and list differ. An assertion a page would take most of the time. */
+static int first_wrong(const int *owner)
+{
+	for (int i = 0; i < SLOTS; i++) {
+		size_t part = PAGE;
+		void *p = dma_ptr(&d, 0x10000 + i * PAGE, &part, true);
+
+		if ((p != NULL) != (owner[i] != 0) ||
+		    dma_covered(&d, 0x10000 + i * PAGE, PAGE, false) != (p != NULL))
+			return i;
+	}
+	return -1;
 }
 
 START_TEST(test_random)
@@ -78,13 +92,7 @@ START_TEST(test_random)
 			ck_assert(same == (gen != d.gen));
 		}
 		ck_assert_uint_eq(d.n, live);
-		for (unsigned int i = 0; i < SLOTS; i++) {
-			size_t part = PAGE;
-			void *p = dma_ptr(&d, 0x10000 + i * PAGE, &part, true);
-
-			ck_assert((p != NULL) == (owner[i] != 0));
-			ck_assert(dma_covered(&d, 0x10000 + i * PAGE, PAGE, false) == (p != NULL));
-		}
+		ck_assert_int_eq(first_wrong(owner), -1);
 	}
 }
 END_TEST

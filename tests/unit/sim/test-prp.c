@@ -78,8 +78,9 @@ static void check(size_t page, unsigned int off, size_t len, size_t list_at)
 	for (unsigned int i = 0; i < n; i++) {
 		uint64_t room = i ? page : page - off, want = left < room ? left : room;
 
-		ck_assert_uint_eq(segs[i].iova, data_page(i, page) + (i ? 0 : off));
-		ck_assert_uint_eq(segs[i].len, want);
+		if (segs[i].iova != data_page(i, page) + (i ? 0 : off) || segs[i].len != want)
+			ck_abort_msg("page %zu, offset %u, length %zu: piece %u", page, off, len,
+				     i);
 		left -= want;
 	}
 	ck_assert_uint_eq(left, 0);
