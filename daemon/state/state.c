@@ -171,11 +171,12 @@ static struct state_record *state_room(struct state *s, uint32_t nslots)
 
 void *state_add(struct state *s, enum state_type type, size_t size)
 {
-	size_t need = (sizeof(struct state_record) + size + STATE_SLOT - 1) / STATE_SLOT;
 	struct state_record *r;
+	size_t need;
 
-	if (need >= STATE_SLOTS)
+	if (size > STATE_BYTES)
 		return NULL;
+	need = (sizeof(*r) + size + STATE_SLOT - 1) / STATE_SLOT;
 	r = state_room(s, (uint32_t)need);
 	if (!r)
 		return NULL;
