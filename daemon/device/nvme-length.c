@@ -53,17 +53,32 @@ static int length_feature(const union nvme_cmd *sqe, bool set, uint64_t *len, ch
 	case 0x0e: /* Timestamp */
 		*len = 8;
 		return 0;
+	case 0x13: /* Predictable Latency Mode Config */
 	case 0x16: /* Host Behavior Support */
 		*len = 512;
+		return 0;
+	case 0x7d: /* Enhanced Controller Metadata, Controller Metadata, Namespace Metadata */
+	case 0x7e:
+	case 0x7f:
+		*len = 4096;
 		return 0;
 	case 0x81: /* Host Identifier: EXHID selects 16 bytes */
 		*len = length_dw(sqe->cdw11) & 1 || !set ? 16 : 8;
 		return 0;
-	default:
-		/* 7Dh to 7Fh are Enhanced Controller Metadata and kin, C0h on the vendor's */
-		*len = (cdw10 & 0xff) >= 0x7d ? 4096 : 0;
+	case 0x01 ... 0x02: /* told in dwords alone */
+	case 0x04 ... 0x06:
+	case 0x08 ... 0x0b:
+	case 0x0f ... 0x12:
+	case 0x14 ... 0x15:
+	case 0x17 ... 0x1a:
+	case 0x80:
+	case 0x82 ... 0x84:
 		return 0;
+	default:
+		break;
 	}
+	snprintf(text, size, "how much feature %02xh transfers cannot be told", cdw10 & 0xff);
+	return -EPERM;
 }
 
 static int length_admin(const union nvme_cmd *sqe, uint64_t *len, char *text, size_t size)
@@ -148,6 +163,19 @@ static int length_blocks(const struct nvme_device *nd, const union nvme_cmd *sqe
 	return 0;
 }
 
+/* Copy: NR ranges; formats 0h and 2h have 32 bytes for each, 1h and 3h have 40. */
+static int length_copy(const union nvme_cmd *sqe, uint64_t *len, char *text, size_t size)
+{
+	uint32_t cdw12 = length_dw(sqe->cdw12), format = cdw12 >> 8 & 0xf;
+
+	if (format > 3) {
+		snprintf(text, size, "how much Copy with format %xh transfers cannot be told", format);
+		return -EPERM;
+	}
+	*len = ((cdw12 & 0xff) + 1) * (format & 1 ? 40 : 32);
+	return 0;
+}
+
 int nvme_data_length(const struct nvme_device *nd, bool admin, const union nvme_cmd *sqe,
 		     uint64_t *len, uint64_t *meta, char *text, size_t size)
 {
@@ -177,9 +205,8 @@ int nvme_data_length(const struct nvme_device *nd, bool admin, const union nvme_
 	case 0x0e: /* Reservation Report */
 		*len = ((uint64_t)length_dw(sqe->cdw10) + 1) * 4;
 		return 0;
-	case 0x19: /* Copy: NR ranges of 32 bytes, 40 in the longest format */
-		*len = ((length_dw(sqe->cdw12) & 0xff) + 1) * 40;
-		return 0;
+	case 0x19:
+		return length_copy(sqe, len, text, size);
 	default:
 		break;
 	}

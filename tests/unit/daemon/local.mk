@@ -6,6 +6,8 @@ DAEMON_TESTS = \
 	%D%/test-lease \
 	%D%/test-quota \
 	%D%/test-table \
+	%D%/test-state \
+	%D%/test-length \
 	%D%/test-worker
 check_PROGRAMS += $(DAEMON_TESTS)
 TESTS += $(DAEMON_TESTS)
@@ -49,3 +51,15 @@ $(%C%_test_worker_OBJECTS): $(PROTO_HEADER)
 %C%_test_config_CFLAGS = $(DAEMON_TEST_CFLAGS)
 %C%_test_config_LDADD = $(DAEMON_TEST_LIBS)
 $(%C%_test_config_OBJECTS): $(PROTO_HEADER)
+
+%C%_test_state_SOURCES = %D%/test-state.c
+%C%_test_state_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_state_CFLAGS = $(DAEMON_TEST_CFLAGS)
+%C%_test_state_LDADD = $(DAEMON_TEST_LIBS)
+$(%C%_test_state_OBJECTS): $(PROTO_HEADER)
+
+%C%_test_length_SOURCES = %D%/test-length.c
+%C%_test_length_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_length_CFLAGS = $(DAEMON_TEST_CFLAGS)
+%C%_test_length_LDADD = $(DAEMON_TEST_LIBS)
+$(%C%_test_length_OBJECTS): $(PROTO_HEADER)
