@@ -36,7 +36,8 @@ mkdir "$root"
 
 # A file that is committed and not in the tarball is missed by whoever builds from the tarball.
 dist_is_whole() {
-    make -C "$top_builddir" distdir distdir="$scratch/dist" || return 1
+    make -s -C "$top_builddir" distdir distdir="$scratch/dist" >"$scratch/make" 2>&1 ||
+        { cat "$scratch/make"; return 1; }
     git -c safe.directory='*' -C "$top_srcdir" ls-files >"$scratch/committed" || return 1
     status=0
     while read -r file; do
