@@ -60,9 +60,10 @@ int vfio_get_irq_info(struct vfio_device *dev, unsigned int irq_index, struct vf
 int vfio_reset(struct vfio_device *dev);
 
 /*
- * A descriptor that polls readable (or hung up) when the device has gone, to be watched and
- * nothing else;
- * -1 where the transport has none (type1).
+ * A descriptor to watch for the device's going: poll it for hang-up (POLLRDHUP, EPOLLRDHUP,
+ * libevent's EV_CLOSED), not for data, since answers arrive there, too. It also hangs up when the
+ * library gave the device up. It must not be read or closed. -1 where the transport has none
+ * (type1).
  */
 int vfio_device_fd_event(struct vfio_device *dev);
 

@@ -462,8 +462,10 @@ struct fake *fake_start(void)
 void fake_stop(struct fake *f)
 {
 	shutdown(f->listener, SHUT_RDWR);
+	pthread_mutex_lock(&f->lock);
 	if (f->client >= 0)
 		shutdown(f->client, SHUT_RDWR);
+	pthread_mutex_unlock(&f->lock);
 	pthread_join(f->thread, NULL);
 	close(f->listener);
 	close(f->memfd);

@@ -15,3 +15,11 @@ TESTS += %D%/test-type1
 %C%_test_type1_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_test_type1_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_type1_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
+
+# This one starts a simulated controller.
+check_PROGRAMS += %D%/test-vfio-sim
+TESTS += %D%/test-vfio-sim
+%C%_test_vfio_sim_SOURCES = %D%/test-vfio-sim.c
+%C%_test_vfio_sim_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_vfio_sim_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_vfio_sim_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
