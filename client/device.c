@@ -137,6 +137,8 @@ int vfnc_config_read(struct vfnc_device *dev, uint32_t offset, void *buf, uint32
 
 	if (offset > 4096 || len > 4096 - offset)
 		return cl_fail(dev->conn, -EINVAL, "configuration space has at most 4096 bytes");
+	if (len == 0)
+		return 0;
 	op.device = dev->handle;
 	op.offset = offset;
 	op.length = len;

@@ -146,8 +146,9 @@ struct vfnc_device_entry {
 int vfnc_list(struct vfnc *conn, struct vfnc_device_entry **entries);
 
 /*
- * Open a device by its address. NULL or "": the only one there is. -ENODEV: there is no such
- * device; -EINVAL: several and no address; -EAGAIN: still being brought up.
+ * Open a device by its address. NULL or "": the only one there is. -ENOENT: the daemon has no such
+ * device; -EINVAL: no address, and not exactly one device; -ENODEV: it could not be claimed or was
+ * lost; -EALREADY: this connection has it open.
  */
 int vfnc_open(struct vfnc *conn, const char *address, struct vfnc_device **dev);
 
@@ -206,7 +207,7 @@ int vfnc_namespace(struct vfnc_device *dev, uint32_t nsid, struct vfnc_namespace
 
 /* ---- registers and configuration space ----------------------------------------------------- */
 
-/* A register by its name in the specification, small letters: "cap", "vs", "csts", ... */
+/* A register by its name in the specification: "cap", "vs", "csts", ... -ENOENT: none has it. */
 int vfnc_register_read(struct vfnc_device *dev, const char *name, uint64_t *value);
 
 /* `width` (4 or 8) bytes at `offset`, a multiple of it, of BAR 0; host byte order. */
@@ -249,8 +250,9 @@ struct vfnc_queue {
 };
 
 /*
- * `entries`: 2 or more slots; 0: as many as are useful. -ENOSPC: none left; -EINVAL: more slots
- * than the controller has.
+ * `entries`: 2 or more slots; 0: 64, or what the controller has. -EBUSY: all queue pairs of the
+ * controller are in use; -EDQUOT: as many as this user may have; -EINVAL: more slots than the
+ * controller takes; -EIO: the controller refused.
  */
 int vfnc_queue_create(struct vfnc_device *dev, uint32_t entries, struct vfnc_queue **queue);
 
@@ -322,6 +324,9 @@ static inline bool vfnc_ok(const struct vfnc_completion *completion)
  *   -EMSGSIZE  inline data longer than vfnc_limits.max_inline: use a buffer
  *   -EAGAIN    as many commands outstanding as are allowed (session or queue)
  *   -ERANGE    offset and length are not inside the buffer
+ *   -EINVAL    `length` is less than the command transfers
+ *   -EPERM     the daemon does not send such commands
+ *   -ECANCELED the controller was reset before the command was complete
  */
 int vfnc_admin(struct vfnc_device *dev, const struct vfnc_cmd *cmd,
 	       struct vfnc_completion *completion);
@@ -424,7 +429,7 @@ struct vfnc_event {
 	uint8_t log[VFNC_EVENT_LOG_MAX];
 };
 
-/* Events of the device are sent to this session from now on. */
+/* Events of the device are sent to this session from now on. -EALREADY: they are. */
 int vfnc_subscribe(struct vfnc_device *dev, struct vfnc_subscription **sub);
 
 /* Events that were kept for it are dropped. NULL is ignored. */

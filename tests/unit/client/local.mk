@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-CLIENT_TESTS = %D%/test-conn %D%/test-device %D%/test-command %D%/test-print
+CLIENT_TESTS = %D%/test-conn %D%/test-device %D%/test-command %D%/test-print %D%/test-protocol-doc
 check_PROGRAMS += $(CLIENT_TESTS)
 TESTS += $(CLIENT_TESTS)
 
@@ -41,10 +41,16 @@ $(%C%_fake_vfnd_OBJECTS): $(PROTO_HEADER)
 %C%_test_print_LDADD = $(VFNCTL_PRINT) $(JSONC_LIBS) $(UNIT_LIBS)
 
 # the tool, from its options to its output; golden/ holds what it prints of canned.c's structures
-dist_check_SCRIPTS += %D%/test-vfnctl.sh
-TESTS += %D%/test-vfnctl.sh
+dist_check_SCRIPTS += %D%/test-vfnctl.sh %D%/test-header.sh
+TESTS += %D%/test-vfnctl.sh %D%/test-header.sh
 EXTRA_DIST += \
 	%D%/golden/id-ctrl.txt %D%/golden/id-ctrl-H.txt %D%/golden/id-ctrl.json \
 	%D%/golden/id-ns.txt %D%/golden/id-ns-H.txt %D%/golden/id-ns.json \
 	%D%/golden/smart-log.txt %D%/golden/smart-log-H.txt %D%/golden/smart-log.json \
 	%D%/golden/show-regs.txt %D%/golden/show-regs-H.txt %D%/golden/show-regs.json
+
+%C%_test_protocol_doc_SOURCES = %D%/test-protocol-doc.c
+%C%_test_protocol_doc_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_protocol_doc_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_protocol_doc_LDADD = proto/libproto.la $(UNIT_LIBS)
+$(%C%_test_protocol_doc_OBJECTS): $(PROTO_HEADER)
