@@ -48,10 +48,16 @@ void rpc_fail(struct rpc_call *call, int code, const char *field, const char *fm
 	rpc_send_error(call->session, call->id, code, field, text);
 }
 
+static void rpc_send(struct session *s, uint64_t id, Vfnd__Answer *answer, struct fdset *fds)
+{
+	answer->id = id;
+	if (session_send(s, &answer->base, fds) == -EMSGSIZE)
+		rpc_send_error(s, id, -EMSGSIZE, NULL, "the answer is longer than a packet may be");
+}
+
 void rpc_answer(struct rpc_call *call, Vfnd__Answer *answer, struct fdset *fds)
 {
-	answer->id = call->id;
-	session_send(call->session, &answer->base, fds);
+	rpc_send(call->session, call->id, answer, fds);
 }
 
 static void rpc_send_done(struct session *s, uint64_t id)
@@ -100,8 +106,7 @@ void rpc_ticket_answer(void *arg, Vfnd__Answer *answer, struct fdset *fds)
 {
 	struct rpc_ticket *ticket = arg;
 
-	answer->id = ticket->id;
-	session_send(ticket->session, &answer->base, fds);
+	rpc_send(ticket->session, ticket->id, answer, fds);
 	rpc_ticket_free(ticket);
 }
 
