@@ -142,9 +142,12 @@ static int msg_device_info(struct session *s, struct ctrl *c, struct msg *m)
 
 static int msg_region_info(struct session *s, struct ctrl *c, struct msg *m)
 {
+	/* The sparse-mmap capability with its one area, spelled out. */
 	struct {
 		struct vfio_region_info info;
-		struct vfio_region_info_cap_sparse_mmap sparse;
+		struct vfio_info_cap_header sparse;
+		uint32_t nr_areas;
+		uint32_t reserved;
 		struct vfio_region_sparse_mmap_area area;
 	} r;
 	size_t len = sizeof(r.info);
@@ -172,9 +175,9 @@ static int msg_region_info(struct session *s, struct ctrl *c, struct msg *m)
 		if (argsz >= sizeof(r)) {
 			r.info.flags |= VFIO_REGION_INFO_FLAG_CAPS;
 			r.info.cap_offset = offsetof(__typeof__(r), sparse);
-			r.sparse.header.id = VFIO_REGION_INFO_CAP_SPARSE_MMAP;
-			r.sparse.header.version = 1;
-			r.sparse.nr_areas = 1;
+			r.sparse.id = VFIO_REGION_INFO_CAP_SPARSE_MMAP;
+			r.sparse.version = 1;
+			r.nr_areas = 1;
 			r.area.offset = SIM_BAR_DOORBELLS;
 			r.area.size = 4096;
 			len = sizeof(r);

@@ -435,8 +435,10 @@ bool queue_poll(struct ctrl *c)
 	queue_find_shadow(c);
 	if (c->aer.fresh)
 		aer_deliver(c);
-	if (c->nheld)
-		did = queue_drain(c) | queue_resume(c);
+	if (c->nheld) {
+		did = queue_drain(c);
+		did |= queue_resume(c);
+	}
 	for (unsigned int i = 0; i < c->nsq && ctrl_running(c); i++)
 		did |= queue_serve(c, &c->sq[c->live_sq[i]]);
 	if (did && c->armed)

@@ -76,6 +76,9 @@ static int unix_connect(const char *path)
 }
 
 static bool srv_vtell(struct srv *s, char *out, size_t room, const char *fmt, va_list ap)
+	__attribute__((format(printf, 4, 0)));
+
+static bool srv_vtell(struct srv *s, char *out, size_t room, const char *fmt, va_list ap)
 {
 	char line[512];
 	int fd = unix_connect(s->control), n = vsnprintf(line, sizeof(line) - 1, fmt, ap);

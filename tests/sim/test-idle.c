@@ -7,6 +7,7 @@
 #include "client.h"
 
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct srv srv;
@@ -55,21 +56,37 @@ START_TEST(test_shadow)
 }
 END_TEST
 
-/* Stores to the doorbell page: 1 % of a core, ten times that where every access is checked. */
+/* What sleeping for as long as the server does costs by itself here, for a second's worth. */
+static uint64_t bare_second(void)
+{
+	struct timespec ts = {0, 950000};
+	struct srv self = {.pid = getpid()};
+	uint64_t before = srv_cpu(&self), until = cl_now_ms() + 1000;
+
+	while (cl_now_ms() < until)
+		nanosleep(&ts, NULL);
+	return srv_cpu(&self) - before;
+}
+
+/*
+ * Stores to the doorbell page: 1 % of a core, or half as much again as the timer alone costs on a
+ * machine that is slow at that (some virtual ones). Ten times that where every access is checked.
+ */
 START_TEST(test_timer)
 {
 #ifdef __SANITIZE_ADDRESS__
-	const uint64_t most = 100000;
+	const uint64_t times = 10;
 #else
-	const uint64_t most = 10000;
+	const uint64_t times = 1;
 #endif
+	uint64_t bare = bare_second() * 3 / 2, most = (bare > 10000 ? bare : 10000) * times;
 	struct cl c;
 	uint64_t used;
 
 	cl_up(&c, &srv, RING_STORE, 32);
 	cl_pair(&c, 1, 32, -1);
 	used = idle_second();
-	ck_assert_msg(used < most, "%lu us", (unsigned long)used);
+	ck_assert_msg(used < most, "%lu us, at most %lu", (unsigned long)used, (unsigned long)most);
 	cl_set32(&c, 0x14, 0);
 	used = idle_second();
 	ck_assert_msg(used < 2000, "disabled: %lu us", (unsigned long)used);
