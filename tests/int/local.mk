@@ -9,3 +9,7 @@ noinst_PROGRAMS += %D%/demo-client
 # A test says "ok" for the demonstration when its last line does.
 dist_check_SCRIPTS += %D%/demo.sh %D%/test-demo.sh %D%/test-example.sh
 TESTS += %D%/test-demo.sh %D%/test-example.sh
+
+# The units as systemd reads them.
+dist_check_SCRIPTS += %D%/test-units.sh
+TESTS += %D%/test-units.sh
