@@ -13,3 +13,8 @@ TESTS += %D%/test-demo.sh %D%/test-example.sh
 # The units as systemd reads them.
 dist_check_SCRIPTS += %D%/test-units.sh
 TESTS += %D%/test-units.sh
+
+# Wrong input by hand, and what systemd expects.
+EXTRA_DIST += %D%/notify.py
+dist_check_SCRIPTS += %D%/test-daemon-options.sh
+TESTS += %D%/test-daemon-options.sh
