@@ -306,7 +306,7 @@ void nvme_queue_create(struct opening *o, unsigned int entries, class_queue_done
 	}
 	if (!qid) {
 		snprintf(text, sizeof(text), "all %u queue pairs of the controller are in use", nd->nqueues);
-		done(arg, -EBUSY, text, NULL);
+		done(arg, -ENOSPC, text, NULL);
 		return;
 	}
 	q = nvme_queue_new(o, (uint16_t)qid, entries);

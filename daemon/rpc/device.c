@@ -74,7 +74,7 @@ void rpc_open(struct rpc_call *call)
 
 	if (!dev) {
 		if (*address)
-			rpc_fail(call, -ENOENT, "open.address", "the daemon has no device %.200s; "
+			rpc_fail(call, -ENODEV, "open.address", "the daemon has no device %.200s; "
 				 "list tells what it has", address);
 		else
 			rpc_fail(call, -EINVAL, "open.address", "the daemon does not have exactly one "
