@@ -41,7 +41,7 @@ struct session {
 	STAILQ_HEAD(, packet) unsent;
 	size_t unsent_bytes;
 	unsigned int busy;
-	bool doomed; /* ends as soon as its socket has been served */
+	const char *doom; /* why it ends as soon as its socket has been served; NULL: it does not */
 	struct session_stats stats;
 };
 
@@ -129,7 +129,7 @@ static void session_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct session *s = session_ref(arg);
 
-	for (int i = 0; i < SESSION_BURST && s->fd >= 0 && !s->doomed; i++) {
+	for (int i = 0; i < SESSION_BURST && s->fd >= 0 && !s->doom; i++) {
 		struct fdset fds = FDSET_INIT;
 		ssize_t n = frame_recv(s->fd, session_buf, sizeof(session_buf), &fds, MSG_DONTWAIT);
 
@@ -145,8 +145,8 @@ static void session_readable(evutil_socket_t fd, short what, void *arg)
 		s->host->packet(s, session_buf, (size_t)n, &fds);
 		fdset_close(&fds);
 	}
-	if (s->doomed)
-		session_end(s, "it does not read its answers");
+	if (s->doom)
+		session_end(s, s->doom);
 	session_unref(s);
 }
 
@@ -212,9 +212,9 @@ void session_pause(struct session *s, bool pause)
 }
 
 /* Ends the session from the loop: whoever is sending may be in the middle of walking its openings. */
-static void session_doom(struct session *s)
+static void session_doom(struct session *s, const char *why)
 {
-	s->doomed = true;
+	s->doom = why;
 	event_active(s->readable, EV_READ, 0);
 }
 
@@ -224,13 +224,13 @@ static int session_enqueue(struct session *s, const uint8_t *buf, size_t len, st
 
 	if (s->unsent_bytes + len > s->host->config->session_send_bytes ||
 	    quota_charge(s->user, QUOTA_SEND_BYTES, len) < 0) {
-		session_doom(s);
+		session_doom(s, "it does not read its answers");
 		return -EDQUOT;
 	}
 	p = malloc(sizeof(*p) + len);
 	if (!p) {
 		quota_release(s->user, QUOTA_SEND_BYTES, len);
-		session_doom(s);
+		session_doom(s, "out of memory");
 		return -ENOMEM;
 	}
 	p->len = len;
@@ -250,7 +250,7 @@ int session_send(struct session *s, const ProtobufCMessage *msg, struct fdset *f
 	ssize_t len;
 	int ret = -EPIPE;
 
-	if (s->fd < 0 || s->doomed)
+	if (s->fd < 0 || s->doom)
 		goto out;
 	len = frame_pack(msg, buf, sizeof(buf));
 	if (len < 0) {
@@ -264,7 +264,8 @@ int session_send(struct session *s, const ProtobufCMessage *msg, struct fdset *f
 	if (ret == -EAGAIN)
 		ret = session_enqueue(s, buf, (size_t)len, fds);
 	else if (ret < 0)
-		session_doom(s);
+		session_doom(s, ret == -EPIPE || ret == -ECONNRESET ? "closed by the client"
+								    : strerror(-ret));
 out:
 	if (fds)
 		fdset_close(fds);
