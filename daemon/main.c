@@ -26,6 +26,8 @@
 
 const char *argp_program_version = PACKAGE_STRING;
 
+static struct event *main_stepper;
+
 /* Exit statuses, as in vfnd(8) */
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -165,8 +167,12 @@ static void main_try_takeover(void)
 
 	if (!takeover_possible(&vfnd.devices))
 		return;
-	journal_info(NULL, 0, "executing the program anew");
 	ret = takeover_execute(&vfnd.devices);
+	if (ret == -EBUSY) {
+		/* A controller is at a command of the daemon's own: nobody tells when that is over. */
+		evtimer_add(main_stepper, &(struct timeval){.tv_usec = 10 * 1000});
+		return;
+	}
 	journal_error(NULL, 0, "the program could not be executed anew: %s", strerror(-ret));
 	vfnd.taking_over = false;
 	evtimer_del(vfnd.deadline);
@@ -188,8 +194,6 @@ static void main_step(evutil_socket_t fd, short what, void *arg)
 {
 	main_progress();
 }
-
-static struct event *main_stepper;
 
 static void main_poke(void)
 {

@@ -213,6 +213,7 @@ int takeover_execute(struct devices *devices)
 	argv[n] = option;
 	takeover_each_fd(state, takeover_keep);
 	takeover_keep(state_fd(state));
+	journal_info(NULL, 0, "executing the program anew");
 	execv(takeover_path, argv);
 	ret = -errno;
 	takeover_each_fd(state, takeover_hide);

@@ -350,40 +350,13 @@ int nvme_start(struct device *dev)
 	return ret;
 }
 
-static void nvme_reread_done(struct job *job)
-{
-	struct nvme_device *nd = (struct nvme_device *)((char *)job - offsetof(struct nvme_device, job));
-
-	if (job->error < 0)
-		device_lost(nd->dev, job->text);
-	else
-		nvme_ns_refresh(nd);
-}
-
-static void nvme_reread_run(struct job *job)
-{
-	struct nvme_device *nd = (struct nvme_device *)((char *)job - offsetof(struct nvme_device, job));
-
-	if (nvme_read_identity(nd) < 0)
-		job_fail(job, -errno);
-}
-
-/* Whatever came while no process was there to see it is looked for at once. */
+/* What came while no process was there to see it is in the eventfds: the loop looks at them at once. */
 int nvme_restart(struct device *dev, const uint16_t *aer_cids, unsigned int naers)
 {
 	struct nvme_device *nd = nvme_of(dev);
-	int ret;
 
 	nvme_own(nd);
-	ret = nvme_events_resume(nd, aer_cids, naers);
-	if (ret < 0)
-		return ret;
-	dev->id.vectors = nd->nvectors;
-	nd->refreshing = true;
-	nd->job.run = nvme_reread_run;
-	nd->job.done = nvme_reread_done;
-	worker_post(dev->worker, &nd->job);
-	return 0;
+	return nvme_events_resume(nd, aer_cids, naers);
 }
 
 void nvme_stop(struct device *dev)

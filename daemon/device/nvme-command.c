@@ -277,12 +277,14 @@ static void nvme_send_held(struct nvme_device *nd, struct command *cmd)
 
 	nvme_waiting_remove(cmd);
 	ret = nvme_data_length(nd, false, &cmd->sqe, &need, &meta, text, sizeof(text));
-	if (ret >= 0 && need > cmd->length) {
+	if (ret >= 0 && (need > cmd->length || (cmd->meta && meta > cmd->meta_length))) {
 		snprintf(text, sizeof(text), "the namespace was formatted while the command waited");
 		ret = -ESTALE;
 	}
 	if (ret >= 0) {
 		cmd->least = ret == 1 ? 0 : need;
+		if (ret == 1)
+			cmd->sqe.mptr = 0;
 		ret = nvme_send(cmd);
 	}
 	if (ret < 0)

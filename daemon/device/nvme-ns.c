@@ -28,7 +28,14 @@ static uint64_t ns_get64(const uint8_t *p)
 
 static void ns_clear(struct nvme_device *nd)
 {
-	nd->nns = 0;
+	nd->fresh.nns = 0;
+}
+
+static void ns_commit(struct nvme_device *nd)
+{
+	nd->nns = nd->fresh.nns;
+	memcpy(nd->ns, nd->fresh.ns, nd->nns * sizeof(nd->ns[0]));
+	memcpy(nd->format, nd->fresh.format, nd->nns * sizeof(nd->format[0]));
 }
 
 /* Identify Namespace (NVM Command Set 1.0, figure 97). */
@@ -36,18 +43,18 @@ static void ns_take(struct nvme_device *nd, uint32_t nsid, const uint8_t *data)
 {
 	unsigned int flbas = data[26], index = (flbas & 0xf) | (flbas >> 5 & 3) << 4;
 	const uint8_t *lbaf = data + 128 + 4 * index;
-	unsigned int i = nd->nns;
+	unsigned int i = nd->fresh.nns;
 
 	if (i == NVME_MAX_NAMESPACES || lbaf[2] < 9 || lbaf[2] > 31)
 		return;
-	nd->format[i] = (struct nvme_format){.shift = lbaf[2], .extended = flbas >> 4 & 1};
-	nd->ns[i] = (struct device_namespace){
+	nd->fresh.format[i] = (struct nvme_format){.shift = lbaf[2], .extended = flbas >> 4 & 1};
+	nd->fresh.ns[i] = (struct device_namespace){
 		.nsid = nsid,
 		.blocks = ns_get64(data),
 		.block_size = 1u << lbaf[2],
 		.metadata_size = lbaf[0] | (uint32_t)lbaf[1] << 8,
 	};
-	nd->nns++;
+	nd->fresh.nns++;
 }
 
 int nvme_ns_find(const struct nvme_device *nd, uint32_t nsid)
@@ -104,12 +111,15 @@ int nvme_ns_identify(struct nvme_device *nd)
 	}
 	ret = 0;
 out:
+	if (ret == 0)
+		ns_commit(nd);
 	pgunmap(list, 8192);
 	return ret;
 }
 
 static void ns_refresh_done(struct nvme_device *nd)
 {
+	ns_commit(nd);
 	nd->refreshing = false;
 	if (nd->refresh_again) {
 		nd->refresh_again = false;

@@ -13,6 +13,7 @@
 #include "daemon/state/state.h"
 
 _Static_assert(STATE_MAX_VECTORS >= NVME_MAX_VECTORS, "vectors fit the record");
+_Static_assert(STATE_MAX_NAMESPACES >= NVME_MAX_NAMESPACES, "namespaces fit the record");
 _Static_assert(STATE_MAX_AERS >= NVME_MAX_AERS, "event requests fit the record");
 _Static_assert(sizeof(struct device_stats) <= sizeof(((struct state_device *)NULL)->stats) +
 					       3 * sizeof(uint64_t),
@@ -20,6 +21,72 @@ _Static_assert(sizeof(struct device_stats) <= sizeof(((struct state_device *)NUL
 
 /* Counters go on; what is there now is counted afresh when it is restored. */
 #define NVME_STATS_KEPT offsetof(struct device_stats, queue_pairs)
+
+static void nvme_save_identity(const struct nvme_device *nd, struct state_device *to)
+{
+	const struct device_identity *id = &nd->dev->id;
+
+	memcpy(to->model, id->model, sizeof(to->model));
+	memcpy(to->serial, id->serial, sizeof(to->serial));
+	memcpy(to->firmware, id->firmware, sizeof(to->firmware));
+	to->vendor_id = id->vendor_id;
+	to->device_id = id->device_id;
+	to->subsystem_vendor_id = id->subsystem_vendor_id;
+	to->subsystem_id = id->subsystem_id;
+	to->class_code = id->class_code;
+	memcpy(to->bar_size, id->bar_size, sizeof(to->bar_size));
+	to->cap = nd->cap;
+	to->vs = nd->vs;
+	to->max_transfer = nd->max_transfer;
+	to->nn = nd->nn;
+	to->nns = nd->nns;
+	for (unsigned int i = 0; i < nd->nns; i++)
+		to->ns[i] = (struct state_namespace){
+			.nsid = nd->ns[i].nsid,
+			.block_size = nd->ns[i].block_size,
+			.metadata_size = nd->ns[i].metadata_size,
+			.extended = nd->format[i].extended,
+			.blocks = nd->ns[i].blocks,
+		};
+}
+
+/* Clients may ask at once for what a controller is, and lengths are derived from it. */
+static int nvme_restore_identity(struct nvme_device *nd, const struct state_device *from)
+{
+	struct device_identity *id = &nd->dev->id;
+
+	if (from->nns > NVME_MAX_NAMESPACES)
+		return -EPROTO;
+	memcpy(id->model, from->model, sizeof(from->model) - 1);
+	memcpy(id->serial, from->serial, sizeof(from->serial) - 1);
+	memcpy(id->firmware, from->firmware, sizeof(from->firmware) - 1);
+	id->transport = vfio_transport_name(&nd->ctrl.pci.dev);
+	id->vendor_id = from->vendor_id;
+	id->device_id = from->device_id;
+	id->subsystem_vendor_id = from->subsystem_vendor_id;
+	id->subsystem_id = from->subsystem_id;
+	id->class_code = from->class_code;
+	memcpy(id->bar_size, from->bar_size, sizeof(id->bar_size));
+	id->vectors = from->nvectors;
+	nd->cap = from->cap;
+	nd->vs = from->vs;
+	nd->max_transfer = from->max_transfer;
+	nd->nn = from->nn;
+	for (unsigned int i = 0; i < from->nns; i++) {
+		const struct state_namespace *ns = &from->ns[i];
+
+		if (ns->block_size < 512 || (ns->block_size & (ns->block_size - 1)))
+			return -EPROTO;
+		nd->ns[i] = (struct device_namespace){ns->nsid, ns->blocks, ns->block_size,
+						      ns->metadata_size};
+		nd->format[i] = (struct nvme_format){
+			.shift = (uint8_t)__builtin_ctz(ns->block_size),
+			.extended = ns->extended,
+		};
+	}
+	nd->nns = from->nns;
+	return 0;
+}
 
 int nvme_save(struct device *dev, struct state_device *to)
 {
@@ -57,11 +124,7 @@ int nvme_save(struct device *dev, struct state_device *to)
 	for (int i = 0; i < NVME_NOTICES; i++)
 		to->notice_fd[i] = nd->notice_fd[i];
 	memcpy(to->stats, &dev->stats, NVME_STATS_KEPT);
-	to->max_transfer = nd->max_transfer;
-	to->nn = nd->nn;
-	memcpy(to->model, dev->id.model, sizeof(to->model));
-	memcpy(to->serial, dev->id.serial, sizeof(to->serial));
-	memcpy(to->firmware, dev->id.firmware, sizeof(to->firmware));
+	nvme_save_identity(nd, to);
 	return 0;
 }
 
@@ -109,12 +172,9 @@ int nvme_restore(struct device *dev, const struct state_device *from)
 	nd->aers = from->aers;
 	memcpy(&dev->stats, from->stats, NVME_STATS_KEPT);
 	dev->stats.outstanding = 0;
-	nd->max_transfer = from->max_transfer;
-	nd->nn = from->nn;
-	memcpy(dev->id.model, from->model, sizeof(from->model) - 1);
-	memcpy(dev->id.serial, from->serial, sizeof(from->serial) - 1);
-	memcpy(dev->id.firmware, from->firmware, sizeof(from->firmware) - 1);
-	ret = nvme_restore_memory(nd, from);
+	ret = nvme_restore_identity(nd, from);
+	if (ret == 0)
+		ret = nvme_restore_memory(nd, from);
 	if (ret == 0)
 		ret = nvme_vectors_open(nd);
 	if (ret == 0)

@@ -86,6 +86,7 @@ static int nvme_fill(struct command *cmd, const struct command_spec *spec, char 
 	}
 	if (spec->meta) {
 		cmd->meta = spec->meta;
+		cmd->meta_length = spec->meta_length;
 		cmd->meta->busy++;
 		cmd->sqe.mptr = cpu_to_le64(spec->meta->iova + spec->meta_offset);
 	}
@@ -100,7 +101,8 @@ int nvme_submit(struct opening *o, struct queue *q, const struct command_spec *s
 	struct command *cmd;
 	uint64_t need;
 	int ret = nvme_check(nd, o, q, spec, &need, text, size);
-	bool no_pointers = ret == 1;
+	/* Held until namespaces are known again, it may well have its data. */
+	bool no_pointers = ret == 1 && !(q && (nd->barrier || nd->refreshing));
 
 	if (ret < 0)
 		return ret;

@@ -101,6 +101,11 @@ struct nvme_device {
 	unsigned int nns;
 	struct device_namespace ns[NVME_MAX_NAMESPACES];
 	struct nvme_format format[NVME_MAX_NAMESPACES];
+	struct { /* what was found so far: clients see all of the old ones until all are known */
+		unsigned int nns;
+		struct device_namespace ns[NVME_MAX_NAMESPACES];
+		struct nvme_format format[NVME_MAX_NAMESPACES];
+	} fresh;
 	bool refresh_again;
 	unsigned int refresh_at;
 	uint32_t refresh_list[NVME_MAX_NAMESPACES];
@@ -128,6 +133,7 @@ struct command {
 	struct buffer *data, *meta;
 	int slot;        /* -1: none */
 	uint64_t iova, length; /* of the data */
+	uint64_t meta_length;
 	bool out;        /* inline data goes to the controller */
 	uint64_t least;  /* bytes that the command transfers */
 	struct event timer;

@@ -18,7 +18,7 @@
 #include <vfn/nvme.h>
 #include <vfn/vfio.h>
 
-#define STATE_VERSION 1
+#define STATE_VERSION 2
 #define STATE_SLOT    256u
 #define STATE_SLOTS   65536u
 
@@ -35,6 +35,7 @@ enum state_type {
 
 #define STATE_MAX_VECTORS 256
 #define STATE_MAX_AERS    16
+#define STATE_MAX_NAMESPACES 1024
 
 struct state_daemon {
 	int32_t listen_fd;
@@ -42,6 +43,12 @@ struct state_daemon {
 	uint64_t sessions_total;
 	uint64_t requests, refused;
 	uint64_t started_ns;
+};
+
+struct state_namespace {
+	uint32_t nsid, block_size, metadata_size;
+	uint32_t extended; /* metadata follows each block in the same buffer */
+	uint64_t blocks;
 };
 
 struct state_device {
@@ -63,6 +70,13 @@ struct state_device {
 	uint64_t max_transfer;
 	uint32_t nn;
 	char model[41], serial[21], firmware[9];
+	uint16_t vendor_id, device_id, subsystem_vendor_id, subsystem_id;
+	uint32_t class_code;
+	uint32_t vs;
+	uint64_t cap;
+	uint64_t bar_size[6];
+	uint32_t nns;
+	struct state_namespace ns[STATE_MAX_NAMESPACES];
 };
 
 struct state_session {
