@@ -574,7 +574,11 @@ void queue_ring(struct ctrl *c, unsigned int idx, uint32_t value)
 
 	c->stats.doorbell_messages++;
 	if (!known) {
-		if (ctrl_running(c))
+		/*
+		 * With shadow doorbells a message only wakes: it may come after the queue was deleted by a
+		 * command that was found in memory. A store to a real register could not be overtaken.
+		 */
+		if (ctrl_running(c) && !c->dbbuf)
 			aer_raise(c, NVME_AER_ERROR, NVME_AER_ERROR_INVALID_DB_REG,
 				  NVME_LOG_LID_ERROR);
 		return;
