@@ -10,11 +10,78 @@ noinst_PROGRAMS += %D%/demo-client
 dist_check_SCRIPTS += %D%/demo.sh %D%/test-demo.sh %D%/test-example.sh
 TESTS += %D%/test-demo.sh %D%/test-example.sh
 
-# The units as systemd reads them.
-dist_check_SCRIPTS += %D%/test-units.sh
-TESTS += %D%/test-units.sh
+# The integration suite: programs that suite.sh runs against a daemon.
+check_LTLIBRARIES += %D%/libint.la
+%C%_libint_la_SOURCES = \
+	%D%/blocks.c %D%/blocks.h \
+	%D%/int.c %D%/int.h \
+	%D%/peer.c \
+	%D%/raw.c %D%/raw.h
+%C%_libint_la_CFLAGS = $(AM_CFLAGS) $(PROTOBUFC_CFLAGS)
+INT_CFLAGS = $(AM_CFLAGS) $(PROTOBUFC_CFLAGS)
+INT_LIBS = %D%/libint.la $(VFNCLIENT_CORE) proto/libproto.la
+$(%C%_libint_la_OBJECTS): $(PROTO_HEADER)
 
-# Wrong input by hand, and what systemd expects.
-EXTRA_DIST += %D%/notify.py
-dist_check_SCRIPTS += %D%/test-daemon-options.sh
-TESTS += %D%/test-daemon-options.sh
+check_PROGRAMS += %D%/int-identity
+%C%_int_identity_SOURCES = %D%/int-identity.c
+%C%_int_identity_CFLAGS = $(INT_CFLAGS)
+%C%_int_identity_LDADD = $(INT_LIBS)
+$(%C%_int_identity_OBJECTS): $(PROTO_HEADER)
+check_PROGRAMS += %D%/int-commands
+%C%_int_commands_SOURCES = %D%/int-commands.c
+%C%_int_commands_CFLAGS = $(INT_CFLAGS)
+%C%_int_commands_LDADD = $(INT_LIBS)
+$(%C%_int_commands_OBJECTS): $(PROTO_HEADER)
+check_PROGRAMS += %D%/int-events
+%C%_int_events_SOURCES = %D%/int-events.c
+%C%_int_events_CFLAGS = $(INT_CFLAGS)
+%C%_int_events_LDADD = $(INT_LIBS)
+$(%C%_int_events_OBJECTS): $(PROTO_HEADER)
+check_PROGRAMS += %D%/int-share
+%C%_int_share_SOURCES = %D%/int-share.c
+%C%_int_share_CFLAGS = $(INT_CFLAGS)
+%C%_int_share_LDADD = $(INT_LIBS)
+$(%C%_int_share_OBJECTS): $(PROTO_HEADER)
+check_PROGRAMS += %D%/int-queues
+%C%_int_queues_SOURCES = %D%/int-queues.c
+%C%_int_queues_CFLAGS = $(INT_CFLAGS)
+%C%_int_queues_LDADD = $(INT_LIBS)
+$(%C%_int_queues_OBJECTS): $(PROTO_HEADER)
+check_PROGRAMS += %D%/int-kill
+%C%_int_kill_SOURCES = %D%/int-kill.c
+%C%_int_kill_CFLAGS = $(INT_CFLAGS)
+%C%_int_kill_LDADD = $(INT_LIBS)
+$(%C%_int_kill_OBJECTS): $(PROTO_HEADER)
+check_PROGRAMS += %D%/int-timeouts
+%C%_int_timeouts_SOURCES = %D%/int-timeouts.c
+%C%_int_timeouts_CFLAGS = $(INT_CFLAGS)
+%C%_int_timeouts_LDADD = $(INT_LIBS)
+$(%C%_int_timeouts_OBJECTS): $(PROTO_HEADER)
+check_PROGRAMS += %D%/int-hostile
+%C%_int_hostile_SOURCES = %D%/int-hostile.c
+%C%_int_hostile_CFLAGS = $(INT_CFLAGS)
+%C%_int_hostile_LDADD = $(INT_LIBS)
+$(%C%_int_hostile_OBJECTS): $(PROTO_HEADER)
+check_PROGRAMS += %D%/int-takeover
+%C%_int_takeover_SOURCES = %D%/int-takeover.c
+%C%_int_takeover_CFLAGS = $(INT_CFLAGS)
+%C%_int_takeover_LDADD = $(INT_LIBS)
+$(%C%_int_takeover_OBJECTS): $(PROTO_HEADER)
+check_PROGRAMS += %D%/int-gone
+%C%_int_gone_SOURCES = %D%/int-gone.c
+%C%_int_gone_CFLAGS = $(INT_CFLAGS)
+%C%_int_gone_LDADD = $(INT_LIBS)
+$(%C%_int_gone_OBJECTS): $(PROTO_HEADER)
+check_PROGRAMS += %D%/int-stop
+%C%_int_stop_SOURCES = %D%/int-stop.c
+%C%_int_stop_CFLAGS = $(INT_CFLAGS)
+%C%_int_stop_LDADD = $(INT_LIBS)
+$(%C%_int_stop_OBJECTS): $(PROTO_HEADER)
+
+check_PROGRAMS += %D%/int-facts
+%C%_int_facts_SOURCES = %D%/int-facts.c
+%C%_int_facts_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_int_facts_LDADD = tests/sim/libsimclient.la $(UNIT_LIBS)
+
+dist_check_SCRIPTS += %D%/suite.sh
+TESTS += %D%/suite.sh
