@@ -170,11 +170,15 @@ static int server_bind(const struct config *config, char *error, size_t size)
 	old = umask(0117);
 	ret = bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ? -errno : 0;
 	umask(old);
-	if (ret == 0)
-		ret = server_set_group(config->socket, config->group, error, size);
+	if (ret < 0) {
+		close(fd);
+		return ret;
+	}
+	ret = server_set_group(config->socket, config->group, error, size);
 	if (ret == 0 && listen(fd, SOMAXCONN) < 0)
 		ret = -errno;
 	if (ret < 0) {
+		unlink(config->socket);
 		close(fd);
 		return ret;
 	}

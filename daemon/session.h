@@ -59,8 +59,8 @@ void session_end(struct session *session, const char *reason);
 void session_pause(struct session *session, bool pause);
 
 /*
- * Send a message with descriptors (NULL: none; closed here in any case). A message that does not fit
- * a packet, or a client that does not read, ends the session. 0, or -errno when it was dropped.
+ * Send a message with descriptors (NULL: none; closed here in any case). A client that does not read ends the
+ * session. 0, or -errno when it was dropped: -EMSGSIZE does not fit a packet; -EPIPE the session has ended.
  */
 int session_send(struct session *session, const ProtobufCMessage *msg, struct fdset *fds);
 

@@ -10,3 +10,7 @@ check_PROGRAMS += %D%/examples/first
 
 # Man pages.
 dist_man1_MANS += %D%/vfnd-sim.1
+dist_man5_MANS = %D%/vfnd.conf.5
+dist_man8_MANS = %D%/vfnd.8
+
+dist_doc_DATA = %D%/vfnd.conf.example

@@ -10,6 +10,15 @@ noinst_PROGRAMS += %D%/demo-client
 dist_check_SCRIPTS += %D%/demo.sh %D%/test-demo.sh %D%/test-example.sh
 TESTS += %D%/test-demo.sh %D%/test-example.sh
 
+# The units as systemd reads them.
+dist_check_SCRIPTS += %D%/test-units.sh
+TESTS += %D%/test-units.sh
+
+# Wrong input by hand, and what systemd expects.
+EXTRA_DIST += %D%/notify.py
+dist_check_SCRIPTS += %D%/test-daemon-options.sh
+TESTS += %D%/test-daemon-options.sh
+
 # The integration suite: programs that suite.sh runs against a daemon.
 check_LTLIBRARIES += %D%/libint.la
 %C%_libint_la_SOURCES = \

@@ -6,6 +6,8 @@ DAEMON_TESTS = \
 	%D%/test-lease \
 	%D%/test-quota \
 	%D%/test-table \
+	%D%/test-rpc \
+	%D%/test-session \
 	%D%/test-state \
 	%D%/test-length \
 	%D%/test-worker
@@ -63,3 +65,23 @@ $(%C%_test_state_OBJECTS): $(PROTO_HEADER)
 %C%_test_length_CFLAGS = $(DAEMON_TEST_CFLAGS)
 %C%_test_length_LDADD = $(DAEMON_TEST_LIBS)
 $(%C%_test_length_OBJECTS): $(PROTO_HEADER)
+
+# Sessions without a server.
+EXTRA_LTLIBRARIES = %D%/libhost.la
+%C%_libhost_la_SOURCES = %D%/host.c %D%/host.h
+%C%_libhost_la_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_libhost_la_CFLAGS = $(DAEMON_TEST_CFLAGS)
+$(%C%_libhost_la_OBJECTS): $(PROTO_HEADER)
+HOST_TEST_LIBS = %D%/libhost.la $(DAEMON_TEST_LIBS)
+
+%C%_test_rpc_SOURCES = %D%/test-rpc.c
+%C%_test_rpc_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_rpc_CFLAGS = $(DAEMON_TEST_CFLAGS)
+%C%_test_rpc_LDADD = $(HOST_TEST_LIBS)
+$(%C%_test_rpc_OBJECTS): $(PROTO_HEADER)
+
+%C%_test_session_SOURCES = %D%/test-session.c
+%C%_test_session_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_session_CFLAGS = $(DAEMON_TEST_CFLAGS)
+%C%_test_session_LDADD = $(HOST_TEST_LIBS)
+$(%C%_test_session_OBJECTS): $(PROTO_HEADER)

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/journal.h"
+#include "daemon/rpc/rpc.h"
+
+struct host host;
+
+static uint64_t host_number;
+
+static void host_ended(void *arg, struct session *s)
+{
+	host.ended++;
+	host.last_ended = s;
+}
+
+static void host_idle(void *arg)
+{
+	host.idle++;
+}
+
+static uint64_t host_sessions(void)
+{
+	return host_number - host.ended;
+}
+
+static uint64_t host_sessions_total(void)
+{
+	return host_number;
+}
+
+static void host_nothing(void *arg)
+{
+}
+
+void host_start(void)
+{
+	journal_open(-1);
+	memset(&host, 0, sizeof(host));
+	host_number = 0;
+	host.base = event_base_new();
+	if (!host.base || config_init(&host.config) < 0)
+		abort();
+	devices_init(&host.devices, host.base, &host.config);
+	host.devices.settled = host.devices.drained = host_nothing;
+	host.session = (struct session_host){
+		.base = host.base,
+		.config = &host.config,
+		.packet = rpc_packet,
+		.ended = host_ended,
+		.idle = host_idle,
+	};
+	memset(&rpc_host, 0, sizeof(rpc_host));
+	rpc_host.devices = &host.devices;
+	rpc_host.sessions = host_sessions;
+	rpc_host.sessions_total = host_sessions_total;
+}
+
+void host_stop(void)
+{
+	event_base_free(host.base);
+	config_free(&host.config);
+	libevent_global_shutdown();
+}
+
+int host_connect(struct session **session, int *client)
+{
+	int sv[2], ret;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sv) < 0)
+		abort();
+	ret = session_create(&host.session, sv[0], ++host_number, session);
+	if (ret < 0)
+		close(sv[1]);
+	else
+		*client = sv[1];
+	return ret;
+}
+
+void host_turn(void)
+{
+	for (int i = 0; i < 3; i++)
+		event_base_loop(host.base, EVLOOP_NONBLOCK);
+}
+
+int host_fds(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+size_t sample_count(void)
+{
+	size_t n = 0;
+
+	while (rpc_table[n].handler)
+		n++;
+	return n;
+}
+
+const char *sample_name(size_t i)
+{
+	return rpc_table[i].name;
+}
+
+static void sample_command(Vfnd__CommandRequest *c)
+{
+	c->device = 1;
+	c->queue = 2;
+	c->opcode = 2;
+	c->nsid = 1;
+	c->cdw10 = 0x1000;
+	c->cdw12 = 7;
+	c->timeout_ms = 1000;
+	c->buffer = 3;
+	c->length = 4096;
+	c->data.data = (uint8_t *)"inline";
+	c->data.len = 6;
+}
+
+size_t sample_pack(size_t i, uint64_t id, uint8_t *buf)
+{
+	Vfnd__Request r = VFND__REQUEST__INIT;
+	Vfnd__HelloRequest hello = VFND__HELLO_REQUEST__INIT;
+	Vfnd__ListRequest list = VFND__LIST_REQUEST__INIT;
+	Vfnd__OpenRequest open = VFND__OPEN_REQUEST__INIT;
+	Vfnd__CloseRequest close = VFND__CLOSE_REQUEST__INIT;
+	Vfnd__DeviceInfoRequest device_info = VFND__DEVICE_INFO_REQUEST__INIT;
+	Vfnd__RegisterReadRequest register_read = VFND__REGISTER_READ_REQUEST__INIT;
+	Vfnd__ConfigReadRequest config_read = VFND__CONFIG_READ_REQUEST__INIT;
+	Vfnd__BufferAllocRequest buffer_alloc = VFND__BUFFER_ALLOC_REQUEST__INIT;
+	Vfnd__BufferFreeRequest buffer_free = VFND__BUFFER_FREE_REQUEST__INIT;
+	Vfnd__QueueCreateRequest queue_create = VFND__QUEUE_CREATE_REQUEST__INIT;
+	Vfnd__QueueDeleteRequest queue_delete = VFND__QUEUE_DELETE_REQUEST__INIT;
+	Vfnd__CommandRequest command = VFND__COMMAND_REQUEST__INIT;
+	Vfnd__SubscribeRequest subscribe = VFND__SUBSCRIBE_REQUEST__INIT;
+	Vfnd__UnsubscribeRequest unsubscribe = VFND__UNSUBSCRIBE_REQUEST__INIT;
+	Vfnd__StatisticsRequest statistics = VFND__STATISTICS_REQUEST__INIT;
+	char *features[] = {(char *)"one", (char *)"another"};
+	void *const bodies[] = {
+		[VFND__REQUEST__OP_HELLO] = &hello,
+		[VFND__REQUEST__OP_LIST] = &list,
+		[VFND__REQUEST__OP_OPEN] = &open,
+		[VFND__REQUEST__OP_CLOSE] = &close,
+		[VFND__REQUEST__OP_DEVICE_INFO] = &device_info,
+		[VFND__REQUEST__OP_REGISTER_READ] = &register_read,
+		[VFND__REQUEST__OP_CONFIG_READ] = &config_read,
+		[VFND__REQUEST__OP_BUFFER_ALLOC] = &buffer_alloc,
+		[VFND__REQUEST__OP_BUFFER_FREE] = &buffer_free,
+		[VFND__REQUEST__OP_QUEUE_CREATE] = &queue_create,
+		[VFND__REQUEST__OP_QUEUE_DELETE] = &queue_delete,
+		[VFND__REQUEST__OP_ADMIN] = &command,
+		[VFND__REQUEST__OP_IO] = &command,
+		[VFND__REQUEST__OP_SUBSCRIBE] = &subscribe,
+		[VFND__REQUEST__OP_UNSUBSCRIBE] = &unsubscribe,
+		[VFND__REQUEST__OP_STATISTICS] = &statistics,
+	};
+
+	hello.version = 1;
+	hello.features = features;
+	hello.n_features = 2;
+	hello.program = (char *)"sample";
+	open.address = (char *)"0000:01:00.0";
+	close.device = device_info.device = register_read.device = config_read.device = 1;
+	buffer_alloc.device = queue_create.device = subscribe.device = statistics.device = 1;
+	register_read.name = (char *)"cap";
+	config_read.length = 64;
+	buffer_alloc.size = 4096;
+	buffer_free.buffer = 3;
+	queue_create.entries = 64;
+	queue_delete.queue = 2;
+	unsubscribe.subscription = 4;
+	sample_command(&command);
+	r.id = id;
+	r.op_case = rpc_table[i].op;
+	if (r.op_case >= sizeof(bodies) / sizeof(bodies[0]) || !bodies[r.op_case])
+		abort(); /* a new request wants a sample here */
+	/* The members of the oneof are pointers in one union. */
+	r.hello = bodies[r.op_case];
+	if (vfnd__request__get_packed_size(&r) > SAMPLE_MAX)
+		abort();
+	return vfnd__request__pack(&r, buf);
+}
