@@ -55,7 +55,9 @@ START_TEST(test_defaults)
 	ck_assert_ptr_null(config.group);
 	ck_assert_uint_eq(config.ndevices, 0);
 	ck_assert_uint_eq(config.limits[QUOTA_SESSIONS], 4096);
-	ck_assert_uint_eq(config.limits[QUOTA_BUFFER_BYTES], UINT64_C(64) << 30);
+	/* Half of the memory there is */
+	ck_assert_uint_eq(config.limits[QUOTA_BUFFER_BYTES],
+			  (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 2);
 	ck_assert_uint_eq(config.limits[QUOTA_QUEUES], 65535);
 	ck_assert_uint_eq(config.limits[QUOTA_COMMANDS], 65536);
 	ck_assert_uint_eq(config.limits[QUOTA_SEND_BYTES], 256u << 20);
