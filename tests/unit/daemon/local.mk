@@ -67,7 +67,7 @@ $(%C%_test_state_OBJECTS): $(PROTO_HEADER)
 $(%C%_test_length_OBJECTS): $(PROTO_HEADER)
 
 # Sessions without a server.
-EXTRA_LTLIBRARIES = %D%/libhost.la
+check_LTLIBRARIES += %D%/libhost.la
 %C%_libhost_la_SOURCES = %D%/host.c %D%/host.h
 %C%_libhost_la_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_libhost_la_CFLAGS = $(DAEMON_TEST_CFLAGS)
