@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 struct quota_user {
@@ -31,6 +32,10 @@ struct quota_user *quota_get(uid_t uid, const uint64_t *limits)
 	user->refs = 1;
 	user->limits = limits;
 	HASH_ADD(hh, quota_users, uid, sizeof(user->uid), user);
+	if (!user->hh.tbl) {
+		free(user);
+		return NULL;
+	}
 	return user;
 }
 
