@@ -335,16 +335,20 @@ void nvme_forget(struct opening *o)
 
 void nvme_quiesce(struct opening *o)
 {
-	struct command *cmd, *next;
+	struct command *cmd;
 	struct queue *q, *next_q;
 
-	for (cmd = TAILQ_FIRST(&o->commands); cmd; cmd = next) {
-		next = TAILQ_NEXT(cmd, link);
-		if (cmd->phase == COMMAND_PENDING)
+	/* From the start again after each: the end of a barrier sends, or ends, others. */
+	do {
+		TAILQ_FOREACH (cmd, &o->commands, link)
+			if (cmd->phase == COMMAND_PENDING)
+				break;
+		if (cmd)
 			nvme_finish(cmd, NULL, -ECANCELED, "the device was closed");
-		else if (!cmd->queue)
+	} while (cmd);
+	TAILQ_FOREACH (cmd, &o->commands, link)
+		if (!cmd->queue)
 			nvme_abort(cmd);
-	}
 	for (q = LIST_FIRST(&o->queues); q; q = next_q) {
 		next_q = LIST_NEXT(q, link);
 		if (q->phase == QUEUE_LIVE)
