@@ -56,10 +56,8 @@ static void nvme_event_log_read(void *arg, const struct command_result *result)
 		event.log_length = result->length;
 	}
 	subscription_publish(nd->dev, &event);
-	if (type == NVME_EVENT_NOTICE && info == NVME_NOTICE_NS_CHANGED && !nd->refreshing) {
-		nd->refreshing = true;
+	if (type == NVME_EVENT_NOTICE && info == NVME_NOTICE_NS_CHANGED)
 		nvme_ns_refresh(nd);
-	}
 }
 
 static void nvme_event_read_log(struct nvme_device *nd, uint32_t dw0)

@@ -120,13 +120,13 @@ out:
 static void ns_refresh_done(struct nvme_device *nd)
 {
 	ns_commit(nd);
-	nd->refreshing = false;
+	nd->refresh_sent = false;
 	if (nd->refresh_again) {
 		nd->refresh_again = false;
-		nd->refreshing = true;
 		nvme_ns_refresh(nd);
 		return;
 	}
+	nd->refreshing = false;
 	nvme_send_waiting(nd);
 }
 
@@ -178,7 +178,19 @@ void nvme_ns_refresh(struct nvme_device *nd)
 {
 	union nvme_cmd sqe = ns_identify(NVME_CNS_ACTIVE_LIST, 0);
 
+	nd->refreshing = true;
+	/* Two at a time would take one namespace's format for another's. */
+	if (nd->refresh_sent) {
+		nd->refresh_again = true;
+		return;
+	}
+	nd->refresh_sent = true;
 	if (nvme_internal(nd, &sqe, 4096, nd->dev->devices->config->command_timeout_ms,
 			  ns_refresh_list, nd) < 0)
 		nvme_recover(nd, "namespaces could not be identified again");
+}
+
+void nvme_ns_fresh(struct nvme_device *nd)
+{
+	nd->refreshing = nd->refresh_sent = nd->refresh_again = false;
 }

@@ -40,6 +40,7 @@ static void recover_enable_done(struct job *job)
 		return;
 	}
 	journal_info(dev->address, 0, "the controller was reset and is ready again");
+	nvme_ns_fresh(nd);
 	dev->state = DEVICE_READY;
 	nd->owned = true;
 	nvme_events_start(nd);

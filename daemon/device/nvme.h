@@ -106,7 +106,8 @@ struct nvme_device {
 		struct device_namespace ns[NVME_MAX_NAMESPACES];
 		struct nvme_format format[NVME_MAX_NAMESPACES];
 	} fresh;
-	bool refresh_again;
+	bool refresh_sent;  /* one is under way */
+	bool refresh_again; /* and what it finds may be old already */
 	unsigned int refresh_at;
 	uint32_t refresh_list[NVME_MAX_NAMESPACES];
 
@@ -256,7 +257,10 @@ int nvme_events_resume(struct nvme_device *nd, const uint16_t *cids, unsigned in
 /* nvme-ns.c */
 int nvme_ns_identify(struct nvme_device *nd); /* WORKER; 0 or -1, errno */
 int nvme_ns_find(const struct nvme_device *nd, uint32_t nsid); /* index, or -1 */
-void nvme_ns_refresh(struct nvme_device *nd); /* on the loop; then nvme_send_waiting() */
+/* On the loop: hold I/O, identify all again, then nvme_send_waiting(). One at a time. */
+void nvme_ns_refresh(struct nvme_device *nd);
+/* They were identified by the worker; what the loop was at has come to nothing. */
+void nvme_ns_fresh(struct nvme_device *nd);
 
 /* nvme-recover.c */
 void nvme_recover(struct nvme_device *nd, const char *why);
