@@ -63,7 +63,7 @@ static void session_free(struct session *s)
 	if (s->writable)
 		event_free(s->writable);
 	if (s->fd >= 0)
-		close(s->fd);
+		frame_close(s->fd);
 	quota_put(s->user);
 	free(s);
 }
@@ -89,7 +89,7 @@ void session_end(struct session *s, const char *reason)
 	journal_info(NULL, s->number, "ended: %s", reason);
 	event_del(s->readable);
 	event_del(s->writable);
-	close(s->fd);
+	frame_close(s->fd);
 	s->fd = -1;
 	while ((p = STAILQ_FIRST(&s->unsent)))
 		session_drop_packet(s, p);
@@ -157,7 +157,7 @@ static int session_make(const struct session_host *host, int fd, uint64_t number
 	int ret = -ENOMEM;
 
 	if (!s) {
-		close(fd);
+		frame_close(fd);
 		return -ENOMEM;
 	}
 	s->host = host;

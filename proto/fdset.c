@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 int fdset_add(struct fdset *set, int fd)
@@ -36,13 +37,22 @@ int fdset_take(struct fdset *set, int i)
 	return fd;
 }
 
+/* The peer may have sent a socket that is to linger: the last close(2) would wait, for as long as it says. */
+static void fdset_close_one(int fd)
+{
+	static const struct linger off;
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
+	close(fd);
+}
+
 void fdset_close(struct fdset *set)
 {
 	int saved = errno;
 
 	for (int i = 0; i < set->n; i++)
 		if (set->fd[i] >= 0)
-			close(set->fd[i]);
+			fdset_close_one(set->fd[i]);
 	set->n = 0;
 	errno = saved;
 }

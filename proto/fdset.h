@@ -30,7 +30,10 @@ int fdset_add_dup(struct fdset *set, int fd);
 /* Take descriptor `i` out; the caller owns it then. -ENOENT when there is none or it was taken. */
 int fdset_take(struct fdset *set, int i);
 
-/* Close what was not taken; the set is empty afterwards and can be used again. Keeps errno. */
+/*
+ * Close what was not taken, without waiting for sockets that are to linger; the set is empty
+ * afterwards and can be used again. Keeps errno.
+ */
 void fdset_close(struct fdset *set);
 
 #endif

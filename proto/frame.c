@@ -5,10 +5,18 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
+/* Most that Linux lets one packet carry (SCM_MAX_FD). */
+#define FRAME_MAX_FDS 253
+
+/* Packets looked at when a connection is dropped; more do not fit a socket's buffers. */
+#define FRAME_DROP_MAX 1024
+
+/* Room for all: what the kernel could not hand over it would close itself, and wait for. */
 union frame_control {
 	struct cmsghdr align;
-	char buf[CMSG_SPACE(sizeof(int) * FDSET_MAX)];
+	char buf[CMSG_SPACE(sizeof(int) * FRAME_MAX_FDS)];
 };
 
 ssize_t frame_pack(const ProtobufCMessage *msg, uint8_t *buf, size_t cap)
@@ -100,4 +108,20 @@ ssize_t frame_recv(int sock, void *buf, size_t cap, struct fdset *fds, int flags
 	if (ret < 0 || n == 0)
 		fdset_close(fds);
 	return ret < 0 ? ret : n;
+}
+
+void frame_close(int sock)
+{
+	struct fdset fds = FDSET_INIT;
+	int saved = errno;
+	uint8_t c;
+
+	shutdown(sock, SHUT_RD);
+	for (int i = 0; i < FRAME_DROP_MAX; i++) {
+		if (frame_recv(sock, &c, sizeof(c), &fds, MSG_DONTWAIT) == -EAGAIN)
+			break;
+		fdset_close(&fds);
+	}
+	close(sock);
+	errno = saved;
 }

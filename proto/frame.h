@@ -49,4 +49,10 @@ int frame_send(int sock, const void *buf, size_t len, const struct fdset *fds, i
  */
 ssize_t frame_recv(int sock, void *buf, size_t cap, struct fdset *fds, int flags);
 
+/*
+ * Close a connected socket. close(2) alone would close the descriptors in packets that were not
+ * received, and wait where one is a socket that is to linger. Keeps errno.
+ */
+void frame_close(int sock);
+
 #endif
