@@ -160,6 +160,8 @@ static void buffer_free_run(struct job *job)
 	vfn_error_set("%s", "");
 	if (iommu_unmap_iova(buffer_ctx(b), b->iova, b->size) < 0)
 		job_fail(job, -errno);
+	/* The client may keep its descriptor; the memory that was counted is given back all the same. */
+	fallocate(b->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)b->size);
 }
 
 static void buffer_free_done(struct job *job)
