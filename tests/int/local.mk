@@ -94,3 +94,12 @@ check_PROGRAMS += %D%/int-facts
 
 dist_check_SCRIPTS += %D%/suite.sh
 TESTS += %D%/suite.sh
+
+# Attacks on weak moments, with a daemon and a controller of their own.
+check_PROGRAMS += %D%/int-attack
+%C%_int_attack_SOURCES = %D%/int-attack.c
+%C%_int_attack_CFLAGS = $(INT_CFLAGS)
+%C%_int_attack_LDADD = $(INT_LIBS)
+$(%C%_int_attack_OBJECTS): $(PROTO_HEADER)
+dist_check_SCRIPTS += %D%/test-attack.sh
+TESTS += %D%/test-attack.sh

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Clients that aim at the daemon's own weak moments; test-attack.sh has the daemon for them. */
+#include "int.h"
+#include "raw.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proto/frame.h"
+
+/* What a decent client needs at most for a round trip while others attack. */
+#define ATTACK_PROMPT_MS 3000
+
+struct victim {
+	int fd;
+	uint64_t device, queue, buffer;
+};
+
+static struct victim victim_open(uint32_t entries)
+{
+	struct victim v = {.fd = raw_hello()};
+
+	v.device = raw_open(v.fd, env.device);
+	v.queue = raw_queue(v.fd, v.device, entries);
+	v.buffer = raw_buffer(v.fd, v.device, 65536);
+	return v;
+}
+
+static void post_io(const struct victim *v, uint64_t id, uint32_t nsid)
+{
+	Vfnd__CommandRequest io = VFND__COMMAND_REQUEST__INIT;
+	Vfnd__Request request = VFND__REQUEST__INIT;
+
+	io.queue = v->queue;
+	io.opcode = 2;
+	io.nsid = nsid;
+	io.buffer = v->buffer;
+	io.length = 4096;
+	request.id = id;
+	request.op_case = VFND__REQUEST__OP_IO;
+	request.io = &io;
+	CHECK(raw_request(v->fd, &request, NULL), "cut off");
+}
+
+/* A command that I/O waits for. */
+static void post_barrier(const struct victim *v, uint64_t id)
+{
+	Vfnd__CommandRequest admin = VFND__COMMAND_REQUEST__INIT;
+	Vfnd__Request request = VFND__REQUEST__INIT;
+
+	admin.device = v->device;
+	admin.opcode = 0x80;
+	admin.nsid = 1;
+	request.id = id;
+	request.op_case = VFND__REQUEST__OP_ADMIN;
+	request.admin = &admin;
+	CHECK(raw_request(v->fd, &request, NULL), "cut off");
+}
+
+static void answered(const struct victim *v, uint64_t id)
+{
+	Vfnd__Answer *answer = raw_receive(v->fd);
+
+	CHECK(answer, "cut off");
+	CHECK(answer->id == id, "the answer to %llu came, not to %llu", (unsigned long long)answer->id,
+	      (unsigned long long)id);
+	CHECK(answer->body_case == VFND__ANSWER__BODY_COMMAND, "%s", answer->body_case ==
+	      VFND__ANSWER__BODY_ERROR ? answer->error->text : "no completion");
+	raw_free(answer);
+}
+
+static void one_read(uint32_t entries)
+{
+	struct victim v = victim_open(entries);
+
+	post_io(&v, 1000, 1);
+	answered(&v, 1000);
+	close(v.fd);
+}
+
+/* Closed while a barrier waits, with more held than the queue has places for. */
+static void attack_close_behind_barrier(void)
+{
+	for (int i = 0; i < 20; i++) {
+		struct victim v = victim_open(2);
+
+		sim_tell(env.sim_control, "delay io 2 1 50");
+		post_io(&v, 1, 1);
+		post_barrier(&v, 2);
+		for (uint64_t id = 3; id < 10; id++)
+			post_io(&v, id, 1);
+		close(v.fd);
+	}
+	one_read(16);
+}
+
+/* The namespaces are being identified again when the controller is reset. */
+static void attack_reset_in_refresh(void)
+{
+	struct victim v = victim_open(16);
+	long resets = sim_stat(env.sim_control, "resets");
+	uint64_t until = int_now_ms() + INT_SOON_MS;
+
+	sim_tell(env.sim_control, "drop admin 6 1 stuck");
+	post_barrier(&v, 1);
+	answered(&v, 1);
+	while (sim_stat(env.sim_control, "resets") == resets) {
+		CHECK(int_now_ms() < until, "the controller was not reset");
+		int_pause();
+	}
+	close(v.fd);
+	ledger_settle();
+	one_read(16);
+}
+
+static uint64_t blocks_of(int fd, uint64_t device, uint32_t nsid)
+{
+	Vfnd__DeviceInfoRequest info = VFND__DEVICE_INFO_REQUEST__INIT;
+	Vfnd__Request request = VFND__REQUEST__INIT;
+	Vfnd__Answer *answer;
+	uint64_t blocks = 0;
+
+	info.device = device;
+	request.op_case = VFND__REQUEST__OP_DEVICE_INFO;
+	request.device_info = &info;
+	answer = raw_call(fd, &request);
+	CHECK(answer->body_case == VFND__ANSWER__BODY_DEVICE_INFO, "no information");
+	CHECK(answer->device_info->n_active == 2, "there are %zu namespaces, not 2",
+	      answer->device_info->n_active);
+	for (size_t i = 0; i < 2; i++)
+		if (answer->device_info->active[i]->nsid == nsid)
+			blocks = answer->device_info->active[i]->blocks;
+	raw_free(answer);
+	return blocks;
+}
+
+/* A notice of changed namespaces comes while a command that changes them is on its way. */
+static void attack_two_refreshes(void)
+{
+	struct victim v = victim_open(16);
+	uint64_t first = blocks_of(v.fd, v.device, 1), second = blocks_of(v.fd, v.device, 2);
+
+	CHECK(first != second, "the namespaces cannot be told apart");
+	sim_tell(env.sim_control, "delay admin 6 12 100");
+	sim_tell(env.sim_control, "delay admin 0x80 1 150");
+	post_barrier(&v, 1);
+	sim_tell(env.sim_control, "event 2 0 4");
+	answered(&v, 1);
+	post_io(&v, 2, 1); /* held until all is known again */
+	answered(&v, 2);
+	sim_tell(env.sim_control, "clear");
+	CHECK(blocks_of(v.fd, v.device, 1) == first && blocks_of(v.fd, v.device, 2) == second,
+	      "a namespace is taken for another one");
+	close(v.fd);
+}
+
+/* A socket whose last close(2) waits for a peer that does not read. */
+static int lingering_socket(int *peer)
+{
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct linger linger = {1, 20};
+	socklen_t len = sizeof(sa);
+	static char stuff[65536];
+	int l = socket(AF_INET, SOCK_STREAM, 0), s = socket(AF_INET, SOCK_STREAM, 0);
+
+	CHECK(l >= 0 && s >= 0 && bind(l, (struct sockaddr *)&sa, len) == 0 && listen(l, 1) == 0 &&
+	      getsockname(l, (struct sockaddr *)&sa, &len) == 0 &&
+	      connect(s, (struct sockaddr *)&sa, len) == 0, "no TCP: %s", strerror(errno));
+	*peer = accept(l, NULL, NULL);
+	close(l);
+	CHECK(*peer >= 0 && setsockopt(s, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) == 0,
+	      "SO_LINGER: %s", strerror(errno));
+	while (send(s, stuff, sizeof(stuff), MSG_DONTWAIT) > 0)
+		;
+	return s;
+}
+
+static void send_socket(int fd, uint64_t id)
+{
+	Vfnd__ListRequest list = VFND__LIST_REQUEST__INIT;
+	Vfnd__Request request = VFND__REQUEST__INIT;
+	struct fdset fds = FDSET_INIT;
+	int peer;
+
+	request.id = id;
+	request.op_case = VFND__REQUEST__OP_LIST;
+	request.list = &list;
+	fdset_add(&fds, lingering_socket(&peer));
+	CHECK(raw_request(fd, &request, &fds), "cut off");
+	/* Ours goes now; linger is left on, as the daemon's is the last one. */
+	close(fds.fd[0]);
+}
+
+static void prompt(const char *what)
+{
+	uint64_t before = int_now_ms();
+
+	close(raw_hello());
+	CHECK(int_now_ms() - before < ATTACK_PROMPT_MS, "%s blocked the daemon for %llu ms", what,
+	      (unsigned long long)(int_now_ms() - before));
+}
+
+static void attack_lingering(void)
+{
+	int fd = raw_hello(), other = raw_connect();
+
+	send_socket(fd, 1);
+	prompt("a descriptor that nobody asked for");
+	/* The first packet ends the session, the descriptors are in those behind it. */
+	CHECK(kill(env.daemon, SIGSTOP) == 0, "SIGSTOP: %s", strerror(errno));
+	CHECK(raw_send(other, "\377", 1, NULL), "cut off");
+	for (uint64_t id = 1; id < 4; id++)
+		send_socket(other, id);
+	CHECK(kill(env.daemon, SIGCONT) == 0, "SIGCONT: %s", strerror(errno));
+	prompt("a descriptor in a packet that was never read");
+	close(fd);
+	close(other);
+}
+
+/* A client that keeps the memory of a buffer it has freed, which nobody counts any more. */
+static void attack_keep_memory(void)
+{
+	Vfnd__BufferAllocRequest alloc = VFND__BUFFER_ALLOC_REQUEST__INIT;
+	Vfnd__BufferFreeRequest release = VFND__BUFFER_FREE_REQUEST__INIT;
+	Vfnd__Request request = VFND__REQUEST__INIT;
+	struct fdset fds = FDSET_INIT;
+	static uint8_t buf[FRAME_MAX];
+	Vfnd__Answer *answer;
+	struct stat st;
+	ssize_t n;
+	int fd = raw_hello();
+
+	alloc.device = raw_open(fd, env.device);
+	alloc.size = 4 << 20;
+	request.id = 5000;
+	request.op_case = VFND__REQUEST__OP_BUFFER_ALLOC;
+	request.buffer_alloc = &alloc;
+	CHECK(raw_request(fd, &request, NULL), "cut off");
+	n = frame_recv(fd, buf, sizeof(buf), &fds, 0);
+	CHECK(n > 0 && fds.n == 1, "no buffer");
+	answer = vfnd__answer__unpack(NULL, (size_t)n, buf);
+	CHECK(answer && answer->body_case == VFND__ANSWER__BODY_BUFFER_ALLOC, "no buffer");
+	CHECK(fstat(fds.fd[0], &st) == 0 && st.st_blocks > 0, "the buffer has no memory");
+	release.buffer = answer->buffer_alloc->buffer;
+	raw_free(answer);
+	request.op_case = VFND__REQUEST__OP_BUFFER_FREE;
+	request.buffer_free = &release;
+	raw_free(raw_call(fd, &request));
+	CHECK(fstat(fds.fd[0], &st) == 0 && st.st_blocks == 0,
+	      "%lld bytes of a freed buffer are still there", (long long)st.st_blocks * 512);
+	fdset_close(&fds);
+	close(fd);
+}
+
+int main(void)
+{
+	static const struct int_case cases[] = {
+		INT_CASE("closed while a barrier waits and commands behind it", attack_close_behind_barrier),
+		INT_CASE("a reset while namespaces are identified again", attack_reset_in_refresh),
+		INT_CASE("a notice while a format is under way", attack_two_refreshes),
+		INT_CASE("sockets that do not want to be closed", attack_lingering),
+		INT_CASE("the memory of a freed buffer", attack_keep_memory),
+		{0},
+	};
+
+	return int_main("attack", cases);
+}

@@ -1,0 +1,35 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Attacks on the daemon's weak moments: it goes on, for everybody else as well, and ends with status 0.
+. "${top_srcdir:?}/tests/int/lib.sh"
+lib_begin
+printf '[daemon]\nabort-timeout-ms = 500\ncommand-timeout-ms = 1000\n' >"$dir/conf"
+start_sim one --ns 64M --ns 8M || exit 99
+start_vfnd --config "$dir/conf" --device "vfio-user:$dir/one.sock" || exit 99
+INT_DEVICE=vfio-user:$dir/one.sock
+INT_DEVICE2=none
+INT_FACTS=$dir
+INT_SIM_CONTROL=$dir/one.control
+INT_SIM_CONTROL2=
+INT_INJECT_SMART=false
+INT_TAKE_AWAY=false
+INT_DAEMON_PID=$vfnd_pid
+export INT_DEVICE INT_DEVICE2 INT_FACTS INT_SIM_CONTROL INT_INJECT_SMART INT_TAKE_AWAY INT_DAEMON_PID
+
+program_ends() {
+    "$top_builddir/tests/int/int-attack" >"$dir/attack"
+    attack_code=$?
+    cat "$dir/attack"
+    [ $attack_code = 0 ] && return 0
+    tail -n 30 "$dir/vfnd.log"
+    return 1
+}
+daemon_ends() {
+    stop "$vfnd_pid"
+    [ "$stopped" = 0 ] && return 0
+    cat "$dir/vfnd.log"
+    return 1
+}
+tap "the attacks do no harm" program_ends
+tap "the daemon ends with status 0" daemon_ends
+tap_end
