@@ -57,7 +57,7 @@ void fake_sysfs_link(const char *path, const char *target)
 
 void fake_sysfs_remove(const char *path)
 {
-	unlink(full(path));
+	remove(full(path));
 }
 
 const char *fake_sysfs_read(const char *path)

@@ -21,7 +21,7 @@ void fake_sysfs_stop(void);
 /* Bind a device to a driver; NULL: to none. */
 void fake_sysfs_bind(const char *bdf, const char *driver);
 
-/* Make and remove files below the tree. */
+/* Make files below the tree, and remove files and empty folders. */
 void fake_sysfs_file(const char *path, const char *text);
 void fake_sysfs_link(const char *path, const char *target);
 void fake_sysfs_remove(const char *path);

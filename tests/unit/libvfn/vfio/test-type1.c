@@ -12,7 +12,9 @@
 #include <vfn/support.h>
 #include <vfn/vfio.h>
 #include "../pci/fake-sysfs.h"
+#include "fake-vfio.h"
 #include "pci/sysfs.h"
+#include "vfio/kernel.h"
 #include "vfio/transport.h"
 #include "vfio/type1.h"
 
@@ -20,21 +22,16 @@
 #define OTHER "0000:01:00.1"
 
 /* Descriptors that the kernel gives out; none is a real one. */
-enum { CONTAINER = 1000, GROUP = 1001, DEVICE = 1002, DEVICES = 2 };
+enum { CONTAINER = 1000, GROUP = 1001, DEVICE = 1002, DEVICES = 2, GROUP13 = 1004 };
 
 static struct {
 	int version, extension, open_errno;
-	const char *fail_path;	  /* open_errno is for paths that end like this */
-	unsigned long fail_ioctl; /* this request fails with ioctl_errno, fail_times times */
-	int ioctl_errno, fail_times;
+	const char *fail_path; /* open_errno is for paths that end like this */
 	uint32_t group_flags;
-	bool no_caps;
-	bool opened[4];
-	int maps, unmaps, resets, sets, unsets, ndevices, irqs_got;
+	bool no_caps, gap; /* gap: the devices in the container reach less */
+	bool opened[5];
+	int maps, unmaps, sets, unsets;
 	struct vfio_iommu_type1_dma_map last_map;
-	uint32_t irq_flags, irq_count, device_flags;
-	char config[256];
-	char bar[0x4000];
 	int memfd;
 } k;
 
@@ -49,6 +46,10 @@ static int k_open(const char *path, int flags)
 		ck_assert(!k.opened[0]);
 		k.opened[0] = true;
 		return CONTAINER;
+	}
+	if (strstr(path, "/dev/vfio/13")) {
+		k.opened[GROUP13 - CONTAINER] = true;
+		return GROUP13;
 	}
 	ck_assert_ptr_nonnull(strstr(path, "/dev/vfio/12"));
 	ck_assert(!k.opened[1]);
@@ -84,6 +85,8 @@ static int k_iommu_info(struct vfio_iommu_type1_info *info)
 	all.r.nr_iovas = 2;
 	all.ranges[0] = (struct vfio_iova_range){0, 0xfedfffff};
 	all.ranges[1] = (struct vfio_iova_range){0xfef00000, (1ull << 39) - 1};
+	if (k.gap)
+		all.ranges[1].end = 0x1ffffffff;
 	all.r.header.next = (uint32_t)((char *)&all.avail - (char *)&all);
 	all.avail.header.id = 3;
 	all.avail.avail = 2;
@@ -99,57 +102,10 @@ static int k_iommu_info(struct vfio_iommu_type1_info *info)
 	return 0;
 }
 
-static int k_device(unsigned long request, void *arg)
-{
-	struct vfio_device_info *info = arg;
-	struct vfio_region_info *region = arg;
-	struct vfio_irq_info *irq = arg;
-	struct vfio_irq_set *set = arg;
-
-	switch (request) {
-	case VFIO_DEVICE_GET_INFO:
-		info->flags = k.device_flags;
-		info->num_regions = 9;
-		info->num_irqs = 5;
-		return 0;
-	case VFIO_DEVICE_GET_REGION_INFO:
-		if (region->index == 8) {
-			errno = EINVAL;
-			return -1;
-		}
-		region->flags = 3;
-		region->offset = (uint64_t)region->index << 20;
-		region->size = region->index == 7 ? 256 : region->index ? 0 : sizeof(k.bar);
-		if (!region->index)
-			region->flags |= VFIO_REGION_INFO_FLAG_MMAP;
-		return 0;
-	case VFIO_DEVICE_GET_IRQ_INFO:
-		if (irq->index == VFIO_PCI_ERR_IRQ_INDEX) {
-			errno = EINVAL;
-			return -1;
-		}
-		irq->count = irq->index == VFIO_PCI_MSI_IRQ_INDEX ? 4 : irq->index == 0;
-		irq->flags = VFIO_IRQ_INFO_EVENTFD;
-		return 0;
-	case VFIO_DEVICE_SET_IRQS:
-		k.irq_flags = set->flags;
-		k.irq_count = set->count;
-		return k.irqs_got;
-	case VFIO_DEVICE_RESET:
-		k.resets++;
-		return 0;
-	default:
-		ck_abort_msg("ioctl 0x%lx", request);
-	}
-}
-
 static int k_ioctl(int fd, unsigned long request, uintptr_t arg)
 {
-	if (request == k.fail_ioctl && k.fail_times) {
-		k.fail_times--;
-		errno = k.ioctl_errno;
+	if (fake_vfio_fails(request))
 		return -1;
-	}
 	switch (request) {
 	case VFIO_GET_API_VERSION:
 		return k.version;
@@ -187,32 +143,12 @@ static int k_ioctl(int fd, unsigned long request, uintptr_t arg)
 		k.unmaps++;
 		return 0;
 	default:
-		return k_device(request, (void *)arg);
+		return fake_vfio_ioctl(request, (void *)arg);
 	}
 }
 
-static char *k_region(size_t len, off_t offset)
-{
-	size_t at = (size_t)offset & 0xfffff, size = offset >> 20 == 7 ? 256 : sizeof(k.bar);
-
-	ck_assert(offset >> 20 == 7 || offset >> 20 == 0);
-	ck_assert_uint_le(at + len, size);
-	return (offset >> 20 == 7 ? k.config : k.bar) + at;
-}
-
-static ssize_t k_pread(int fd, void *buf, size_t len, off_t offset)
-{
-	memcpy(buf, k_region(len, offset), len);
-	return (ssize_t)len;
-}
-
-static ssize_t k_pwrite(int fd, const void *buf, size_t len, off_t offset)
-{
-	memcpy(k_region(len, offset), buf, len);
-	return (ssize_t)len;
-}
-
-static const struct type1_kernel fake_kernel = {k_open, k_close, k_ioctl, k_pread, k_pwrite};
+static const struct vfio_kernel fake_kernel = {k_open, k_close, k_ioctl, fake_vfio_pread,
+					       fake_vfio_pwrite};
 static struct vfio_pci_device pci;
 
 static void setup(void)
@@ -221,18 +157,17 @@ static void setup(void)
 	fake_sysfs_bind(DEV, "vfio-pci");
 	fake_sysfs_bind(OTHER, "vfio-pci");
 	memset(&k, 0, sizeof(k));
+	fake_vfio_start();
 	memset(&pci, 0, sizeof(pci));
 	k.extension = 1;
 	k.group_flags = VFIO_GROUP_FLAGS_VIABLE;
-	k.device_flags = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET;
 	k.memfd = -1;
-	memcpy(k.config + 8, "\x02\x02\x08\x01", 4);
-	type1_kernel = &fake_kernel;
+	vfio_kernel = &fake_kernel;
 }
 
 static void teardown(void)
 {
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 5; i++)
 		ck_assert(!k.opened[i]);
 	fake_sysfs_stop();
 }
@@ -243,7 +178,7 @@ static void fails(int err, const char *text)
 	ck_assert_int_eq(vfio_pci_open(&pci, DEV), -1);
 	ck_assert_msg(errno == err, "%s: %s", strerror(errno), vfn_error());
 	ck_assert_msg(strstr(vfn_error(), text), "'%s' not in '%s'", text, vfn_error());
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 5; i++)
 		ck_assert(!k.opened[i]);
 	ck_assert_ptr_null(pci.dev.state);
 	ck_assert_ptr_null(pci.dev.ctx);
@@ -297,7 +232,7 @@ START_TEST(test_explanations)
 	k.group_flags = VFIO_GROUP_FLAGS_VIABLE | VFIO_GROUP_FLAGS_CONTAINER_SET;
 	fails(EBUSY, "in a container already");
 	k.group_flags = VFIO_GROUP_FLAGS_VIABLE;
-	k.device_flags = 0;
+	fake_vfio.device_flags = 0;
 	fails(ENOTSUP, "not a PCI device");
 }
 END_TEST
@@ -323,11 +258,11 @@ START_TEST(test_ioctl_failures)
 		{VFIO_DEVICE_RESET, ENODEV, "reset"},
 	};
 
-	k.fail_ioctl = cases[_i].request;
-	k.ioctl_errno = cases[_i].err;
-	k.fail_times = 1;
+	fake_vfio.fail_ioctl = cases[_i].request;
+	fake_vfio.ioctl_errno = cases[_i].err;
+	fake_vfio.fail_times = 1;
 	fails(cases[_i].err, cases[_i].text);
-	ck_assert_int_eq(k.fail_times, 0);
+	ck_assert_int_eq(fake_vfio.fail_times, 0);
 	if (cases[_i].request == VFIO_SET_IOMMU)
 		ck_assert_int_eq(k.unsets, 1);
 	/* The next attempt finds nothing in its way. */
@@ -341,31 +276,31 @@ START_TEST(test_open)
 	struct vfio_irq_info info;
 	uint16_t command;
 
-	k.fail_ioctl = VFIO_DEVICE_RESET;
-	k.ioctl_errno = EAGAIN;
-	k.fail_times = 3;
+	fake_vfio.fail_ioctl = VFIO_DEVICE_RESET;
+	fake_vfio.ioctl_errno = EAGAIN;
+	fake_vfio.fail_times = 3;
 	ck_assert_msg(vfio_pci_open(&pci, DEV) == 0, "%s", vfn_error());
 	ck_assert_str_eq(pci.bdf, DEV);
 	ck_assert_str_eq(vfio_transport_name(&pci.dev), "type1");
-	ck_assert_int_eq(k.resets, 1);
+	ck_assert_int_eq(fake_vfio.resets, 1);
 	ck_assert_uint_eq(pci.classcode, 0x010802);
 	ck_assert_uint_eq(pci.dev.irq_info.index, VFIO_PCI_MSI_IRQ_INDEX);
 	ck_assert_uint_eq(pci.dev.irq_info.count, 4);
 	ck_assert(!vfio_doorbell_by_message(&pci.dev));
 	ck_assert_int_eq(vfio_device_fd_event(&pci.dev), -1);
-	memcpy(&command, k.config + 4, 2);
+	memcpy(&command, fake_vfio.config + 4, 2);
 	ck_assert_uint_eq(command, 0x0406);
 	ck_assert_int_eq(vfio_get_irq_info(&pci.dev, VFIO_PCI_ERR_IRQ_INDEX, &info), 0);
 	ck_assert_uint_eq(info.count, 0);
 	vfio_pci_close(&pci);
-	memcpy(&command, k.config + 4, 2);
+	memcpy(&command, fake_vfio.config + 4, 2);
 	ck_assert_uint_eq(command, 0);
 }
 END_TEST
 
 START_TEST(test_all_ones)
 {
-	memset(k.config, 0xff, sizeof(k.config));
+	memset(fake_vfio.config, 0xff, sizeof(fake_vfio.config));
 	fails(ENODEV, "does not answer");
 }
 END_TEST
@@ -391,14 +326,14 @@ START_TEST(test_dma)
 		iommu_map_vaddr(pci.dev.ctx, mem + 0x1000, 0x1000, &iova, IOMMU_MAP_FIXED_IOVA),
 		-1);
 	ck_assert_int_eq(errno, ERANGE);
-	k.fail_ioctl = VFIO_IOMMU_MAP_DMA;
+	fake_vfio.fail_ioctl = VFIO_IOMMU_MAP_DMA;
 	for (int i = 0; i < 4; i++) {
 		static const int errs[] = {ENOMEM, ENOSPC, EFAULT, EIO};
 		static const char *const texts[] = {"RLIMIT_MEMLOCK", "dma_entry_limit",
 						    "not all memory", "Input/output"};
 
-		k.fail_times = 1;
-		k.ioctl_errno = errs[i];
+		fake_vfio.fail_times = 1;
+		fake_vfio.ioctl_errno = errs[i];
 		ck_assert_int_eq(iommu_map_vaddr(pci.dev.ctx, mem + 0x1000, 0x1000, &iova, 0), -1);
 		ck_assert_int_eq(errno, errs[i]);
 		ck_assert_ptr_nonnull(strstr(vfn_error(), texts[i]));
@@ -438,6 +373,49 @@ START_TEST(test_shared_group)
 }
 END_TEST
 
+/* A second group narrows the container that it comes into, or stays out. */
+START_TEST(test_second_group)
+{
+	struct vfio_pci_device other = {0};
+	struct iommu_iova_range *ranges;
+	uint64_t iova = 0x300000000;
+	char *mem;
+
+	fake_sysfs_link("sys/bus/pci/devices/" OTHER "/iommu_group",
+			"../../../../kernel/iommu_groups/13");
+	ck_assert_int_eq(pgmap((void **)&mem, 0x3000), 0x3000);
+	ck_assert_int_eq(vfio_pci_open(&pci, DEV), 0);
+	ck_assert_int_eq(iommu_map_vaddr(pci.dev.ctx, mem, 0x1000, &iova, IOMMU_MAP_FIXED_IOVA), 0);
+	k.gap = true;
+	ck_assert_int_eq(vfio_pci_open(&other, OTHER), -1);
+	ck_assert_int_eq(errno, ERANGE);
+	ck_assert_int_eq(k.sets, 2);
+	ck_assert_int_eq(k.unsets, 1);
+	ck_assert(!k.opened[GROUP13 - CONTAINER] && k.opened[0]);
+	fake_vfio.fail_ioctl = VFIO_IOMMU_GET_INFO;
+	fake_vfio.ioctl_errno = EIO;
+	fake_vfio.fail_times = 1;
+	ck_assert_int_eq(vfio_pci_open(&other, OTHER), -1);
+	ck_assert_int_eq(errno, EIO);
+	ck_assert_int_eq(iommu_unmap_vaddr(pci.dev.ctx, mem, NULL), 0);
+
+	ck_assert_msg(vfio_pci_open(&other, OTHER) == 0, "%s", vfn_error());
+	ck_assert_ptr_eq(pci.dev.ctx, other.dev.ctx);
+	ck_assert_int_eq(iommu_get_iova_ranges(pci.dev.ctx, &ranges), 2);
+	ck_assert_uint_eq(ranges[1].last, 0x1ffffffff);
+	free(ranges);
+	/* How many mappings there may be was told by the empty container. */
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(iommu_map_vaddr(pci.dev.ctx, mem + i * 0x1000, 0x1000, NULL, 0),
+				 i < 2 ? 0 : -1);
+	ck_assert_int_eq(errno, ENOSPC);
+	vfio_pci_close(&pci);
+	ck_assert(k.opened[0] && !k.opened[1]);
+	vfio_pci_close(&other);
+	ck_assert_int_eq(pgunmap(mem, 0x3000), 0);
+}
+END_TEST
+
 START_TEST(test_regions_and_irqs)
 {
 	uint64_t v = 0x1122334455667788, back = 0;
@@ -447,11 +425,11 @@ START_TEST(test_regions_and_irqs)
 
 	ck_assert_int_eq(vfio_pci_open(&pci, DEV), 0);
 	ck_assert_int_eq(vfio_region_write(&pci.dev, 0, &v, 8, 0x28), 0);
-	ck_assert_mem_eq(k.bar + 0x28, &v, 8);
+	ck_assert_mem_eq(fake_vfio.bar + 0x28, &v, 8);
 	ck_assert_int_eq(vfio_region_read(&pci.dev, 0, &back, 8, 0x28), 0);
 	ck_assert_uint_eq(back, v);
 	ck_assert_int_eq(vfio_region_post32(&pci.dev, 0, 0x1000, 0x01020304), 0);
-	ck_assert_mem_eq(k.bar + 0x1000, "\x04\x03\x02\x01", 4);
+	ck_assert_mem_eq(fake_vfio.bar + 0x1000, "\x04\x03\x02\x01", 4);
 
 	/* A BAR that is mapped is used by loads and stores. */
 	k.memfd = memfd_create("bar", MFD_CLOEXEC);
@@ -461,7 +439,7 @@ START_TEST(test_regions_and_irqs)
 	ck_assert_msg(bar, "%s", vfn_error());
 	ck_assert_int_eq(vfio_region_write(&pci.dev, 0, &v, 8, 0x30), 0);
 	ck_assert_mem_eq(bar + 0x30, &v, 8);
-	memset(k.bar, 0, sizeof(k.bar));
+	memset(fake_vfio.bar, 0, sizeof(fake_vfio.bar));
 	ck_assert_int_eq(vfio_region_read(&pci.dev, 0, &half, 4, 0x34), 0);
 	ck_assert_uint_eq(half, 0x11223344);
 	ck_assert_int_eq(vfio_region_post32(&pci.dev, 0, 0x1000, 9), 0);
@@ -471,16 +449,18 @@ START_TEST(test_regions_and_irqs)
 	pci.dev.fd = DEVICE;
 
 	ck_assert_int_eq(vfio_set_irq(&pci.dev, fds, 4), 0);
-	ck_assert_uint_eq(k.irq_flags, VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_EVENTFD);
-	ck_assert_uint_eq(k.irq_count, 4);
+	ck_assert_uint_eq(fake_vfio.irq_flags,
+			  VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_EVENTFD);
+	ck_assert_uint_eq(fake_vfio.irq_count, 4);
 	ck_assert_int_eq(vfio_disable_irq(&pci.dev), 0);
-	ck_assert_uint_eq(k.irq_flags, VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_NONE);
-	ck_assert_uint_eq(k.irq_count, 0);
+	ck_assert_uint_eq(fake_vfio.irq_flags,
+			  VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_NONE);
+	ck_assert_uint_eq(fake_vfio.irq_count, 0);
 	/* The kernel can do fewer vectors than the device has. */
-	k.irqs_got = 2;
+	fake_vfio.irqs_got = 2;
 	ck_assert_int_eq(vfio_set_irq(&pci.dev, fds, 4), -1);
 	ck_assert_int_eq(errno, ENOSPC);
-	k.irqs_got = 0;
+	fake_vfio.irqs_got = 0;
 	vfio_pci_close(&pci);
 }
 END_TEST
@@ -499,20 +479,20 @@ START_TEST(test_takeover)
 	/* The predecessor is gone, the descriptors stay. */
 	vfio_pci_close(&pci);
 	k.opened[0] = k.opened[1] = k.opened[2] = true;
-	k.resets = k.sets = k.maps = 0;
+	fake_vfio.resets = k.sets = k.maps = 0;
 	to.group_fd = -1;
 	ck_assert_int_eq(vfio_pci_import(&next, DEV, &to), -1);
 	ck_assert_int_eq(errno, EINVAL);
 	to.group_fd = GROUP;
-	k.fail_ioctl = VFIO_DEVICE_GET_INFO;
-	k.ioctl_errno = EIO;
-	k.fail_times = 1;
+	fake_vfio.fail_ioctl = VFIO_DEVICE_GET_INFO;
+	fake_vfio.ioctl_errno = EIO;
+	fake_vfio.fail_times = 1;
 	ck_assert_int_eq(vfio_pci_import(&next, DEV, &to), -1);
 	ck_assert_int_eq(errno, EIO);
 	/* Still the caller's. */
 	ck_assert(k.opened[0] && k.opened[1] && k.opened[2]);
 	ck_assert_msg(vfio_pci_import(&next, DEV, &to) == 0, "%s", vfn_error());
-	ck_assert_int_eq(k.resets + k.sets, 0);
+	ck_assert_int_eq(fake_vfio.resets + k.sets, 0);
 	ck_assert_int_eq(pgmap((void **)&mem, 0x1000), 0x1000);
 	ck_assert_int_eq(iommu_import(next.dev.ctx, -1, 0, mem, 0x1000, 0x10000), 0);
 	ck_assert_int_eq(k.maps, 0);
@@ -536,5 +516,6 @@ UNIT_MAIN("type1", tcase_add_checked_fixture(tc, setup, teardown);
 	  tcase_add_test(tc, test_explanations);
 	  tcase_add_loop_test(tc, test_ioctl_failures, 0, 12); tcase_add_test(tc, test_open);
 	  tcase_add_test(tc, test_all_ones); tcase_add_test(tc, test_dma);
-	  tcase_add_test(tc, test_shared_group); tcase_add_test(tc, test_regions_and_irqs);
-	  tcase_add_test(tc, test_takeover); tcase_add_test(tc, test_forced))
+	  tcase_add_test(tc, test_shared_group); tcase_add_test(tc, test_second_group);
+	  tcase_add_test(tc, test_regions_and_irqs); tcase_add_test(tc, test_takeover);
+	  tcase_add_test(tc, test_forced))

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * fake-vfio - a device of the kernel's VFIO, behind a descriptor that is none
+ *
+ * An NVMe controller with a BAR of plain memory, 4 MSI vectors, and no error interrupt. How it is
+ * come by and what is mapped for it is the test's own.
+ */
+#ifndef VFND_TESTS_FAKE_VFIO_H
+#define VFND_TESTS_FAKE_VFIO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+extern struct fake_vfio {
+	unsigned long fail_ioctl; /* this request fails with ioctl_errno, fail_times times */
+	int ioctl_errno, fail_times;
+	int resets;
+	int irqs_got; /* returned when interrupts are set: not 0 for fewer than wanted */
+	uint32_t irq_flags, irq_count, device_flags;
+	char config[256];
+	char bar[0x4000];
+} fake_vfio;
+
+void fake_vfio_start(void);
+
+/* True, with errno, when this request is to fail. */
+bool fake_vfio_fails(unsigned long request);
+
+/* What the device does. */
+int fake_vfio_ioctl(unsigned long request, void *arg);
+ssize_t fake_vfio_pread(int fd, void *buf, size_t len, off_t offset);
+ssize_t fake_vfio_pwrite(int fd, const void *buf, size_t len, off_t offset);
+
+#endif
