@@ -199,9 +199,9 @@ static void commands_status(void)
 	CHECK((c.status & SC_MASK) == SC_LBA_RANGE, "read behind the end: status %#x", c.status);
 	CHECK(c.sqid == s.queue->qid, "the completion is of queue %u", c.sqid);
 	FAILS(s.conn, EIO, vfnc_io(s.queue, &cmd, NULL));
-	cmd = int_rw(false, 77, 0, 1, s.buf, 0, s.bs);
+	cmd = int_rw(false, 0x12345678, 0, 1, s.buf, 0, s.bs);
 	OK(s.conn, vfnc_io(s.queue, &cmd, &c));
-	CHECK((c.status & SC_MASK) == SC_INVALID_NS, "namespace 77: status %#x", c.status);
+	CHECK((c.status & SC_MASK) == SC_INVALID_NS, "a namespace that cannot be: status %#x", c.status);
 	cmd = (struct vfnc_cmd){.opcode = 0xc0, .nsid = 1};
 	OK(s.conn, vfnc_io(s.queue, &cmd, &c));
 	CHECK((c.status & SC_MASK) == SC_INVALID_OPCODE, "I/O opcode c0h: status %#x", c.status);
