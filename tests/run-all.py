@@ -96,15 +96,18 @@ def parts(long):
     if run.exists():
         yield Part("vm-kernel", [TOP / "tests" / "vm" / "kernel"], 1500)
         limit = 3000 if long else 500
-        yield Part("vm", [run, "--timeout", limit], limit + 60, count_tap,
-                   ["plain-build", "vm-kernel"])
+        for transport in ("type1", "iommufd"):
+            yield Part(f"vm-{transport}",
+                       [run, "--transport", transport, "--timeout", limit,
+                        "--logs", LOGS / f"vm-{transport}"],
+                       limit + 60, count_tap, ["plain-build", "vm-kernel"])
 
 
 def environment():
     """What a caller has set for other purposes must not change what the tests do."""
     env = dict(os.environ, LC_ALL="C", top_srcdir=str(TOP), top_builddir=str(PLAIN))
-    for name in ("MAKEFLAGS", "MAKELEVEL", "DESTDIR", "TESTS", "VFND_SOCKET", "NOTIFY_SOCKET",
-                 "LISTEN_FDS", "LISTEN_PID"):
+    for name in ("MAKEFLAGS", "MAKELEVEL", "DESTDIR", "TESTS", "VFND_SOCKET", "VFN_TRANSPORT",
+                 "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID"):
         env.pop(name, None)
     return env
 

@@ -108,16 +108,18 @@ static void identity_list(void)
 	struct vfnc *conn = int_connect();
 	struct vfnc_device *dev = int_open(conn, NULL);
 	struct vfnc_device_entry *list;
+	const char *transport = env.sim_control ? "vfio-user" : getenv("VFN_TRANSPORT");
 	int n = vfnc_list(conn, &list);
 
+	CHECK(transport, "VFN_TRANSPORT does not tell how devices are reached");
 	CHECK(n == 2, "%d devices are listed", n);
 	for (int i = 0; i < 2; i++) {
 		const struct vfnc_device_entry *e = entry_of(list, n, address[i]);
 
 		CHECK(e->state == VFNC_DEVICE_READY, "%s: %s", e->address, e->reason);
 		CHECK(strcmp(e->class_name, "nvme") == 0, "class '%s'", e->class_name);
-		CHECK(strcmp(e->transport, env.sim_control ? "vfio-user" : "type1") == 0,
-		      "transport '%s'", e->transport);
+		CHECK(strcmp(e->transport, transport) == 0, "transport '%s', not '%s'",
+		      e->transport, transport);
 		CHECK(e->sessions == (i == 0), "%s: %u sessions", e->address, e->sessions);
 		same_number(e->address, "vendor", e->vendor_id);
 		same_number(e->address, "device", e->device_id);

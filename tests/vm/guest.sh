@@ -140,13 +140,16 @@ tap_append() {
     echo $cases >$vm/tmp/cases
 }
 
-suite() {
+# append NAME COMMAND...: the cases that the command prints, and one for its exit status.
+append() {
+    name=$1
+    shift
     {
-        tests/int/suite.sh --real "$VM_NVME0" "$VM_NVME1"
+        "$@"
         echo $? >$vm/tmp/status
     } | tap_append
     cases=$(cat $vm/tmp/cases)
-    check "the integration suite's exit status is 0" [ "$(cat $vm/tmp/status)" = 0 ]
+    check "the exit status of the $name is 0" [ "$(cat $vm/tmp/status)" = 0 ]
 }
 
 check "the IOMMU and interrupt remapping are on" iommu_on
@@ -168,7 +171,8 @@ check "an unknown request is an error" answers 'error unknown request' make-coff
 check "a request about an unknown device is an error" answers 'error*' unplug nvme9
 check "requests of several processes do not mix" concurrent_requests
 
-[ ! -x tests/int/suite.sh ] || suite
+append "tests of the transport" "$top_builddir/tests/vm/vm-transport"
+[ ! -x tests/int/suite.sh ] || append "integration suite" tests/int/suite.sh --real "$VM_NVME0" "$VM_NVME1"
 
 check "a device can be pulled" unplugged
 echo "1..$cases"

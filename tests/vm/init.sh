@@ -9,7 +9,8 @@ LC_ALL=C
 export PATH HOME LC_ALL
 vm=/run/vfnd-vm
 . $vm/env
-export top_srcdir top_builddir VM_TRANSPORT
+VFN_TRANSPORT=$VM_TRANSPORT
+export top_srcdir top_builddir VM_TRANSPORT VFN_TRANSPORT
 cd "$top_srcdir" || busybox poweroff -f
 
 # As udev would do it.

@@ -3,3 +3,10 @@
 # builds, which takes minutes, so `make check` leaves them to `./bootstrap check`.
 EXTRA_DIST += %D%/run %D%/machine.py %D%/kernel %D%/kernel.config %D%/initramfs.sh %D%/init.sh \
 	%D%/guest.sh %D%/bind.sh %D%/qmp-request.sh %D%/snapshot.py
+
+# Made by `make check`, run in the guest.
+check_PROGRAMS += %D%/vm-transport
+%C%_vm_transport_SOURCES = %D%/transport.c
+%C%_vm_transport_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_vm_transport_CFLAGS = $(UNIT_CFLAGS)
+%C%_vm_transport_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
