@@ -44,6 +44,7 @@ int config_init(struct config *c)
 	*c = (struct config){
 		.limits = {
 			[QUOTA_SESSIONS] = 4096,
+			[QUOTA_BUFFERS] = 16384,
 			[QUOTA_BUFFER_BYTES] = config_half_memory(),
 			[QUOTA_QUEUES] = 65535,
 			[QUOTA_COMMANDS] = 65536,
@@ -194,6 +195,7 @@ struct config_key {
 
 static const struct config_key config_keys[] = {
 	CONFIG_KEY("limits", "sessions", 1, UINT64_MAX, limits[QUOTA_SESSIONS]),
+	CONFIG_KEY("limits", "buffers", 0, UINT64_MAX, limits[QUOTA_BUFFERS]),
 	CONFIG_KEY("limits", "buffer-bytes", 4096, UINT64_MAX, limits[QUOTA_BUFFER_BYTES]),
 	CONFIG_KEY("limits", "queues", 0, UINT64_MAX, limits[QUOTA_QUEUES]),
 	CONFIG_KEY("limits", "commands", 1, UINT64_MAX, limits[QUOTA_COMMANDS]),

@@ -80,6 +80,7 @@ const char *quota_name(enum quota_kind kind)
 {
 	static const char *const names[QUOTA_KINDS] = {
 		[QUOTA_SESSIONS] = "sessions",
+		[QUOTA_BUFFERS] = "buffers",
 		[QUOTA_BUFFER_BYTES] = "buffer-bytes",
 		[QUOTA_QUEUES] = "queues",
 		[QUOTA_COMMANDS] = "commands",

@@ -13,6 +13,7 @@
 
 enum quota_kind {
 	QUOTA_SESSIONS,
+	QUOTA_BUFFERS, /* each is a descriptor, a mapping of the daemon and one of the IOMMU */
 	QUOTA_BUFFER_BYTES,
 	QUOTA_QUEUES,
 	QUOTA_COMMANDS, /* outstanding requests */

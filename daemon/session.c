@@ -21,6 +21,7 @@
 struct packet {
 	STAILQ_ENTRY(packet) link;
 	struct fdset fds;
+	unsigned int nfds;
 	size_t len;
 	uint8_t data[];
 };
@@ -40,6 +41,7 @@ struct session {
 	struct opening_list openings;
 	STAILQ_HEAD(, packet) unsent;
 	size_t unsent_bytes;
+	unsigned int unsent_fds;
 	unsigned int busy;
 	const char *doom; /* why it ends as soon as its socket has been served; NULL: it does not */
 	struct session_stats stats;
@@ -51,6 +53,7 @@ static void session_drop_packet(struct session *s, struct packet *p)
 {
 	STAILQ_REMOVE_HEAD(&s->unsent, link);
 	s->unsent_bytes -= p->len;
+	s->unsent_fds -= p->nfds;
 	quota_release(s->user, QUOTA_SEND_BYTES, p->len);
 	fdset_close(&p->fds);
 	free(p);
@@ -220,9 +223,12 @@ static void session_doom(struct session *s, const char *why)
 
 static int session_enqueue(struct session *s, const uint8_t *buf, size_t len, struct fdset *fds)
 {
+	unsigned int nfds = fds ? (unsigned int)fds->n : 0;
 	struct packet *p;
 
+	/* Descriptors are no more than the answers that the session may wait for. */
 	if (s->unsent_bytes + len > s->host->config->session_send_bytes ||
+	    s->unsent_fds + nfds > s->host->config->session_commands ||
 	    quota_charge(s->user, QUOTA_SEND_BYTES, len) < 0) {
 		session_doom(s, "it does not read its answers");
 		return -EDQUOT;
@@ -234,12 +240,14 @@ static int session_enqueue(struct session *s, const uint8_t *buf, size_t len, st
 		return -ENOMEM;
 	}
 	p->len = len;
+	p->nfds = nfds;
 	p->fds = fds ? *fds : (struct fdset)FDSET_INIT;
 	if (fds)
 		fds->n = 0;
 	memcpy(p->data, buf, len);
 	STAILQ_INSERT_TAIL(&s->unsent, p, link);
 	s->unsent_bytes += len;
+	s->unsent_fds += nfds;
 	event_add(s->writable, NULL);
 	return 0;
 }

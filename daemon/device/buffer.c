@@ -85,6 +85,7 @@ static void buffer_release(struct buffer *b)
 	LIST_REMOVE(b, link);
 	buffer_close(b);
 	quota_release(o->user, QUOTA_BUFFER_BYTES, b->size);
+	quota_release(o->user, QUOTA_BUFFERS, 1);
 	o->device->stats.buffers--;
 	o->device->stats.buffer_bytes -= b->size;
 	free(b);
@@ -115,13 +116,19 @@ static struct buffer *buffer_new(struct opening *o, uint64_t size)
 {
 	struct buffer *b;
 
+	if (quota_charge(o->user, QUOTA_BUFFERS, 1) < 0) {
+		errno = EDQUOT;
+		return NULL;
+	}
 	if (quota_charge(o->user, QUOTA_BUFFER_BYTES, size) < 0) {
+		quota_release(o->user, QUOTA_BUFFERS, 1);
 		errno = EDQUOT;
 		return NULL;
 	}
 	b = calloc(1, sizeof(*b));
 	if (!b) {
 		quota_release(o->user, QUOTA_BUFFER_BYTES, size);
+		quota_release(o->user, QUOTA_BUFFERS, 1);
 		errno = ENOMEM;
 		return NULL;
 	}

@@ -44,7 +44,7 @@ void rpc_buffer_alloc(struct rpc_call *call)
 	if (ret < 0)
 		rpc_ticket_fail(ticket, ret, "buffer_alloc.size",
 				ret == -EDQUOT ? "the user would have more buffers than the "
-						 "configuration allows (buffer-bytes)"
+						 "configuration allows (buffers, buffer-bytes)"
 				: ret == -EINVAL ? "a size from 1 byte on is needed"
 						 : "");
 }

@@ -260,6 +260,25 @@ static void attack_keep_memory(void)
 	close(fd);
 }
 
+/* Small ones: each is a descriptor and a mapping of the daemon, whose number is limited for all. */
+static void attack_many_buffers(void)
+{
+	Vfnd__BufferAllocRequest alloc = VFND__BUFFER_ALLOC_REQUEST__INIT;
+	Vfnd__Request request = VFND__REQUEST__INIT;
+	int fd = raw_hello();
+
+	alloc.device = raw_open(fd, env.device);
+	alloc.size = 4096;
+	for (int i = 0; i < 40; i++)
+		raw_buffer(fd, alloc.device, 4096);
+	request.op_case = VFND__REQUEST__OP_BUFFER_ALLOC;
+	request.buffer_alloc = &alloc;
+	raw_refused(fd, &request, EDQUOT, "buffer_alloc.size");
+	close(fd);
+	ledger_settle();
+	one_read(16);
+}
+
 int main(void)
 {
 	static const struct int_case cases[] = {
@@ -268,6 +287,7 @@ int main(void)
 		INT_CASE("a notice while a format is under way", attack_two_refreshes),
 		INT_CASE("sockets that do not want to be closed", attack_lingering),
 		INT_CASE("the memory of a freed buffer", attack_keep_memory),
+		INT_CASE("more buffers than a user may have", attack_many_buffers),
 		{0},
 	};
 

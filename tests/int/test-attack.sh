@@ -3,7 +3,7 @@
 # Attacks on the daemon's weak moments: it goes on, for everybody else as well, and ends with status 0.
 . "${top_srcdir:?}/tests/int/lib.sh"
 lib_begin
-printf '[daemon]\nabort-timeout-ms = 500\ncommand-timeout-ms = 1000\n' >"$dir/conf"
+printf '[daemon]\nabort-timeout-ms = 500\ncommand-timeout-ms = 1000\n[limits]\nbuffers = 40\n' >"$dir/conf"
 start_sim one --ns 64M --ns 8M || exit 99
 start_vfnd --config "$dir/conf" --device "vfio-user:$dir/one.sock" || exit 99
 INT_DEVICE=vfio-user:$dir/one.sock

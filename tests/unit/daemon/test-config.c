@@ -55,6 +55,7 @@ START_TEST(test_defaults)
 	ck_assert_ptr_null(config.group);
 	ck_assert_uint_eq(config.ndevices, 0);
 	ck_assert_uint_eq(config.limits[QUOTA_SESSIONS], 4096);
+	ck_assert_uint_eq(config.limits[QUOTA_BUFFERS], 16384);
 	/* Half of the memory there is */
 	ck_assert_uint_eq(config.limits[QUOTA_BUFFER_BYTES],
 			  (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 2);
