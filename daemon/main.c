@@ -280,6 +280,7 @@ static int main_signals(void)
 		if (!vfnd.signals[i] || event_add(vfnd.signals[i], NULL) < 0)
 			return -ENOMEM;
 	}
+	takeover_signals(SIG_UNBLOCK); /* blocked by the image before */
 	vfnd.deadline = evtimer_new(vfnd.base, main_deadline, NULL);
 	main_stepper = evtimer_new(vfnd.base, main_step, NULL);
 	return vfnd.deadline && main_stepper ? 0 : -ENOMEM;

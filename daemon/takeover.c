@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -192,6 +193,17 @@ static void takeover_hide(int fd)
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
+void takeover_signals(int how)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGUSR2);
+	sigprocmask(how, &signals, NULL);
+}
+
 int takeover_execute(struct devices *devices)
 {
 	char option[32], **argv;
@@ -214,8 +226,11 @@ int takeover_execute(struct devices *devices)
 	takeover_each_fd(state, takeover_keep);
 	takeover_keep(state_fd(state));
 	journal_info(NULL, 0, "executing the program anew");
+	/* One that came before the new image has handlers would end it: it unblocks them then. */
+	takeover_signals(SIG_BLOCK);
 	execv(takeover_path, argv);
 	ret = -errno;
+	takeover_signals(SIG_UNBLOCK);
 	takeover_each_fd(state, takeover_hide);
 out:
 	free(argv);

@@ -30,4 +30,7 @@ int takeover_open(int fd, struct state **state, struct takeover_server *server);
 /* Once the server listens: devices, and sessions with what they hold. One that fails is logged. */
 void takeover_resume(struct state *state, struct devices *devices);
 
+/* Block or unblock (as for sigprocmask(2)) the signals that the daemon handles. */
+void takeover_signals(int how);
+
 #endif

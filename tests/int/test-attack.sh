@@ -30,6 +30,16 @@ daemon_ends() {
     cat "$dir/vfnd.log"
     return 1
 }
+storm() { # a signal may come between the image before and the handlers of the new one
+    storm_left=500
+    while [ $storm_left -gt 0 ]; do
+        kill -USR2 "$vfnd_pid" || return 1
+        storm_left=$((storm_left - 1))
+        sleep 0.001
+    done
+    wait_for 10 "$vfnctl" list
+}
 tap "the attacks do no harm" program_ends
+tap "a storm of SIGUSR2 does not end it" storm
 tap "the daemon ends with status 0" daemon_ends
 tap_end
