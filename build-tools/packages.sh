@@ -5,8 +5,8 @@
 # `guest` to run the tests in a virtual machine.
 packages_build='
     autoconf automake libtool pkg-config make gcc g++ python3
-    check libevent-dev libinih-dev libjson-c-dev libnvme-dev libprotobuf-c-dev libsystemd-dev
-    protobuf-c-compiler uthash-dev'
+    binutils check libevent-dev libinih-dev libjson-c-dev libnvme-dev libprotobuf-c-dev libsystemd-dev
+    protobuf-c-compiler uthash-dev valgrind'
 packages_guest='
     bc bison busybox-static cpio flex kmod libelf-dev libssl-dev linux-source-6.12
     qemu-system-x86 rsync xz-utils'

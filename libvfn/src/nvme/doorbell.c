@@ -18,6 +18,64 @@ static size_t stride(const struct nvme_ctrl *ctrl)
 	return (size_t)4 << ctrl->config.dstrd;
 }
 
+void __nvme_sq_kick(struct nvme_sq *sq)
+{
+	sq->kick(sq->kick_arg, sq->kick_offset, sq->tail);
+}
+
+void __nvme_cq_kick(struct nvme_cq *cq)
+{
+	cq->kick(cq->kick_arg, cq->kick_offset, cq->head);
+}
+
+void __nvme_trace_post(struct nvme_sq *sq, const union nvme_cmd *cmd)
+{
+	trace_guard(NVME_SQ_POST)
+	{
+		trace_emit("sqid %d tail %d opcode %d cid %d\n", sq->id, sq->tail, cmd->opcode,
+			   cmd->cid);
+	}
+}
+
+void __nvme_trace_tail(struct nvme_sq *sq)
+{
+	trace_guard(NVME_SQ_UPDATE_TAIL)
+	{
+		trace_emit("sqid %d tail %d\n", sq->id, sq->tail);
+	}
+}
+
+void __nvme_trace_head(struct nvme_cq *cq)
+{
+	trace_guard(NVME_CQ_UPDATE_HEAD)
+	{
+		trace_emit("cqid %d head %d\n", cq->id, cq->head);
+	}
+}
+
+void __nvme_trace_skip(int id, uint32_t value)
+{
+	trace_guard(NVME_SKIP_MMIO)
+	{
+		trace_emit("qid %d value %u\n", id, value);
+	}
+}
+
+void __nvme_trace_get(struct nvme_cq *cq)
+{
+	trace_guard(NVME_CQ_GET_CQE)
+	{
+		trace_emit("cqid %d\n", cq->id);
+	}
+	if (!__nvme_cq_ready(cq))
+		return;
+	trace_guard(NVME_CQ_GOT_CQE)
+	{
+		dma_rmb();
+		trace_emit("cqid %d cid %d\n", cq->id, nvme_cq_head(cq)->cid);
+	}
+}
+
 static void kick_by_message(void *arg, uint32_t offset, uint32_t value)
 {
 	struct nvme_ctrl *ctrl = arg;

@@ -169,8 +169,8 @@ static int finish(struct prps *prps, union nvme_cmd *cmd)
 	return 0;
 }
 
-int nvme_rq_map_prp(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd *cmd, uint64_t iova,
-		    size_t len)
+int __nvme_rq_map_prp(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd *cmd,
+		      uint64_t iova, size_t len)
 {
 	struct prps prps;
 

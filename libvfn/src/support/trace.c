@@ -36,7 +36,7 @@ __asm__(".pushsection .probes, \"aw\"\n"
 	"__vfn_trace_counters:\n" VFN_TRACE_EVENTS(TRACE_COUNTER) ".popsection\n");
 
 extern unsigned short __vfn_trace_counters[TRACE_EVENTS] __attribute__((visibility("hidden")));
-const volatile unsigned short *const __vfn_trace_state = __vfn_trace_counters;
+const unsigned short *const __vfn_trace_state = __vfn_trace_counters;
 
 static bool trace_active_by_us[TRACE_EVENTS];
 static pthread_mutex_t trace_lock = PTHREAD_MUTEX_INITIALIZER;

@@ -97,6 +97,7 @@ struct nvme_sq {
 
 	struct nvme_rq *rqs; /* qsize - 1 request trackers, or NULL (vfn/nvme/rq.h) */
 	uint64_t rq_top;     /* the stack of free ones: see vfn/nvme/rq.h */
+	uintptr_t rq_bottom; /* the same */
 	int nrqs;
 
 	nvme_kick_fn kick; /* when set, called in place of a store to `doorbell` */
@@ -107,19 +108,30 @@ struct nvme_sq {
 	struct nvme_queue_priv *priv; /* the library's own */
 };
 
+/* Call `kick`. Out of line, to keep what that takes out of the path of a store to a register. */
+void __nvme_sq_kick(struct nvme_sq *sq) __cold;
+void __nvme_cq_kick(struct nvme_cq *cq) __cold;
+
+/* What the inline functions below tell a tracer, while there is one. */
+void __nvme_trace_post(struct nvme_sq *sq, const union nvme_cmd *cmd) __cold;
+void __nvme_trace_tail(struct nvme_sq *sq) __cold;
+void __nvme_trace_head(struct nvme_cq *cq) __cold;
+void __nvme_trace_skip(int id, uint32_t value) __cold;
+void __nvme_trace_get(struct nvme_cq *cq) __cold;
+
 /*
  * True when moving a shadow doorbell from `old` to `value` passes `eventidx` (NVMe base, B.5): the
  * controller then wants the doorbell itself to be rung. An index of all ones is a controller that
  * polls.
  */
-static inline bool __nvme_dbbuf_need_event(uint32_t eventidx, uint16_t value, uint16_t old)
+static inline bool __nvme_dbbuf_need_event(uint32_t eventidx, uint32_t value, uint32_t old)
 {
-	return (uint16_t)(value - (uint16_t)eventidx - 1) < (uint16_t)(value - old) &&
+	return (uint16_t)(value - eventidx - 1) < (uint16_t)(value - old) &&
 	       eventidx != UINT32_MAX;
 }
 
 /* Move a shadow doorbell from `old` to `value`; true when the doorbell itself must be rung too. */
-static inline bool __nvme_dbbuf_update(const struct nvme_dbbuf *dbbuf, uint16_t value, uint16_t old)
+static inline bool __nvme_dbbuf_update(const struct nvme_dbbuf *dbbuf, uint32_t value, uint32_t old)
 {
 	/* the queue's entries before the doorbell that tells of them */
 	dma_wmb();
@@ -137,19 +149,46 @@ static inline bool __nvme_dbbuf_update(const struct nvme_dbbuf *dbbuf, uint16_t 
 				       old);
 }
 
+/* nvme_sq_post() without its tracepoint; the new tail. */
+static inline uint32_t __nvme_sq_post(struct nvme_sq *sq, const union nvme_cmd *cmd)
+{
+	uint32_t tail = sq->tail;
+
+	memcpy((char *)sq->vaddr + ((size_t)tail << NVME_SQES), cmd, sizeof(*cmd));
+
+	tail++;
+	__vfn_hide(tail);
+	if (unlikely(tail == (uint32_t)sq->qsize))
+		tail = 0;
+	__vfn_hide(tail);
+	sq->tail = (uint16_t)tail;
+	return tail;
+}
+
 /* Copy a command into the queue. The controller sees it with the next nvme_sq_update_tail(). */
 static inline void nvme_sq_post(struct nvme_sq *sq, const union nvme_cmd *cmd)
 {
-	memcpy((char *)sq->vaddr + ((size_t)sq->tail << NVME_SQES), cmd, sizeof(*cmd));
+	if (trace_active(NVME_SQ_POST))
+		__nvme_trace_post(sq, cmd);
+	__nvme_sq_post(sq, cmd);
+}
 
-	trace_guard(NVME_SQ_POST)
-	{
-		trace_emit("sqid %d tail %d opcode %d cid %d\n", sq->id, sq->tail, cmd->opcode,
-			   cmd->cid);
+/* Tell the controller of the tail `tail`, which it does not know yet. */
+static inline void __nvme_sq_ring(struct nvme_sq *sq, uint32_t tail)
+{
+	if (unlikely(sq->dbbuf.doorbell) &&
+	    !__nvme_dbbuf_update(&sq->dbbuf, tail, sq->ptail)) {
+		if (trace_active(NVME_SKIP_MMIO))
+			__nvme_trace_skip(sq->id, tail);
+	} else {
+		/* the queue's entries before the doorbell that tells of them */
+		dma_wmb();
+		if (unlikely(sq->kick))
+			__nvme_sq_kick(sq);
+		else
+			mmio_write32(sq->doorbell, cpu_to_le32(tail));
 	}
-
-	if (++sq->tail == sq->qsize)
-		sq->tail = 0;
+	sq->ptail = (uint16_t)tail;
 }
 
 /* Tell the controller of the commands that were posted, if there are any that it does not know. */
@@ -157,34 +196,21 @@ static inline void nvme_sq_update_tail(struct nvme_sq *sq)
 {
 	if (sq->tail == sq->ptail)
 		return;
-
-	trace_guard(NVME_SQ_UPDATE_TAIL)
-	{
-		trace_emit("sqid %d tail %d\n", sq->id, sq->tail);
-	}
-
-	if (sq->dbbuf.doorbell && !__nvme_dbbuf_update(&sq->dbbuf, sq->tail, sq->ptail)) {
-		trace_guard(NVME_SKIP_MMIO)
-		{
-			trace_emit("sqid %d tail %d\n", sq->id, sq->tail);
-		}
-	} else {
-		/* the queue's entries before the doorbell that tells of them */
-		wmb();
-		if (sq->kick)
-			sq->kick(sq->kick_arg, sq->kick_offset, sq->tail);
-		else
-			mmio_write32(sq->doorbell, cpu_to_le32(sq->tail));
-	}
-
-	sq->ptail = sq->tail;
+	if (trace_active(NVME_SQ_UPDATE_TAIL))
+		__nvme_trace_tail(sq);
+	__nvme_sq_ring(sq, sq->tail);
 }
 
 /* Post one command and tell the controller. */
 static inline void nvme_sq_exec(struct nvme_sq *sq, const union nvme_cmd *cmd)
 {
-	nvme_sq_post(sq, cmd);
-	nvme_sq_update_tail(sq);
+	if (trace_active2(NVME_SQ_POST)) {
+		nvme_sq_post(sq, cmd);
+		nvme_sq_update_tail(sq);
+		return;
+	}
+
+	__nvme_sq_ring(sq, __nvme_sq_post(sq, cmd));
 }
 
 /* The entry at the head of the queue, be it new or not. */
@@ -196,29 +222,29 @@ static inline struct nvme_cqe *nvme_cq_head(struct nvme_cq *cq)
 /* Tell the controller how far completions were consumed, so that it can use their entries again. */
 static inline void nvme_cq_update_head(struct nvme_cq *cq)
 {
-	trace_guard(NVME_CQ_UPDATE_HEAD)
-	{
-		trace_emit("cqid %d head %d\n", cq->id, cq->head);
-	}
+	uint32_t head = cq->head;
 
-	if (cq->dbbuf.doorbell) {
-		uint16_t old = (uint16_t)le32_to_cpu(LOAD_PTR((leint32_t *)cq->dbbuf.doorbell));
+	if (trace_active(NVME_CQ_UPDATE_HEAD))
+		__nvme_trace_head(cq);
 
-		if (old == cq->head || !__nvme_dbbuf_update(&cq->dbbuf, cq->head, old)) {
-			trace_guard(NVME_SKIP_MMIO)
-			{
-				trace_emit("cqid %d head %d\n", cq->id, cq->head);
-			}
+	/* the loads of entries before the store that lets the controller overwrite them */
+	dma_rmb();
+
+	if (unlikely(cq->dbbuf.doorbell)) {
+		uint32_t old = le32_to_cpu(LOAD_PTR((leint32_t *)cq->dbbuf.doorbell));
+
+		if (old == head ||
+		    !__nvme_dbbuf_update(&cq->dbbuf, head, old)) {
+			if (trace_active(NVME_SKIP_MMIO))
+				__nvme_trace_skip(cq->id, head);
 			return;
 		}
 	}
 
-	/* the loads of entries before the doorbell that lets the controller overwrite them */
-	mb();
-	if (cq->kick)
-		cq->kick(cq->kick_arg, cq->kick_offset, cq->head);
+	if (unlikely(cq->kick))
+		__nvme_cq_kick(cq);
 	else
-		mmio_write32(cq->doorbell, cpu_to_le32(cq->head));
+		mmio_write32(cq->doorbell, cpu_to_le32(head));
 }
 
 /* True when the entry at the head of the queue is new. */
@@ -245,29 +271,27 @@ static inline void nvme_cq_spin(struct nvme_cq *cq)
  */
 static inline struct nvme_cqe *nvme_cq_get_cqe(struct nvme_cq *cq)
 {
+	uint32_t head = cq->head;
 	struct nvme_cqe *cqe = nvme_cq_head(cq);
 
-	trace_guard(NVME_CQ_GET_CQE)
-	{
-		trace_emit("cqid %d\n", cq->id);
-	}
+	if (trace_active2(NVME_CQ_GET_CQE))
+		__nvme_trace_get(cq);
 
-	if (!__nvme_cq_ready(cq))
+	if ((le16_to_cpu(LOAD(cqe->sfp)) & 0x1) == cq->phase)
 		return NULL;
 
 	/* the phase tag, which the controller writes last, before the rest of the entry */
 	dma_rmb();
 
-	trace_guard(NVME_CQ_GOT_CQE)
-	{
-		trace_emit("cqid %d cid %d\n", cq->id, cqe->cid);
-	}
-
-	if (++cq->head == cq->qsize) {
-		cq->head = 0;
+	head++;
+	__vfn_hide(head);
+	if (unlikely(head == (uint32_t)cq->qsize)) {
+		head = 0;
 		cq->phase ^= 0x1;
 	}
+	cq->head = (uint16_t)head;
 
+	__vfn_assume(cqe);
 	return cqe;
 }
 

@@ -29,17 +29,21 @@ struct nvme_rq_list;
 struct nvme_rq {
 	void *opaque; /* the caller's */
 	struct nvme_sq *sq;
-	uint16_t cid; /* its index in sq->rqs */
+	uint16_t cid;	/* its index in sq->rqs */
+	uint16_t state; /* enum nvme_rq_state; the library's own */
+	uint32_t nprps; /* the same: entries at the start of the page that may be other than zero */
 
 	struct {
 		void *vaddr;
 		uint64_t iova;
 	} page; /* of the controller's page size */
 
-	struct nvme_rq *rq_next; /* while it is free */
+	union {
+		struct nvme_rq *rq_next; /* the caller's, as long as the tracker is */
+		uint32_t below;		 /* the library's own, while it is free */
+	};
 
-	uint32_t state; /* enum nvme_rq_state; the library's own, as is what follows */
-	uint32_t nprps; /* entries at the start of the page that may be other than zero */
+	/* the library's own */
 	struct nvme_rq_list *lists;  /* further list pages, for transfers beyond one page's list */
 	struct nvme_rq_list *bounce; /* copy of data of nvme_sync(), until the command completes */
 };
@@ -51,20 +55,35 @@ enum nvme_rq_state {
 };
 
 /*
- * A stack's top is the index of its first free tracker plus one (0: none) in the lower 32 bits; the
- * upper 32 are counted up by every change, so that a thread that was held up between its look at
- * the top and its exchange finds out when others have taken that tracker and brought it back (ABA).
+ * A free tracker is told by its offset: how many bytes it is above the stack's bottom, which is
+ * where a tracker before sq->rqs[0] would be; 0 is none. With bytes, and with this bottom, no
+ * division and no special case is needed on the way. Each has the offset of the one below it.
+ *
+ * A stack's top holds the first one's offset in its lower 32 bits. The upper 32 are counted up by
+ * every release, so that a thread that was held up between its look at the top and its exchange
+ * finds out when others have taken that tracker and brought it back (ABA).
  */
-#define __NVME_RQ_TOP(tag, index) ((uint64_t)(tag) << 32 | (uint32_t)(index))
+typedef uint32_t __nvme_rq_half __attribute__((may_alias));
 
-static inline struct nvme_rq *__nvme_rq_of_top(struct nvme_sq *sq, uint64_t top)
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define __NVME_RQ_OFFSET 0
+#else
+#define __NVME_RQ_OFFSET 1
+#endif
+
+/* The two halves, for those who are alone on the stack. */
+#define __nvme_rq_top_offset(sq) (((__nvme_rq_half *)&(sq)->rq_top)[__NVME_RQ_OFFSET])
+#define __nvme_rq_top_tag(sq)	 (((__nvme_rq_half *)&(sq)->rq_top)[!__NVME_RQ_OFFSET])
+
+/* The tracker on top of the stack `top`, which is not empty. */
+static inline struct nvme_rq *__nvme_rq_of_top(const struct nvme_sq *sq, uint64_t top)
 {
-	return (uint32_t)top ? &sq->rqs[(uint32_t)top - 1] : NULL;
+	return (struct nvme_rq *)(sq->rq_bottom + (uint32_t)top);
 }
 
-static inline uint32_t __nvme_rq_index(const struct nvme_sq *sq, const struct nvme_rq *rq)
+static inline uint32_t __nvme_rq_offset(const struct nvme_sq *sq, const struct nvme_rq *rq)
 {
-	return rq ? (uint32_t)(rq - sq->rqs) + 1 : 0;
+	return (uint32_t)((uintptr_t)rq - sq->rq_bottom);
 }
 
 /* Forget the caller's pointer. */
@@ -76,15 +95,19 @@ static inline void nvme_rq_reset(struct nvme_rq *rq)
 /* A free tracker, or NULL with EBUSY when none is left. */
 static inline struct nvme_rq *nvme_rq_acquire(struct nvme_sq *sq)
 {
-	struct nvme_rq *rq = __nvme_rq_of_top(sq, sq->rq_top);
+	uint32_t offset = __nvme_rq_top_offset(sq);
+	struct nvme_rq *rq;
 
-	if (!rq) {
+	if (unlikely(!offset)) {
 		errno = EBUSY;
 		return NULL;
 	}
 
-	sq->rq_top = __NVME_RQ_TOP((sq->rq_top >> 32) + 1, __nvme_rq_index(sq, rq->rq_next));
+	rq = __nvme_rq_of_top(sq, offset);
+	__nvme_rq_top_offset(sq) = rq->below;
 	atomic_store_relaxed(&rq->state, NVME_RQ_BUSY);
+
+	__vfn_assume(rq);
 	return rq;
 }
 
@@ -95,27 +118,28 @@ static inline void nvme_rq_release(struct nvme_rq *rq)
 
 	nvme_rq_reset(rq);
 	atomic_store_relaxed(&rq->state, NVME_RQ_FREE);
-	rq->rq_next = __nvme_rq_of_top(sq, sq->rq_top);
-	sq->rq_top = __NVME_RQ_TOP((sq->rq_top >> 32) + 1, __nvme_rq_index(sq, rq));
+	rq->below = __nvme_rq_top_offset(sq);
+	__nvme_rq_top_offset(sq) = __nvme_rq_offset(sq, rq);
+	__nvme_rq_top_tag(sq)++;
 }
 
 /* As nvme_rq_acquire(), for any number of threads at once. */
 static inline struct nvme_rq *nvme_rq_acquire_atomic(struct nvme_sq *sq)
 {
 	uint64_t top = atomic_load_acquire(&sq->rq_top);
-	struct nvme_rq *rq, *next;
+	struct nvme_rq *rq;
+	uint32_t below;
 
 	do {
-		rq = __nvme_rq_of_top(sq, top);
-		if (!rq) {
+		if (unlikely(!(uint32_t)top)) {
 			errno = EBUSY;
 			return NULL;
 		}
 
 		/* may be out of date already; the tag tells then, and the exchange fails */
-		next = atomic_load_relaxed(&rq->rq_next);
-	} while (!atomic_cmpxchg(&sq->rq_top, &top,
-				 __NVME_RQ_TOP((top >> 32) + 1, __nvme_rq_index(sq, next))));
+		rq = __nvme_rq_of_top(sq, top);
+		below = atomic_load_relaxed(&rq->below);
+	} while (!atomic_cmpxchg(&sq->rq_top, &top, (top >> 32 << 32) | below));
 
 	atomic_store_relaxed(&rq->state, NVME_RQ_BUSY);
 	return rq;
@@ -130,9 +154,9 @@ static inline void nvme_rq_release_atomic(struct nvme_rq *rq)
 	nvme_rq_reset(rq);
 	atomic_store_relaxed(&rq->state, NVME_RQ_FREE);
 	do {
-		atomic_store_relaxed(&rq->rq_next, __nvme_rq_of_top(sq, top));
+		atomic_store_relaxed(&rq->below, (uint32_t)top);
 	} while (!atomic_cmpxchg(&sq->rq_top, &top,
-				 __NVME_RQ_TOP((top >> 32) + 1, __nvme_rq_index(sq, rq))));
+				 ((top >> 32) + 1) << 32 | __nvme_rq_offset(sq, rq)));
 }
 
 /*
@@ -145,7 +169,23 @@ struct nvme_rq *nvme_rq_acquire_cid(struct nvme_sq *sq, uint16_t cid);
  * For the functions below: what to do with a completion whose tracker is not busy. Frees a lost
  * one. Always NULL, with EINVAL.
  */
-struct nvme_rq *__nvme_rq_stray(struct nvme_rq *rq, struct nvme_cqe *cqe);
+struct nvme_rq *__nvme_rq_stray(struct nvme_rq *rq, struct nvme_cqe *cqe) __cold;
+
+/* __nvme_rq_from_cqe() of an identifier that is not a tracker's alone. */
+struct nvme_rq *__nvme_rq_from_cqe_slow(struct nvme_sq *sq, struct nvme_cqe *cqe) __cold;
+
+/*
+ * The tracker's state, for its owner, or for who has its completion: what a healthy controller
+ * sends is ordered after the submission.
+ */
+static inline bool __nvme_rq_busy(const struct nvme_rq *rq)
+{
+#ifdef __SANITIZE_THREAD__
+	return atomic_load_relaxed(&rq->state) == NVME_RQ_BUSY;
+#else
+	return rq->state == NVME_RQ_BUSY;
+#endif
+}
 
 /*
  * The tracker of a completion of `sq`, also of one under NVME_CID_AER | cid. NULL with EINVAL when
@@ -153,16 +193,17 @@ struct nvme_rq *__nvme_rq_stray(struct nvme_rq *rq, struct nvme_cqe *cqe);
  */
 static inline struct nvme_rq *__nvme_rq_from_cqe(struct nvme_sq *sq, struct nvme_cqe *cqe)
 {
-	uint16_t cid = cqe->cid & (uint16_t)~NVME_CID_AER;
+	uint32_t cid = cqe->cid;
 	struct nvme_rq *rq;
 
-	if (unlikely(cid >= sq->nrqs))
-		return __nvme_rq_stray(NULL, cqe);
+	if (unlikely(cid >= (uint32_t)sq->nrqs))
+		return __nvme_rq_from_cqe_slow(sq, cqe);
 
 	rq = &sq->rqs[cid];
-	if (unlikely(atomic_load_relaxed(&rq->state) != NVME_RQ_BUSY))
+	if (unlikely(!__nvme_rq_busy(rq)))
 		return __nvme_rq_stray(rq, cqe);
 
+	__vfn_assume(rq);
 	return rq;
 }
 
@@ -195,8 +236,10 @@ static inline void nvme_rq_post(struct nvme_rq *rq, union nvme_cmd *cmd)
 /* Post the command under the tracker's identifier, and tell the controller. */
 static inline void nvme_rq_exec(struct nvme_rq *rq, union nvme_cmd *cmd)
 {
-	nvme_rq_post(rq, cmd);
-	nvme_sq_update_tail(rq->sq);
+	struct nvme_sq *sq = rq->sq;
+
+	nvme_rq_prep_cmd(rq, cmd);
+	nvme_sq_exec(sq, cmd);
 }
 
 /*
@@ -224,6 +267,10 @@ int nvme_rq_poll(struct nvme_rq *rq, struct nvme_cqe *cqe_copy);
 int nvme_rq_spin(struct nvme_rq *rq, struct nvme_cqe *cqe_copy);
 int nvme_rq_wait(struct nvme_rq *rq, struct nvme_cqe *cqe_copy, struct timespec *ts);
 
+/* What nvme_rq_map_prp() does with data beyond one page, and with what is no data. */
+int __nvme_rq_map_prp(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd *cmd,
+		      uint64_t iova, size_t len) __cold;
+
 /*
  * Point the command's dptr at `len` bytes at `iova`, by PRPs (NVMe base, 4.1.1), with the list in
  * the tracker's page where one is needed, and for very long transfers (over 2 MiB with pages of 4
@@ -233,8 +280,18 @@ int nvme_rq_wait(struct nvme_rq *rq, struct nvme_cqe *cqe_copy, struct timespec 
  * 0, or -1 and the command is as before: EINVAL `iova` is not aligned, `len` is 0, or their sum
  * overflows; ENOMEM, or the errno of iommu_map_vaddr(): no memory for the list.
  */
-int nvme_rq_map_prp(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd *cmd, uint64_t iova,
-		    size_t len);
+static inline int nvme_rq_map_prp(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd *cmd,
+				  uint64_t iova, size_t len)
+{
+	/* no controller has pages smaller than this, so one entry does and there is no list */
+	if (unlikely(!len || (iova & 0x3) || (iova ^ (iova + len - 1)) >> 12))
+		return __nvme_rq_map_prp(ctrl, rq, cmd, iova, len);
+
+	cmd->flags &= (uint8_t) ~(NVME_CMD_FLAGS_PSDT_MASK << NVME_CMD_FLAGS_PSDT_SHIFT);
+	cmd->dptr.prp1 = cpu_to_le64(iova);
+	cmd->dptr.prp2 = 0;
+	return 0;
+}
 
 /*
  * The same for `niov` pieces of memory at virtual addresses that are mapped in the controller's

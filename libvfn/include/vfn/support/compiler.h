@@ -14,6 +14,19 @@
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #endif
 
+/* Tell the compiler that this holds, so that it need not look. */
+#define __vfn_assume(x)                                                                            \
+	do {                                                                                       \
+		if (!(x))                                                                          \
+			__builtin_unreachable();                                                   \
+	} while (0)
+
+/* Keep the compiler from computing `v` in more than one way. */
+#define __vfn_hide(v) __asm__("" : "+r"(v))
+
+#ifndef __cold
+#define __cold __attribute__((cold))
+#endif
 #ifndef __packed
 #define __packed __attribute__((packed))
 #endif

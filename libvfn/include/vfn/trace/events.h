@@ -2,7 +2,8 @@
 /*
  * events - the names of the tracepoints
  *
- * One line each; the names are USDT probe names too, so they do not change.
+ * One line each; the names are USDT probe names too, so they do not change. Where trace_active2() is
+ * used, two must stay neighbours.
  */
 #ifndef VFN_TRACE_EVENTS_H
 #define VFN_TRACE_EVENTS_H
@@ -16,10 +17,10 @@
 	X(NVME_CQ_GET_CQE)                                                                         \
 	X(NVME_CQ_GOT_CQE)                                                                         \
 	X(NVME_CQ_SPIN)                                                                            \
-	X(NVME_CQ_UPDATE_HEAD)                                                                     \
 	X(NVME_SQ_POST)                                                                            \
 	X(NVME_SQ_UPDATE_TAIL)                                                                     \
-	X(NVME_SKIP_MMIO)
+	X(NVME_SKIP_MMIO)                                                                          \
+	X(NVME_CQ_UPDATE_HEAD)
 
 #define VFN_TRACE_ENUM(name) TRACE_##name,
 enum vfn_trace_event { VFN_TRACE_EVENTS(VFN_TRACE_ENUM) TRACE_EVENTS };
