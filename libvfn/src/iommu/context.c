@@ -251,6 +251,18 @@ int iommu_attach(struct iommu_ctx *ctx, struct iommu_backend *backend, bool impo
 	return rc;
 }
 
+int iommu_narrow(struct iommu_ctx *ctx, const struct iommu_backend *backend)
+{
+	int rc;
+
+	pthread_mutex_lock(&ctx->map_lock);
+	pthread_mutex_lock(&ctx->lock);
+	rc = ctx_narrow(ctx, backend);
+	pthread_mutex_unlock(&ctx->lock);
+	pthread_mutex_unlock(&ctx->map_lock);
+	return rc;
+}
+
 void iommu_detach(struct iommu_ctx *ctx, struct iommu_backend *backend, bool unmap)
 {
 	pthread_mutex_lock(&ctx->map_lock);

@@ -72,6 +72,12 @@ struct iommu_ctx *iommu_ctx_ref(struct iommu_ctx *ctx);
  */
 int iommu_attach(struct iommu_ctx *ctx, struct iommu_backend *backend, bool imported);
 
+/*
+ * The limits of a backend that is attached have changed: narrow the context to them. 0, or -1:
+ * ERANGE, ENOMEM, and the context is as it was.
+ */
+int iommu_narrow(struct iommu_ctx *ctx, const struct iommu_backend *backend);
+
 /* Remove it again; the mappings in it are unmapped if `unmap`. */
 void iommu_detach(struct iommu_ctx *ctx, struct iommu_backend *backend, bool unmap);
 

@@ -94,6 +94,27 @@ bool pci_driver_is_vfio(const char *driver)
 	return strstr(driver, "vfio");
 }
 
+/* The folder with a link for each device of the group. NULL with errno. */
+static DIR *group_open(char *dir, size_t size, const char *group)
+{
+	snprintf(dir, size, "%s/kernel/iommu_groups/%s/devices", pci_sysfs_root, group);
+	return opendir(dir);
+}
+
+int pci_group_devices(const char *group)
+{
+	char dir[PATH_MAX - 300];
+	DIR *d = group_open(dir, sizeof(dir), group);
+	struct dirent *e;
+	int count = 0;
+
+	while (d && (e = readdir(d)))
+		count += e->d_name[0] != '.';
+	if (d)
+		closedir(d);
+	return count;
+}
+
 int pci_group_offenders(const char *group, char *buf, size_t size)
 {
 	char dir[PATH_MAX - 300], path[PATH_MAX];
@@ -104,8 +125,7 @@ int pci_group_offenders(const char *group, char *buf, size_t size)
 
 	if (size)
 		*buf = 0;
-	snprintf(dir, sizeof(dir), "%s/kernel/iommu_groups/%s/devices", pci_sysfs_root, group);
-	d = opendir(dir);
+	d = group_open(dir, sizeof(dir), group);
 	if (!d)
 		return vfn_fail(errno, "%s: %s", dir, strerror(errno));
 	while ((e = readdir(d))) {

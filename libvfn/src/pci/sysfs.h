@@ -31,6 +31,9 @@ char *pci_device_link(const char *bdf, const char *leaf);
  */
 int pci_group_offenders(const char *group, char *buf, size_t size);
 
+/* How many devices the group has; 0 when it cannot be read. */
+int pci_group_devices(const char *group);
+
 /* True for a driver that hands devices to user space through VFIO. */
 bool pci_driver_is_vfio(const char *driver);
 

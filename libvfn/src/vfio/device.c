@@ -20,14 +20,17 @@ int vfio_device_open(struct vfio_device *dev, const char *name, const struct vfi
 	const struct vfio_transport *t;
 	struct vfio_device_state *state;
 	const char *address;
+	char how[sizeof(from->transport)];
 	int err;
 
-	t = vfio_transport_find(name, &address);
+	/* A device that is handed on stays with its transport, whatever would be chosen today. */
+	if (from) {
+		memcpy(how, from->transport, sizeof(how));
+		how[sizeof(how) - 1] = 0;
+	}
+	t = from ? vfio_transport_named(how, name, &address) : vfio_transport_find(name, &address);
 	if (!t)
 		return -1;
-	if (from && strcmp(from->transport, t->name))
-		return vfn_fail(EINVAL, "%s was reached by %.15s, not by %s", name, from->transport,
-				t->name);
 	state = calloc(1, sizeof(*state));
 	if (!state || !(state->address = strdup(address))) {
 		free(state);

@@ -2,7 +2,11 @@
 libvfn_libvfn_core_la_SOURCES += \
 	%D%/container.c \
 	%D%/device.c \
+	%D%/iommufd.c %D%/iommufd.h \
+	%D%/iommufd-abi.h \
+	%D%/iommufd-space.c \
 	%D%/irq.c \
+	%D%/kernel.c %D%/kernel.h \
 	%D%/pci.c \
 	%D%/region.c \
 	%D%/transport.c %D%/transport.h \

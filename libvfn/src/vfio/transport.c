@@ -9,12 +9,13 @@
 /* In the order in which they are asked for an address. */
 static const struct vfio_transport *const transports[] = {
 	&vfio_transport_user,
+	&vfio_transport_iommufd,
 	&vfio_transport_type1,
 };
 
 const struct vfio_transport *vfio_transport_test;
 
-const struct vfio_transport *vfio_transport_by_name(const char *name)
+static const struct vfio_transport *transport_by_name(const char *name)
 {
 	if (vfio_transport_test && !strcmp(vfio_transport_test->name, name))
 		return vfio_transport_test;
@@ -24,6 +25,18 @@ const struct vfio_transport *vfio_transport_by_name(const char *name)
 	}
 	vfn_fail(EINVAL, "there is no transport '%s'", name);
 	return NULL;
+}
+
+const struct vfio_transport *vfio_transport_named(const char *name, const char *address,
+						  const char **rest)
+{
+	const struct vfio_transport *t = transport_by_name(name);
+
+	if (t && !t->match(address, rest)) {
+		vfn_fail(EINVAL, "'%s' is not a device name for the transport %s", address, name);
+		return NULL;
+	}
+	return t;
 }
 
 const struct vfio_transport *vfio_transport_find(const char *address, const char **rest)
@@ -41,7 +54,7 @@ const struct vfio_transport *vfio_transport_find(const char *address, const char
 		 * A transport that is forced must exist, and is used for what it can address only.
 		 */
 		if (forced && *forced) {
-			const struct vfio_transport *f = vfio_transport_by_name(forced);
+			const struct vfio_transport *f = transport_by_name(forced);
 
 			if (!f)
 				return NULL;
@@ -49,6 +62,8 @@ const struct vfio_transport *vfio_transport_find(const char *address, const char
 				return f;
 			t->match(address, rest);
 		}
+		if (t->usable && !t->usable(*rest))
+			continue;
 		return t;
 	}
 	vfn_fail(EINVAL, "'%s' is not a device name: 0000:01:00.0 or vfio-user:/path is", address);

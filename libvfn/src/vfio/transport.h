@@ -29,6 +29,10 @@ struct vfio_transport {
 	 * True when `address` is one of this transport's, and its part that open() wants in *rest.
 	 */
 	bool (*match)(const char *address, const char **rest);
+	/*
+	 * Whether this transport is to be chosen for `rest` by itself. NULL: for all that match.
+	 */
+	bool (*usable)(const char *rest);
 
 	/*
 	 * Open the device and attach it to dev->ctx; set dev->fd, dev->device_info,
@@ -100,16 +104,21 @@ struct vfio_device_state {
 	struct vfio_region_state regions[VFIO_REGIONS];
 };
 
-extern const struct vfio_transport vfio_transport_type1, vfio_transport_user;
+extern const struct vfio_transport vfio_transport_iommufd, vfio_transport_type1,
+	vfio_transport_user;
 
 /* A transport that is asked before all others; for tests. */
 extern const struct vfio_transport *vfio_transport_test;
 
-/* The transport for `address`; its part for open() is put into *rest. NULL: EINVAL. */
+/*
+ * The transport for `address`: the first that matches and is usable, or the one that VFN_TRANSPORT
+ * in the environment names, where it matches. Its part for open() is put into *rest. NULL: EINVAL.
+ */
 const struct vfio_transport *vfio_transport_find(const char *address, const char **rest);
 
-/* The transport called `name`; NULL: EINVAL. */
-const struct vfio_transport *vfio_transport_by_name(const char *name);
+/* The transport called `name`, whatever the environment says, for `address`. NULL: EINVAL. */
+const struct vfio_transport *vfio_transport_named(const char *name, const char *address,
+						  const char **rest);
 
 /* Make dev->state, choose the context, open by the transport and learn the regions. */
 int vfio_device_open(struct vfio_device *dev, const char *name, const struct vfio_takeover *from);

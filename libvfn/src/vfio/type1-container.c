@@ -12,6 +12,7 @@
 
 #include "pci/sysfs.h"
 #include "support/fail.h"
+#include "vfio/kernel.h"
 #include "vfio/type1.h"
 
 #ifndef VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL
@@ -39,7 +40,7 @@ static int type1_dma_map(struct iommu_backend *backend, const struct iommu_reque
 		.size = req->len,
 	};
 
-	if (!type1_ioctl(container_of_backend(backend)->fd, VFIO_IOMMU_MAP_DMA, &map))
+	if (!vfio_kernel_ioctl(container_of_backend(backend)->fd, VFIO_IOMMU_MAP_DMA, &map))
 		return 0;
 	switch (errno) {
 	case ENOMEM:
@@ -67,7 +68,7 @@ static int type1_dma_unmap(struct iommu_backend *backend, uint64_t iova, size_t 
 	struct vfio_iommu_type1_dma_unmap unmap = {
 		.argsz = sizeof(unmap), .iova = iova, .size = len};
 
-	if (type1_ioctl(container_of_backend(backend)->fd, VFIO_IOMMU_UNMAP_DMA, &unmap))
+	if (vfio_kernel_ioctl(container_of_backend(backend)->fd, VFIO_IOMMU_UNMAP_DMA, &unmap))
 		return vfn_fail(errno, "unmapping %zu bytes at IOVA 0x%llx: %s", len,
 				(unsigned long long)iova, strerror(errno));
 	/* The kernel tells how much it unmapped: nothing where nothing was mapped. */
@@ -89,7 +90,7 @@ static int container_open(void)
 	int fd, version;
 
 	snprintf(path, sizeof(path), "%s/vfio/vfio", pci_dev_root);
-	fd = type1_kernel->open(path, O_RDWR | O_CLOEXEC);
+	fd = vfio_kernel->open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0 && (errno == ENOENT || errno == ENODEV))
 		return vfn_fail(ENOENT, "%s: there is no VFIO: load the module vfio-pci", path);
 	if (fd < 0 && (errno == EACCES || errno == EPERM))
@@ -97,14 +98,14 @@ static int container_open(void)
 	if (fd < 0)
 		return vfn_fail(errno, "%s: %s", path, strerror(errno));
 
-	version = type1_ioctl(fd, VFIO_GET_API_VERSION, 0);
+	version = vfio_kernel_ioctl(fd, VFIO_GET_API_VERSION, 0);
 	if (version != VFIO_API_VERSION) {
-		type1_kernel->close(fd);
+		vfio_kernel->close(fd);
 		return vfn_fail(ENOTSUP, "%s: the kernel's VFIO has version %d, this library %d",
 				path, version, VFIO_API_VERSION);
 	}
-	if (type1_ioctl(fd, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) <= 0) {
-		type1_kernel->close(fd);
+	if (vfio_kernel_ioctl(fd, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) <= 0) {
+		vfio_kernel->close(fd);
 		return vfn_fail(
 			ENOTSUP,
 			"%s: the kernel has no IOMMU of type 1 version 2 for VFIO: load the "
@@ -136,7 +137,7 @@ void type1_container_free(struct type1_container *container, bool keep)
 	int err = errno;
 
 	if (!keep)
-		type1_kernel->close(container->fd);
+		vfio_kernel->close(container->fd);
 	free(container->backend.ranges);
 	free(container);
 	errno = err;
@@ -177,7 +178,7 @@ static int container_info(struct type1_container *c)
 		info = more;
 		memset(info, 0, len);
 		info->argsz = len;
-		if (type1_ioctl(c->fd, VFIO_IOMMU_GET_INFO, info)) {
+		if (vfio_kernel_ioctl(c->fd, VFIO_IOMMU_GET_INFO, info)) {
 			vfn_fail(errno, "asking for the IOMMU's limits: %s", strerror(errno));
 			goto out;
 		}
@@ -188,8 +189,10 @@ static int container_info(struct type1_container *c)
 	c->backend.page_size = 4096;
 	if ((info->flags & VFIO_IOMMU_INFO_PGSIZES) && info->iova_pgsizes)
 		c->backend.page_size = info->iova_pgsizes & -info->iova_pgsizes;
+	free(c->backend.ranges);
 	c->backend.ranges = malloc(sizeof(range_untold));
 	if (!c->backend.ranges) {
+		c->backend.nranges = 0;
 		vfn_fail(ENOMEM, "out of memory for IOVA ranges");
 		goto out;
 	}
@@ -222,10 +225,21 @@ out:
 	return rc;
 }
 
+int type1_container_grown(struct type1_container *c)
+{
+	size_t max_mappings = c->backend.max_mappings;
+
+	if (container_info(c))
+		return -1;
+	/* What is told now is how many are left. */
+	c->backend.max_mappings = max_mappings;
+	return iommu_narrow(c->ctx, &c->backend);
+}
+
 int type1_container_start(struct type1_container *c, bool imported)
 {
 	c->backend.ops = &type1_backend_ops;
-	if (!imported && type1_ioctl(c->fd, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU)) {
+	if (!imported && vfio_kernel_ioctl(c->fd, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU)) {
 		if (errno == EPERM)
 			return vfn_fail(EPERM,
 					"the kernel refuses the IOMMU: interrupts are not remapped "

@@ -14,6 +14,7 @@
 #include <vfn/support/log.h>
 #include "pci/sysfs.h"
 #include "support/fail.h"
+#include "vfio/kernel.h"
 #include "vfio/type1.h"
 
 /* All groups that this process has open: the kernel lets each be opened once. */
@@ -23,33 +24,10 @@ static struct type1_group *groups;
 /* The number of the group, after the device was found fit; free it. */
 static char *group_number(const char *bdf)
 {
-	char path[PATH_MAX], *driver, *group, *number;
+	char *group, *number;
 
-	if (pci_device_path(path, sizeof(path), bdf, "")) {
-		if (errno == ENODEV)
-			errno = ENOENT;
+	if (vfio_kernel_check_driver(bdf))
 		return NULL;
-	}
-	driver = pci_get_driver(bdf);
-	if (!driver) {
-		if (errno == ENOENT)
-			vfn_fail(ENOENT,
-				 "%s has no driver: load the module vfio-pci and bind the device "
-				 "to it (write vfio-pci to %s/driver_override, then %s to "
-				 "%s/bus/pci/drivers_probe)",
-				 bdf, path, bdf, pci_sysfs_root);
-		return NULL;
-	}
-	if (!pci_driver_is_vfio(driver)) {
-		vfn_fail(
-			ENOENT,
-			"%s is bound to %s: make sure that nothing uses it, unbind it there (write "
-			"%s to %s/driver/unbind) and bind it to vfio-pci",
-			bdf, driver, bdf, path);
-		free(driver);
-		return NULL;
-	}
-	free(driver);
 	group = pci_get_iommu_group(bdf);
 	if (!group)
 		return NULL;
@@ -66,7 +44,7 @@ static int group_open(const char *number, const char *bdf)
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/vfio/%s", pci_dev_root, number);
-	fd = type1_kernel->open(path, O_RDWR | O_CLOEXEC);
+	fd = vfio_kernel->open(path, O_RDWR | O_CLOEXEC);
 	if (fd >= 0)
 		return fd;
 	switch (errno) {
@@ -93,7 +71,7 @@ static int group_check(int fd, const char *number)
 	char why[300];
 	int n;
 
-	if (type1_ioctl(fd, VFIO_GROUP_GET_STATUS, &status))
+	if (vfio_kernel_ioctl(fd, VFIO_GROUP_GET_STATUS, &status))
 		return vfn_fail(errno, "group %s: asking for its status: %s", number,
 				strerror(errno));
 	if (!(status.flags & VFIO_GROUP_FLAGS_VIABLE)) {
@@ -132,14 +110,14 @@ static int group_enter(struct type1_group *g, struct iommu_ctx *ctx)
 		c = type1_container_new(ctx, -1);
 	if (!c)
 		return -1;
-	if (type1_ioctl(g->fd, VFIO_GROUP_SET_CONTAINER, &c->fd)) {
+	if (vfio_kernel_ioctl(g->fd, VFIO_GROUP_SET_CONTAINER, &c->fd)) {
 		vfn_fail(errno, "group %s cannot go into %s container: %s", g->number,
 			 fresh ? "a new" : "this context's", strerror(errno));
 		goto fail;
 	}
-	if (fresh && type1_container_start(c, false)) {
+	if (fresh ? type1_container_start(c, false) : type1_container_grown(c)) {
 		err = errno;
-		type1_ioctl(g->fd, VFIO_GROUP_UNSET_CONTAINER, 0);
+		vfio_kernel_ioctl(g->fd, VFIO_GROUP_UNSET_CONTAINER, 0);
 		errno = err;
 		goto fail;
 	}
@@ -179,7 +157,7 @@ static void group_free(struct type1_group *g, bool keep)
 	int err = errno;
 
 	if (g->fd >= 0 && !keep)
-		type1_kernel->close(g->fd);
+		vfio_kernel->close(g->fd);
 	free(g->number);
 	free(g);
 	errno = err;

@@ -10,23 +10,8 @@
 #define VFN_SRC_VFIO_TYPE1_H
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/types.h>
 #include <vfn/vfio/takeover.h>
 #include "iommu/context.h"
-
-/* What is asked of the kernel; a test plays it by putting other functions here. */
-struct type1_kernel {
-	int (*open)(const char *path, int flags);
-	int (*close)(int fd);
-	int (*ioctl)(int fd, unsigned long request, uintptr_t arg);
-	ssize_t (*pread)(int fd, void *buf, size_t len, off_t offset);
-	ssize_t (*pwrite)(int fd, const void *buf, size_t len, off_t offset);
-};
-extern const struct type1_kernel *type1_kernel;
-
-#define type1_ioctl(fd, request, arg) type1_kernel->ioctl(fd, request, (uintptr_t)(arg))
 
 struct type1_container {
 	struct iommu_backend backend;
@@ -70,6 +55,11 @@ void type1_container_free(struct type1_container *container, bool keep);
  * (`imported`), learn its limits and attach it to its context. 0, or -1 with errno.
  */
 int type1_container_start(struct type1_container *container, bool imported);
+
+/*
+ * Another group is in it: narrow its context to what both can reach. 0, or -1 with errno.
+ */
+int type1_container_grown(struct type1_container *container);
 
 extern const struct iommu_backend_ops type1_backend_ops;
 

@@ -63,11 +63,11 @@ int vfio_reset(struct vfio_device *dev);
  * A descriptor to watch for the device's going: poll it for hang-up (POLLRDHUP, EPOLLRDHUP,
  * libevent's EV_CLOSED), not for data, since answers arrive there, too. It also hangs up when the
  * library gave the device up. It must not be read or closed. -1 where the transport has none
- * (type1).
+ * (type1, iommufd).
  */
 int vfio_device_fd_event(struct vfio_device *dev);
 
-/* The name of the transport that the device is reached by: "type1" or "vfio-user". */
+/* The name of the transport that the device is reached by: "iommufd", "type1" or "vfio-user". */
 const char *vfio_transport_name(const struct vfio_device *dev);
 
 #ifdef __cplusplus

@@ -3,7 +3,9 @@
  * vfio pci - a PCI device reached through VFIO
  *
  * Devices are named by address (0000:01:00.0: the kernel's VFIO), or vfio-user:/path/to/socket.
- * The environment variable VFN_TRANSPORT forces the transport for addresses.
+ * Those with an address are reached by the transport "iommufd" where they have a VFIO device file
+ * and this process may open that and /dev/iommu, else by "type1"; the environment variable
+ * VFN_TRANSPORT forces one.
  */
 #ifndef VFN_VFIO_PCI_H
 #define VFN_VFIO_PCI_H
