@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -286,6 +287,17 @@ static int main_signals(void)
 	return vfnd.deadline && main_stepper ? 0 : -ENOMEM;
 }
 
+/* Buffers, queues and sessions are descriptors; the soft limit is for programs that use select(2). */
+static void main_raise_limits(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static int main_claim(void)
 {
 	for (size_t i = 0; i < vfnd.config.ndevices; i++) {
@@ -382,6 +394,7 @@ int main(int argc, char **argv)
 	devices_init(&vfnd.devices, vfnd.base, &vfnd.config);
 	vfnd.devices.settled = main_ready;
 	vfnd.devices.drained = main_drained;
+	main_raise_limits();
 	ret = main_signals();
 	if (ret == 0)
 		ret = main_begin(&o);

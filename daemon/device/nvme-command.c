@@ -86,12 +86,15 @@ static bool nvme_is_barrier(const struct command *cmd)
 		return false;
 	switch (cmd->sqe.opcode) {
 	case 0x0d: /* Namespace Management */
+	case 0x10: /* Firmware Commit: may activate an image with other namespaces */
 	case 0x15: /* Namespace Attachment */
+	case 0x1c: /* Virtualization Management */
+	case 0x20: /* Capacity Management */
 	case 0x80: /* Format NVM */
 	case 0x84: /* Sanitize */
 		return true;
 	default:
-		return false;
+		return cmd->sqe.opcode >= 0xc0; /* the vendor's: who knows */
 	}
 }
 
@@ -309,6 +312,8 @@ void nvme_send_waiting(struct nvme_device *nd)
 		ret = nvme_send(cmd);
 		if (ret < 0)
 			nvme_finish(cmd, NULL, ret, "the command could not be sent");
+		else if (cmd == barrier)
+			nvme_timer_set(cmd, cmd->timeout_ms); /* its own time begins now */
 	}
 	while (!nd->barrier && !nd->refreshing && (cmd = TAILQ_FIRST(&nd->held)))
 		nvme_send_held(nd, cmd);

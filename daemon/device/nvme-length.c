@@ -42,6 +42,10 @@ static int length_feature(const union nvme_cmd *sqe, bool set, uint64_t *len, ch
 		return set ? length_own(text, size, "Number of Queues is set by the daemon; "
 						    "vfnctl info tells what there is")
 			   : 0;
+	case 0x0b: /* these two are everybody's: the events told, and a timer that kills the controller */
+		return set ? length_own(text, size, "which events are reported is the daemon's own") : 0;
+	case 0x0f:
+		return set ? length_own(text, size, "the Keep Alive Timer is the daemon's own") : 0;
 	case 0x0c: /* Autonomous Power State Transition */
 		*len = 256;
 		return 0;
@@ -67,8 +71,8 @@ static int length_feature(const union nvme_cmd *sqe, bool set, uint64_t *len, ch
 		return 0;
 	case 0x01 ... 0x02: /* told in dwords alone */
 	case 0x04 ... 0x06:
-	case 0x08 ... 0x0b:
-	case 0x0f ... 0x12:
+	case 0x08 ... 0x0a:
+	case 0x10 ... 0x12:
 	case 0x14 ... 0x15:
 	case 0x17 ... 0x1a:
 	case 0x80:

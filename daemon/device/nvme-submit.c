@@ -126,7 +126,10 @@ int nvme_submit(struct opening *o, struct queue *q, const struct command_spec *s
 		nvme_command_free(cmd);
 		return ret;
 	}
-	nvme_timer_set(cmd, cmd->timeout_ms);
+	/* While a barrier waits for I/O to end, everybody waits for it: not for as long as one client likes. */
+	nvme_timer_set(cmd, nd->barrier == cmd && cmd->phase == COMMAND_PENDING &&
+				    cmd->timeout_ms > config->abort_timeout_ms
+				    ? config->abort_timeout_ms : cmd->timeout_ms);
 	o->device->stats.submitted++;
 	o->device->stats.outstanding++;
 	session_stats(o->session)->submitted++;

@@ -228,11 +228,11 @@ static const struct {
 	{0x08, 0, 0, 0}, /* Interrupt Coalescing */
 	{0x09, 0, 0, 0}, /* Interrupt Vector Configuration */
 	{0x0a, 0, 0, 0}, /* Write Atomicity */
-	{0x0b, 0, 0, 0}, /* Asynchronous Event Configuration */
+	{0x0b, 0, 0, -1}, /* Asynchronous Event Configuration */
 	{0x0c, 0, 256, 256}, /* Autonomous Power State Transition */
 	{0x0d, 0, 4096, -1}, /* Host Memory Buffer */
 	{0x0e, 0, 8, 8}, /* Timestamp */
-	{0x0f, 0, 0, 0}, /* Keep Alive Timer */
+	{0x0f, 0, 0, -1}, /* Keep Alive Timer */
 	{0x10, 0, 0, 0}, /* Host Controlled Thermal Management */
 	{0x11, 0, 0, 0}, /* Non-Operational Power State */
 	{0x12, 0, 0, 0}, /* Read Recovery Level */
