@@ -130,7 +130,7 @@ void nvme_vectors_close(struct nvme_device *nd)
 static int nvme_vectors_make(struct nvme_device *nd)
 {
 	struct vfio_device *vdev = &nd->ctrl.pci.dev;
-	unsigned int want = nd->nqueues + 1, have = vdev->irq_info.count;
+	unsigned int want = nd->dev->want_queue_pairs + 1, have = vdev->irq_info.count;
 	int fds[NVME_MAX_VECTORS];
 
 	want = want < have ? want : have;
@@ -223,23 +223,27 @@ int nvme_claim(struct device *dev, struct job *job)
 	int ret;
 
 	vfn_error_set("%s", "");
-	ret = nvme_init_in(&nd->ctrl, ctx, dev->address, &opts);
+	ret = nvme_ctrl_init_in(&nd->ctrl, ctx, dev->address, &opts);
 	if (ret < 0)
 		job_fail(job, -errno);
 	iommu_put_context(ctx);
 	if (ret < 0)
 		return job->error;
+	/* Interrupts first: a controller may look for the admin queue's vector when it is enabled, and never again. */
+	if (nvme_read_identity(nd) < 0 || nvme_vectors_make(nd) < 0 || nvme_notices_make(nd) < 0 ||
+	    nvme_reinit(&nd->ctrl) < 0)
+		goto fail;
 	nd->page_size = 4096u << nd->ctrl.config.mps;
 	nd->nqueues = nvme_granted(&nd->ctrl);
 	nd->queues = calloc(nd->nqueues + 1, sizeof(*nd->queues));
-	if (!nd->queues || nvme_read_identity(nd) < 0 || nvme_vectors_make(nd) < 0 || nvme_notices_make(nd) < 0 ||
-	    nvme_slots_make(nd) < 0 || nvme_setup(nd) < 0) {
-		job_fail(job, -errno);
-		nvme_release(dev);
-		return job->error;
-	}
+	if (!nd->queues || nvme_slots_make(nd) < 0 || nvme_setup(nd) < 0)
+		goto fail;
 	dev->id.vectors = nd->nvectors;
 	return 0;
+fail:
+	job_fail(job, -errno);
+	nvme_release(dev);
+	return job->error;
 }
 
 static void nvme_interrupt(evutil_socket_t fd, short what, void *arg)

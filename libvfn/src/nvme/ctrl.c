@@ -168,11 +168,12 @@ fail:
 	return -1;
 }
 
-int nvme_ctrl_init(struct nvme_ctrl *ctrl, const char *bdf, const struct nvme_ctrl_opts *opts)
+int nvme_ctrl_init_in(struct nvme_ctrl *ctrl, struct iommu_ctx *ctx, const char *bdf,
+		      const struct nvme_ctrl_opts *opts)
 {
 	int saved;
 
-	if (nvme_ctrl_open(ctrl, NULL, bdf, opts))
+	if (nvme_ctrl_open(ctrl, ctx, bdf, opts))
 		return -1;
 	if (nvme_reset(ctrl)) {
 		saved = errno;
@@ -181,6 +182,11 @@ int nvme_ctrl_init(struct nvme_ctrl *ctrl, const char *bdf, const struct nvme_ct
 		return -1;
 	}
 	return 0;
+}
+
+int nvme_ctrl_init(struct nvme_ctrl *ctrl, const char *bdf, const struct nvme_ctrl_opts *opts)
+{
+	return nvme_ctrl_init_in(ctrl, NULL, bdf, opts);
 }
 
 /* Bring an admin queue's memory and indices back to their start. */

@@ -107,6 +107,14 @@ int nvme_pci_init(struct nvme_ctrl *ctrl, const char *bdf);
 int nvme_ctrl_init(struct nvme_ctrl *ctrl, const char *bdf, const struct nvme_ctrl_opts *opts);
 
 /*
+ * The same in the IOMMU context `ctx`, as nvme_init_in(). For callers that want interrupts: they set them up now, and
+ * enable the controller by nvme_reinit(). The vector of the admin completion queue is known to the controller
+ * from then on, and there are controllers that look only once whether it is there.
+ */
+int nvme_ctrl_init_in(struct nvme_ctrl *ctrl, struct iommu_ctx *ctx, const char *bdf,
+		      const struct nvme_ctrl_opts *opts);
+
+/*
  * Full bring-up: nvme_ctrl_init(), admin queue, enable, Identify Controller, Number of Queues, and
  * doorbell buffers where the controller has them. Blocks: at worst for three times the controller's
  * time limit and that of a command; nvme_bringup_start() does not.
