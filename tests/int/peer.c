@@ -343,7 +343,9 @@ void ledger_await(const struct ledger *before, long kib)
 		int_pause();
 	}
 	vfnc_disconnect(conn);
-	int_note("the daemon's memory: %ld KiB before, %ld KiB after", before->rss_kib, now.rss_kib);
+	if (now.rss_kib > before->rss_kib + 512)
+		int_note("the daemon's memory: %ld KiB before, %ld KiB after", before->rss_kib,
+			 now.rss_kib);
 	if (env.sanitized)
 		kib += 64 * 1024;
 	CHECK(now.rss_kib <= before->rss_kib + kib, "the daemon's memory grew by %ld KiB",

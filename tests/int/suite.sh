@@ -65,8 +65,10 @@ configure() {
 }
 
 start_daemon() {
+    started=
     configure >"$dir/vfnd.conf"
     start_vfnd --config "$dir/vfnd.conf" --device "$INT_DEVICE" --device "$INT_DEVICE2" || return 1
+    started=1
     INT_DAEMON_PID=$vfnd_pid
     export INT_DAEMON_PID
 }
@@ -176,7 +178,7 @@ INT_SANITIZED=0
 export INT_SANITIZED
 
 tap "the daemon claims two controllers" start_daemon
-[ $tap_failed = 0 ] || tap_end
+[ -n "$started" ] || tap_end
 for subject in identity commands events share queues kill timeouts hostile takeover; do
     program $subject
 done
@@ -184,7 +186,7 @@ tap "the daemon ends with status 0" daemon_ends
 controllers_left_alone both
 
 tap "the daemon claims them again" start_daemon
-[ $tap_failed = 0 ] || tap_end
+[ -n "$started" ] || tap_end
 program gone
 program stop
 tap "the daemon has ended with status 0" daemon_ends
@@ -192,6 +194,7 @@ controllers_left_alone one
 
 tap "the second controller is there again" second_is_back
 tap "the daemon claims it, too" start_daemon
+[ -n "$started" ] || tap_end
 program identity
 tap "the daemon ends with status 0 again" daemon_ends
 controllers_left_alone both
