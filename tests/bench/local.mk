@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What things cost. `cost` builds its own program, since the tree's flags are not those to measure.
-EXTRA_DIST += %D%/cost.c
+EXTRA_DIST += %D%/cost-read.c
 dist_check_SCRIPTS += %D%/cost %D%/test-cost.sh
 TESTS += %D%/test-cost.sh
 
