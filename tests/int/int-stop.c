@@ -19,7 +19,7 @@ static void stop_terminate(void)
 	struct vfnc *conn[STOP_SESSIONS];
 	int pidfd = int_pidfd(env.daemon), ret;
 	struct vfnc_statistics stats;
-	uint64_t ticket, outstanding = 0;
+	uint64_t ticket, outstanding = 0, deadline;
 
 	if (env.sim_control)
 		sim_tell(env.sim_control, "delay io 1 0 300");
@@ -42,13 +42,17 @@ static void stop_terminate(void)
 		OK(conn[i], vfnc_statistics(conn[i], dev[i], &stats));
 		outstanding = stats.outstanding;
 	}
+	deadline = int_now_ms() + INT_SOON_MS;
 	CHECK(kill(env.daemon, SIGTERM) == 0, "kill: %s", strerror(errno));
 	int_note("%llu commands were outstanding", (unsigned long long)outstanding);
 	CHECK(!env.sim_control || outstanding > STOP_DEPTH, "that is too few");
 	for (unsigned int i = 0; i < STOP_SESSIONS; i++) {
 		for (unsigned int k = 0; k < STOP_DEPTH; k++)
 			int_complete_any(conn[i]);
-		ret = vfnc_flush(queue[i], 1, NULL);
+		/* The signal may still be on its way to the daemon's loop. */
+		do
+			ret = vfnc_flush(queue[i], 1, NULL);
+		while (ret == 0 && int_now_ms() < deadline);
 		CHECK(ret == -ECONNRESET || ret == -EPIPE, "a command after that: %d (%s)", ret,
 		      vfnc_error(conn[i]));
 	}
