@@ -167,6 +167,7 @@ static int main_serve(const struct options *o, struct ctrl *c)
 	int fd, control = -1, err;
 	char why[160];
 
+	server_hold_signals();
 	for (unsigned int i = 0; i < o->nns; i++) {
 		if (ns_open(&c->ns[i], i + 1, o->ctrl.shift, o->ns[i], o->ctrl.serial, why,
 			    sizeof(why)) < 0) {

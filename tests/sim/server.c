@@ -205,17 +205,30 @@ static void server_loop(struct server *sv)
 	}
 }
 
-int server_run(struct ctrl *c, int listen_fd, int control_fd)
+static sigset_t server_signals(void)
 {
-	struct server sv = {.c = c, .listen_fd = listen_fd};
 	sigset_t set;
-	int err = 0;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	return set;
+}
+
+void server_hold_signals(void)
+{
+	sigset_t set = server_signals();
+
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+}
+
+int server_run(struct ctrl *c, int listen_fd, int control_fd)
+{
+	struct server sv = {.c = c, .listen_fd = listen_fd};
+	sigset_t set = server_signals();
+	int err = 0;
+
 	control_init(&sv.control, control_fd, c, &sv.connected);
 	sv.signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (sv.signal_fd < 0) {

@@ -13,7 +13,16 @@
  */
 int server_listen(const char *path, char *why, size_t room);
 
-/* Serves until SIGTERM or SIGINT. `control_fd` may be -1; both fds are closed. 0 or -errno. */
+/*
+ * From here on SIGTERM and SIGINT wait for server_run(): to be called before anybody can know that
+ * there is a server, or its sockets would stay behind.
+ */
+void server_hold_signals(void);
+
+/*
+ * After server_hold_signals(). Serves until SIGTERM or SIGINT. `control_fd` may be -1; both fds are
+ * closed. 0 or -errno.
+ */
 int server_run(struct ctrl *c, int listen_fd, int control_fd);
 
 #endif
