@@ -12,8 +12,8 @@
 
 #include "daemon/device/device.h"
 
-#define buffer_of_lease(l) ((struct buffer *)((char *)(l) - offsetof(struct buffer, lease)))
-#define buffer_of_job(j)   ((struct buffer *)((char *)(j) - offsetof(struct buffer, job)))
+#define buffer_of_lease(l) container_of(l, struct buffer, lease)
+#define buffer_of_job(j)   container_of(j, struct buffer, job)
 
 static struct iommu_ctx *buffer_ctx(struct buffer *b)
 {
@@ -155,8 +155,7 @@ int buffer_alloc(struct opening *o, uint64_t size, buffer_done done, void *arg)
 	b->arg = arg;
 	b->job.run = buffer_make_run;
 	b->job.done = buffer_make_done;
-	opening_hold(o);
-	worker_post(o->device->worker, &b->job);
+	opening_post(o, &b->job);
 	return 0;
 }
 
@@ -192,8 +191,7 @@ int buffer_free(struct buffer *b, buffer_done done, void *arg)
 	b->arg = arg;
 	b->job.run = buffer_free_run;
 	b->job.done = buffer_free_done;
-	opening_hold(b->opening);
-	worker_post(b->opening->device->worker, &b->job);
+	opening_post(b->opening, &b->job);
 	return 0;
 }
 

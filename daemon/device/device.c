@@ -8,12 +8,14 @@
 
 #include <event2/event.h>
 
+#include <vfn/support.h>
+
 #include "daemon/device/class.h"
 #include "daemon/device/subscription.h"
 #include "daemon/journal.h"
 #include "daemon/state/state.h"
 
-#define device_of_job(j) ((struct device *)((char *)(j) - offsetof(struct device, job)))
+#define device_of_job(j) container_of(j, struct device, job)
 
 static void device_try_release(struct device *dev);
 

@@ -31,16 +31,6 @@ static void nvme_copy_text(char *to, const uint8_t *from, size_t len)
 			to[i] = '?';
 }
 
-static uint16_t nvme_get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] | p[1] << 8);
-}
-
-static uint32_t nvme_get32(const uint8_t *p)
-{
-	return (uint32_t)nvme_get16(p) | (uint32_t)nvme_get16(p + 2) << 16;
-}
-
 /* Identify Controller (NVMe Base 2.0, figure 275), by offset. Byte access: any alignment. */
 static int nvme_identify(struct nvme_device *nd, uint32_t *aec)
 {

@@ -60,8 +60,6 @@ static void nvme_waiting_remove(struct command *cmd)
 {
 	struct nvme_device *nd = cmd->nd;
 
-	if (nd->barrier == cmd && cmd->phase == COMMAND_PENDING)
-		nd->barrier = NULL;
 	if (cmd->waits)
 		TAILQ_REMOVE(cmd->queue ? &nd->held : &nd->pending, cmd, waiting);
 	cmd->waits = false;
@@ -304,15 +302,13 @@ void nvme_send_waiting(struct nvme_device *nd)
 	    !nd->barrier->waits)
 		nvme_waiting_add(nd->barrier, false);
 	while ((cmd = TAILQ_FIRST(&nd->pending)) && nvme_admin_has_place(nd, cmd)) {
-		struct command *barrier = nd->barrier;
 		int ret;
 
 		nvme_waiting_remove(cmd);
-		nd->barrier = barrier;
 		ret = nvme_send(cmd);
 		if (ret < 0)
 			nvme_finish(cmd, NULL, ret, "the command could not be sent");
-		else if (cmd == barrier)
+		else if (cmd == nd->barrier)
 			nvme_timer_set(cmd, cmd->timeout_ms); /* its own time begins now */
 	}
 	while (!nd->barrier && !nd->refreshing && (cmd = TAILQ_FIRST(&nd->held)))

@@ -16,16 +16,6 @@
 #define NVME_CNS_NS          0x00
 #define NVME_CNS_ACTIVE_LIST 0x02
 
-static uint32_t ns_get32(const uint8_t *p)
-{
-	return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static uint64_t ns_get64(const uint8_t *p)
-{
-	return ns_get32(p) | (uint64_t)ns_get32(p + 4) << 32;
-}
-
 static void ns_clear(struct nvme_device *nd)
 {
 	nd->fresh.nns = 0;
@@ -50,9 +40,9 @@ static void ns_take(struct nvme_device *nd, uint32_t nsid, const uint8_t *data)
 	nd->fresh.format[i] = (struct nvme_format){.shift = lbaf[2], .extended = flbas >> 4 & 1};
 	nd->fresh.ns[i] = (struct device_namespace){
 		.nsid = nsid,
-		.blocks = ns_get64(data),
+		.blocks = nvme_get64(data),
 		.block_size = 1u << lbaf[2],
-		.metadata_size = lbaf[0] | (uint32_t)lbaf[1] << 8,
+		.metadata_size = nvme_get16(lbaf),
 	};
 	nd->fresh.nns++;
 }
@@ -96,8 +86,8 @@ int nvme_ns_identify(struct nvme_device *nd)
 	}
 	if (nvme_admin(&nd->ctrl, &sqe, list, 4096, NULL) < 0)
 		goto out;
-	for (unsigned int i = 0; i < NVME_MAX_NAMESPACES && ns_get32(list + 4 * i); i++) {
-		uint32_t nsid = ns_get32(list + 4 * i);
+	for (unsigned int i = 0; i < NVME_MAX_NAMESPACES && nvme_get32(list + 4 * i); i++) {
+		uint32_t nsid = nvme_get32(list + 4 * i);
 		struct nvme_cqe cqe;
 
 		sqe = ns_identify(NVME_CNS_NS, nsid);
@@ -169,7 +159,7 @@ static void ns_refresh_list(void *arg, const struct command_result *result)
 	memset(nd->refresh_list, 0, sizeof(nd->refresh_list));
 	if (result->data && nvme_cqe_ok(&result->cqe))
 		for (unsigned int i = 0; i < NVME_MAX_NAMESPACES; i++)
-			nd->refresh_list[i] = ns_get32((const uint8_t *)result->data + 4 * i);
+			nd->refresh_list[i] = nvme_get32((const uint8_t *)result->data + 4 * i);
 	nd->refresh_at = 0;
 	ns_refresh_next(nd);
 }

@@ -20,7 +20,7 @@
 #define NVME_SC_INVALID_QID   0x0101 /* command specific: Invalid Queue Identifier */
 #define NVME_QUEUE_DEFAULT    64     /* entries */
 
-#define queue_of_job(j) ((struct queue *)((char *)(j) - offsetof(struct queue, job)))
+#define queue_of_job(j) container_of(j, struct queue, job)
 
 static void queue_delete_cq(struct queue *q);
 static void queue_discard(struct queue *q);
@@ -80,8 +80,7 @@ static void queue_discard(struct queue *q)
 	q->has_memory = false;
 	q->job.run = queue_discard_run;
 	q->job.done = queue_discard_done;
-	opening_hold(q->opening);
-	worker_post(q->nd->dev->worker, &q->job);
+	opening_post(q->opening, &q->job);
 }
 
 /* The controller will not let go of a queue: only a reset makes its memory ours again. */
@@ -321,8 +320,7 @@ void nvme_queue_create(struct opening *o, unsigned int entries, class_queue_done
 	q->made_arg = arg;
 	q->job.run = queue_memory_run;
 	q->job.done = queue_memory_done;
-	opening_hold(o);
-	worker_post(nd->dev->worker, &q->job);
+	opening_post(o, &q->job);
 }
 
 void nvme_forget(struct opening *o)
@@ -375,7 +373,7 @@ struct queue *queue_find(struct session *session, uint64_t handle)
 {
 	struct lease *lease = lease_find(session_leases(session), handle, LEASE_QUEUE);
 
-	return lease ? (struct queue *)((char *)lease - offsetof(struct queue, lease)) : NULL;
+	return lease ? container_of(lease, struct queue, lease) : NULL;
 }
 
 struct lease *queue_lease(struct queue *q)

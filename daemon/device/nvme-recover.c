@@ -16,7 +16,7 @@
 #include "daemon/device/subscription.h"
 #include "daemon/journal.h"
 
-#define nvme_of_job(j) ((struct nvme_device *)((char *)(j) - offsetof(struct nvme_device, job)))
+#define nvme_of_job(j) container_of(j, struct nvme_device, job)
 
 static void recover_enable_run(struct job *job)
 {

@@ -173,6 +173,22 @@ struct queue {
 	void *deleted_arg;
 };
 
+/* Little-endian fields of a data structure that the controller has filled, at any alignment. */
+static inline uint16_t nvme_get16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] | p[1] << 8);
+}
+
+static inline uint32_t nvme_get32(const uint8_t *p)
+{
+	return (uint32_t)nvme_get16(p) | (uint32_t)nvme_get16(p + 2) << 16;
+}
+
+static inline uint64_t nvme_get64(const uint8_t *p)
+{
+	return nvme_get32(p) | (uint64_t)nvme_get32(p + 4) << 32;
+}
+
 static inline struct nvme_device *nvme_of(const struct device *dev)
 {
 	return dev->driver;

@@ -6,6 +6,8 @@
 
 #include <event2/event.h>
 
+#include <vfn/support.h>
+
 #include "daemon/config.h"
 #include "daemon/device/buffer.h"
 #include "daemon/device/class.h"
@@ -49,7 +51,7 @@ struct opening *opening_find(struct session *session, uint64_t handle)
 {
 	struct lease *lease = lease_find(session_leases(session), handle, LEASE_OPENING);
 
-	return lease ? (struct opening *)((char *)lease - offsetof(struct opening, lease)) : NULL;
+	return lease ? container_of(lease, struct opening, lease) : NULL;
 }
 
 struct opening *opening_of(struct session *session, const struct device *device)
@@ -158,4 +160,10 @@ void opening_release(struct opening *o)
 {
 	o->jobs--;
 	opening_step(o);
+}
+
+void opening_post(struct opening *o, struct job *job)
+{
+	opening_hold(o);
+	worker_post(o->device->worker, job);
 }

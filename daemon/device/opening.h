@@ -75,4 +75,7 @@ void opening_step(struct opening *opening);
 void opening_hold(struct opening *opening);
 void opening_release(struct opening *opening);
 
+/* Hold the opening for a job, and give that to the device's worker; its `done` ends with opening_release(). */
+void opening_post(struct opening *opening, struct job *job);
+
 #endif

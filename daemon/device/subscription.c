@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <vfn/support.h>
+
 #include "daemon/device/device.h"
 
 static subscription_deliver subscription_out;
@@ -51,8 +53,7 @@ struct subscription *subscription_find(struct session *session, uint64_t handle)
 {
 	struct lease *lease = lease_find(session_leases(session), handle, LEASE_SUBSCRIPTION);
 
-	return lease ? (struct subscription *)((char *)lease - offsetof(struct subscription, lease))
-		     : NULL;
+	return lease ? container_of(lease, struct subscription, lease) : NULL;
 }
 
 void subscription_publish(struct device *device, const struct device_event *event)

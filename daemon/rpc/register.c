@@ -22,7 +22,7 @@ struct register_read {
 	uint8_t data[];
 };
 
-#define register_of_job(j) ((struct register_read *)((char *)(j) - offsetof(struct register_read, job)))
+#define register_of_job(j) container_of(j, struct register_read, job)
 
 static void register_answer(Vfnd__Answer *answer, Vfnd__RegisterReadAnswer *read, uint32_t offset,
 			    uint32_t width, uint64_t value)
@@ -125,8 +125,7 @@ void rpc_register_read(struct rpc_call *call)
 	r->width = width;
 	r->job.run = register_run;
 	r->job.done = register_done;
-	opening_hold(o);
-	worker_post(o->device->worker, &r->job);
+	opening_post(o, &r->job);
 }
 
 static void config_run(struct job *job)
@@ -184,6 +183,5 @@ void rpc_config_read(struct rpc_call *call)
 	r->width = req->length;
 	r->job.run = config_run;
 	r->job.done = config_done;
-	opening_hold(o);
-	worker_post(o->device->worker, &r->job);
+	opening_post(o, &r->job);
 }

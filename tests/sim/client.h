@@ -26,6 +26,11 @@ struct srv {
 void srv_start(struct srv *s, const char *const *args);
 /* SIGTERM; it must end with status 0 and leave no sockets. */
 void srv_stop(struct srv *s);
+/* After all that a test has done to it, the server must still serve: the next client brings it up and reads. */
+void srv_serves(struct srv *s);
+/* Its open descriptors; and waits until they are `want` again: a control connection may be on its way out. */
+unsigned int srv_fds(const struct srv *s);
+void srv_fds_back_to(const struct srv *s, unsigned int want);
 /* One control command; its answer in `out`. True when it begins with "ok". */
 bool srv_tell(struct srv *s, char *out, size_t room, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));

@@ -148,3 +148,33 @@ int srv_connect(const struct srv *s)
 {
 	return unix_connect(s->socket);
 }
+
+void srv_serves(struct srv *s)
+{
+	struct cl c;
+
+	cl_up(&c, s, RING_MESSAGE, 32);
+	cl_pair(&c, 1, 16, -1);
+	ck_assert_uint_eq(cl_io(&c, 1, 2, 0, 8, cl_iova(&c, cl_alloc(&c, 4096)), 0), 0);
+	cl_close(&c);
+}
+
+unsigned int srv_fds(const struct srv *s)
+{
+	char path[64], link[64];
+	unsigned int n = 0;
+
+	for (int i = 0; i < 1024; i++) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)s->pid, i);
+		n += readlink(path, link, sizeof(link)) > 0;
+	}
+	return n;
+}
+
+void srv_fds_back_to(const struct srv *s, unsigned int want)
+{
+	uint64_t until = cl_now_ms() + 2000;
+
+	while (srv_fds(s) > want)
+		ck_assert_msg(cl_now_ms() < until, "%u fds, there were %u", srv_fds(s), want);
+}

@@ -25,37 +25,10 @@ static void setup(void)
 	srv_start(&srv, args);
 }
 
-/* After all that a test has done to it, the server must still serve. */
 static void teardown(void)
 {
-	struct cl c;
-
-	cl_up(&c, &srv, RING_MESSAGE, 32);
-	cl_pair(&c, 1, 16, -1);
-	ck_assert_uint_eq(cl_io(&c, 1, 2, 0, 8, cl_iova(&c, cl_alloc(&c, 4096)), 0), 0);
-	cl_close(&c);
+	srv_serves(&srv);
 	srv_stop(&srv);
-}
-
-static unsigned int srv_fds(void)
-{
-	char path[64], link[64];
-	unsigned int n = 0;
-
-	for (int i = 0; i < 1024; i++) {
-		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)srv.pid, i);
-		n += readlink(path, link, sizeof(link)) > 0;
-	}
-	return n;
-}
-
-/* A control connection of before may still be on its way out. */
-static void srv_fds_back_to(unsigned int want)
-{
-	uint64_t until = cl_now_ms() + 2000;
-
-	while (srv_fds() > want)
-		ck_assert_msg(cl_now_ms() < until, "%u fds, there were %u", srv_fds(), want);
 }
 
 static int try_version(const void *payload, size_t len)
@@ -239,7 +212,7 @@ START_TEST(test_fds_where_none_belong)
 
 	cl_connect(&c, &srv);
 	cl_version(&c);
-	before = srv_fds();
+	before = srv_fds(&srv);
 	for (int i = 0; i < 100; i++)
 		fds[i] = eventfd(0, 0);
 	n = sizeof(reply);
@@ -255,7 +228,7 @@ START_TEST(test_fds_where_none_belong)
 	ck_assert_int_eq(cl_reply(&c, 3, 4, reply, &n, NULL), 0);
 	n = sizeof(reply);
 	ck_assert_int_eq(cl_call_try(&c, 4, info, 16, NULL, 0, reply, &n), 0);
-	srv_fds_back_to(before);
+	srv_fds_back_to(&srv, before);
 	for (int i = 0; i < 100; i++)
 		close(fds[i]);
 	cl_close(&c);
@@ -276,7 +249,7 @@ START_TEST(test_maps)
 	ck_assert_int_eq(ftruncate(fd, 1 << 20) | ftruncate(other, 1 << 20), 0);
 	cl_connect(&c, &srv);
 	cl_version(&c);
-	before = srv_fds();
+	before = srv_fds(&srv);
 	ck_assert_int_eq(cl_map_try(&c, 0x100000, 0x10000, 0, 3, fd), 0);
 	ck_assert_int_eq(cl_map_try(&c, 0x100000, 0x10000, 0, 3, fd), 0); /* the same again */
 	ck_assert_int_eq(cl_map_try(&c, 0x100000, 0x10000, 0, 3, other), EINVAL);
@@ -307,7 +280,7 @@ START_TEST(test_maps)
 	ck_assert_int_eq(cl_call_try(&c, 3, &um, sizeof(um), NULL, 0, &um, &n), 0);
 	ck_assert_int_eq(srv_stat(&srv, "mappings"), 0);
 	ck_assert_int_eq(srv_stat(&srv, "mapped_bytes"), 0);
-	srv_fds_back_to(before);
+	srv_fds_back_to(&srv, before);
 	cl_close(&c);
 	close(fd);
 	close(other);
@@ -333,7 +306,7 @@ START_TEST(test_pipelined_maps)
 	ck_assert_int_eq(ftruncate(fd, 1 << 20), 0);
 	cl_connect(&c, &srv);
 	cl_version(&c);
-	before = srv_fds();
+	before = srv_fds(&srv);
 	for (int round = 0; round < 5; round++) {
 		for (int i = 0; i < 100; i++) {
 			map.iova = um.iova = 0x100000 + i * 0x1000;
@@ -350,7 +323,7 @@ START_TEST(test_pipelined_maps)
 		}
 	}
 	ck_assert_int_eq(srv_stat(&srv, "mappings"), 0);
-	srv_fds_back_to(before);
+	srv_fds_back_to(&srv, before);
 	cl_close(&c);
 	close(fd);
 }

@@ -41,27 +41,6 @@ static void teardown(void)
 	unlink(file);
 }
 
-static unsigned int srv_fds(void)
-{
-	char path[64], link[64];
-	unsigned int n = 0;
-
-	for (int i = 0; i < 1024; i++) {
-		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)srv.pid, i);
-		n += readlink(path, link, sizeof(link)) > 0;
-	}
-	return n;
-}
-
-/* A control connection of before may still be on its way out. */
-static void srv_fds_back_to(unsigned int want)
-{
-	uint64_t until = cl_now_ms() + 2000;
-
-	while (srv_fds() > want)
-		ck_assert_msg(cl_now_ms() < until, "%u fds, there were %u", srv_fds(), want);
-}
-
 static void check_next_client(void)
 {
 	uint8_t *p;
@@ -113,10 +92,10 @@ START_TEST(test_killed_clients)
 		check_next_client();
 		usleep(5000);
 		if (i == 1)
-			before = srv_fds();
+			before = srv_fds(&srv);
 	}
 	usleep(20000);
-	srv_fds_back_to(before);
+	srv_fds_back_to(&srv, before);
 	ck_assert_int_eq(srv_stat(&srv, "mappings"), 0);
 	ck_assert_int_eq(srv_stat(&srv, "io_sqs"), 0);
 	ck_assert_int_eq(srv_stat(&srv, "mapped_bytes"), 0);

@@ -211,6 +211,11 @@ void vfio_mmio_write(volatile void *reg, const void *buf, size_t len)
 static char *region_mapped(struct vfio_device_state *state, unsigned int region, size_t len,
 			   uint64_t offset, int prot)
 {
+	/*
+	 * Over vfio-user a page that is mapped is plain memory: the server answers for registers.
+	 */
+	if (state->transport->doorbell_by_message)
+		return NULL;
 	for (struct vfio_region_mapping *m = state->mappings; m; m = m->next) {
 		if (m->region == region && (m->prot & prot) && offset >= m->offset &&
 		    len <= m->len && offset - m->offset <= m->len - len)
@@ -228,12 +233,7 @@ int vfio_region_read(struct vfio_device *dev, unsigned int region, void *buf, si
 	if (region_check(dev, region, len, offset))
 		return -1;
 	pthread_rwlock_rdlock(&state->lock);
-	/*
-	 * Over vfio-user a page that is mapped is plain memory: the server answers for registers.
-	 */
-	mem = state->transport->doorbell_by_message
-		      ? NULL
-		      : region_mapped(state, region, len, offset, PROT_READ);
+	mem = region_mapped(state, region, len, offset, PROT_READ);
 	if (mem)
 		vfio_mmio_read(mem, buf, len);
 	pthread_rwlock_unlock(&state->lock);
@@ -249,9 +249,7 @@ int vfio_region_write(struct vfio_device *dev, unsigned int region, const void *
 	if (region_check(dev, region, len, offset))
 		return -1;
 	pthread_rwlock_rdlock(&state->lock);
-	mem = state->transport->doorbell_by_message
-		      ? NULL
-		      : region_mapped(state, region, len, offset, PROT_WRITE);
+	mem = region_mapped(state, region, len, offset, PROT_WRITE);
 	if (mem)
 		vfio_mmio_write(mem, buf, len);
 	pthread_rwlock_unlock(&state->lock);
