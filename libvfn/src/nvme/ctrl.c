@@ -222,10 +222,10 @@ int nvme_configure_adminq(struct nvme_ctrl *ctrl, unsigned long sq_flags)
 		return -1;
 	}
 
-	if (!cq->vaddr && nvme_cq_setup(ctrl, NVME_AQ, ADMIN_QSIZE, 0))
+	if (!cq->vaddr && nvme_cq_setup(ctrl, NVME_AQ, ADMIN_QSIZE, 0, NULL))
 		return -1;
 	ctrl->adminq.cq = cq;
-	if (!sq->vaddr && nvme_sq_setup(ctrl, NVME_AQ, ADMIN_QSIZE, cq))
+	if (!sq->vaddr && nvme_sq_setup(ctrl, NVME_AQ, ADMIN_QSIZE, cq, NULL, NULL))
 		return -1;
 	ctrl->adminq.sq = sq;
 	adminq_rewind(ctrl);

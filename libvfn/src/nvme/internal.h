@@ -112,10 +112,14 @@ void nvme_dbbuf_on(struct nvme_ctrl *ctrl);
 void nvme_dbbuf_off(struct nvme_ctrl *ctrl);
 void nvme_dbbuf_free(struct nvme_ctrl *ctrl);
 
-/* Set up the host's side of the queue `qid` in new memory. 0, or -1 with ENOMEM, of
- * iommu_map_vaddr(). */
-int nvme_cq_setup(struct nvme_ctrl *ctrl, int qid, int qsize, int vector);
-int nvme_sq_setup(struct nvme_ctrl *ctrl, int qid, int qsize, struct nvme_cq *cq);
+/*
+ * Set up the host's side of the queue `qid` in the caller's memory `at` (`pages`), which was checked,
+ * or in new memory if that is NULL. 0, or -1 with ENOMEM, of iommu_map_vaddr().
+ */
+int nvme_cq_setup(struct nvme_ctrl *ctrl, int qid, int qsize, int vector,
+		  const struct nvme_queue_mem *at);
+int nvme_sq_setup(struct nvme_ctrl *ctrl, int qid, int qsize, struct nvme_cq *cq,
+		  const struct nvme_queue_mem *at, const struct nvme_queue_mem *pages);
 
 /* Make the trackers of a queue whose pages are there. 0, or -1 with ENOMEM. */
 int nvme_rq_setup(struct nvme_ctrl *ctrl, struct nvme_sq *sq, int nrqs);

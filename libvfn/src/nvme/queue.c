@@ -11,6 +11,9 @@
 #include "nvme/internal.h"
 #include "nvme/regs.h"
 
+/* So that no entry crosses a cache line. */
+#define QUEUE_VADDR_ALIGN 64
+
 static int invalid(const struct nvme_ctrl *ctrl, int err, const char *what, int qid)
 {
 	errno = err;
@@ -27,14 +30,56 @@ static struct nvme_queue_priv *priv_new(struct nvme_ctrl *ctrl, int qid)
 	return priv;
 }
 
-int nvme_cq_setup(struct nvme_ctrl *ctrl, int qid, int qsize, int vector)
+/*
+ * Memory for a queue or its pages: the caller's `at`, which is described without a mapping so that it
+ * is never given back here, or new memory. 0, or -1 with errno.
+ */
+static int mem_get(struct nvme_ctrl *ctrl, size_t size, const struct nvme_queue_mem *at,
+		   struct nvme_mem *mem)
+{
+	if (!at)
+		return nvme_mem_alloc(ctrl, size, mem);
+	*mem = (struct nvme_mem){.vaddr = at->vaddr, .iova = at->iova};
+	return 0;
+}
+
+/* Whether the controller can use the caller's memory for `size` bytes of the queue. */
+static int mem_check(const struct nvme_ctrl *ctrl, int qid, size_t size,
+		     const struct nvme_queue_mem *at)
+{
+	if (!at)
+		return 0;
+	if (!at->vaddr || (uintptr_t)at->vaddr % QUEUE_VADDR_ALIGN)
+		return invalid(ctrl, EINVAL, "its memory must begin at a multiple of 64 bytes",
+			       qid);
+	if (!ALIGNED(at->iova, __mps_to_pagesize(ctrl->config.mps)))
+		return invalid(ctrl, EINVAL, "its IOVA must begin at a page of the controller's",
+			       qid);
+	if (at->len < size)
+		return invalid(ctrl, EINVAL, "its memory is too small", qid);
+	if (at->iova + (size - 1) < at->iova || (uintptr_t)at->vaddr > UINTPTR_MAX - size)
+		return invalid(ctrl, EINVAL, "its memory goes beyond the end", qid);
+	return 0;
+}
+
+/* In aligned words, since it may be memory of a device, where not every kind of access is allowed. */
+static void cq_clear(struct nvme_cq *cq)
+{
+	uint64_t *words = cq->vaddr;
+
+	for (size_t i = 0; i < ((size_t)cq->qsize << NVME_CQES) / sizeof(*words); i++)
+		STORE(words[i], 0);
+}
+
+int nvme_cq_setup(struct nvme_ctrl *ctrl, int qid, int qsize, int vector,
+		  const struct nvme_queue_mem *at)
 {
 	struct nvme_queue_priv *priv = priv_new(ctrl, qid);
 	struct nvme_cq *cq = &ctrl->cq[qid];
 
 	if (!priv)
 		return -1;
-	if (nvme_mem_alloc(ctrl, (size_t)qsize << NVME_CQES, &priv->mem)) {
+	if (mem_get(ctrl, (size_t)qsize << NVME_CQES, at, &priv->mem)) {
 		free(priv);
 		return -1;
 	}
@@ -49,6 +94,8 @@ int nvme_cq_setup(struct nvme_ctrl *ctrl, int qid, int qsize, int vector)
 		.ctrl = ctrl,
 		.priv = priv,
 	};
+	if (at)
+		cq_clear(cq);
 	nvme_doorbell_attach_cq(ctrl, cq);
 	if (cq->dbbuf.doorbell) {
 		/* a queue of the same identifier that was deleted left its values there */
@@ -58,16 +105,17 @@ int nvme_cq_setup(struct nvme_ctrl *ctrl, int qid, int qsize, int vector)
 	return 0;
 }
 
-int nvme_sq_setup(struct nvme_ctrl *ctrl, int qid, int qsize, struct nvme_cq *cq)
+int nvme_sq_setup(struct nvme_ctrl *ctrl, int qid, int qsize, struct nvme_cq *cq,
+		  const struct nvme_queue_mem *at, const struct nvme_queue_mem *pages)
 {
 	struct nvme_queue_priv *priv = priv_new(ctrl, qid);
 	struct nvme_sq *sq = &ctrl->sq[qid];
 
 	if (!priv)
 		return -1;
-	if (nvme_mem_alloc(ctrl, (size_t)qsize << NVME_SQES, &priv->mem))
+	if (mem_get(ctrl, (size_t)qsize << NVME_SQES, at, &priv->mem))
 		goto free_priv;
-	if (nvme_mem_alloc(ctrl, (size_t)(qsize - 1) * nvme_page_alloc_size(ctrl), &priv->pages))
+	if (mem_get(ctrl, (size_t)(qsize - 1) * nvme_page_alloc_size(ctrl), pages, &priv->pages))
 		goto free_mem;
 
 	*sq = (struct nvme_sq){
@@ -83,6 +131,10 @@ int nvme_sq_setup(struct nvme_ctrl *ctrl, int qid, int qsize, struct nvme_cq *cq
 	};
 	if (nvme_rq_setup(ctrl, sq, qsize - 1))
 		goto free_pages;
+
+	/* what is in the caller's pages is unknown: a list must not end in it */
+	for (int i = 0; pages && i < sq->nrqs; i++)
+		sq->rqs[i].nprps = (uint32_t)(__mps_to_pagesize(ctrl->config.mps) / 8);
 
 	nvme_doorbell_attach_sq(ctrl, sq);
 	if (sq->dbbuf.doorbell) {
@@ -150,8 +202,8 @@ static bool qsize_ok(const struct nvme_ctrl *ctrl, int qsize)
 	return qsize >= 2 && qsize <= ctrl->config.mqes + 1;
 }
 
-int nvme_prep_create_iocq(struct nvme_ctrl *ctrl, int qid, int qsize, int vector,
-			  union nvme_cmd *cmd)
+int nvme_prep_create_iocq_at(struct nvme_ctrl *ctrl, int qid, int qsize, int vector,
+			     const struct nvme_queue_mem *mem, union nvme_cmd *cmd)
 {
 	if (!cq_known(ctrl, qid))
 		return invalid(ctrl, EINVAL, "no such completion queue identifier", qid);
@@ -163,7 +215,8 @@ int nvme_prep_create_iocq(struct nvme_ctrl *ctrl, int qid, int qsize, int vector
 	if (ctrl->cq[qid].vaddr)
 		return invalid(ctrl, EEXIST, "the completion queue is there already", qid);
 
-	if (nvme_cq_setup(ctrl, qid, qsize, vector))
+	if (mem_check(ctrl, qid, (size_t)qsize << NVME_CQES, mem) ||
+	    nvme_cq_setup(ctrl, qid, qsize, vector, mem))
 		return -1;
 
 	memset(cmd, 0, sizeof(*cmd));
@@ -176,8 +229,9 @@ int nvme_prep_create_iocq(struct nvme_ctrl *ctrl, int qid, int qsize, int vector
 	return 0;
 }
 
-int nvme_prep_create_iosq(struct nvme_ctrl *ctrl, int qid, int qsize, struct nvme_cq *cq,
-			  unsigned long flags, union nvme_cmd *cmd)
+int nvme_prep_create_iosq_at(struct nvme_ctrl *ctrl, int qid, int qsize, struct nvme_cq *cq,
+			     unsigned long flags, const struct nvme_queue_mem *mem,
+			     const struct nvme_queue_mem *pages, union nvme_cmd *cmd)
 {
 	if (!sq_known(ctrl, qid))
 		return invalid(ctrl, EINVAL, "no such submission queue identifier", qid);
@@ -190,7 +244,9 @@ int nvme_prep_create_iosq(struct nvme_ctrl *ctrl, int qid, int qsize, struct nvm
 	if (ctrl->sq[qid].vaddr)
 		return invalid(ctrl, EEXIST, "the submission queue is there already", qid);
 
-	if (nvme_sq_setup(ctrl, qid, qsize, cq))
+	if (mem_check(ctrl, qid, (size_t)qsize << NVME_SQES, mem) ||
+	    mem_check(ctrl, qid, (size_t)(qsize - 1) * nvme_page_alloc_size(ctrl), pages) ||
+	    nvme_sq_setup(ctrl, qid, qsize, cq, mem, pages))
 		return -1;
 
 	memset(cmd, 0, sizeof(*cmd));
@@ -201,6 +257,18 @@ int nvme_prep_create_iosq(struct nvme_ctrl *ctrl, int qid, int qsize, struct nvm
 	cmd->create_sq.qflags = cpu_to_le16((uint16_t)(NVME_Q_PC | flags));
 	cmd->create_sq.cqid = cpu_to_le16((uint16_t)cq->id);
 	return 0;
+}
+
+int nvme_prep_create_iocq(struct nvme_ctrl *ctrl, int qid, int qsize, int vector,
+			  union nvme_cmd *cmd)
+{
+	return nvme_prep_create_iocq_at(ctrl, qid, qsize, vector, NULL, cmd);
+}
+
+int nvme_prep_create_iosq(struct nvme_ctrl *ctrl, int qid, int qsize, struct nvme_cq *cq,
+			  unsigned long flags, union nvme_cmd *cmd)
+{
+	return nvme_prep_create_iosq_at(ctrl, qid, qsize, cq, flags, NULL, NULL, cmd);
 }
 
 static void prep_delete(union nvme_cmd *cmd, uint8_t opcode, int qid)
@@ -239,12 +307,13 @@ static bool create_failed(struct nvme_ctrl *ctrl, union nvme_cmd *cmd, int *r)
 	return *r && errno != ETIMEDOUT && errno != ENODEV;
 }
 
-int nvme_create_iocq(struct nvme_ctrl *ctrl, int qid, int qsize, int vector)
+int nvme_create_iocq_at(struct nvme_ctrl *ctrl, int qid, int qsize, int vector,
+			const struct nvme_queue_mem *mem)
 {
 	union nvme_cmd cmd;
 	int r, saved;
 
-	if (nvme_prep_create_iocq(ctrl, qid, qsize, vector, &cmd))
+	if (nvme_prep_create_iocq_at(ctrl, qid, qsize, vector, mem, &cmd))
 		return -1;
 	if (create_failed(ctrl, &cmd, &r)) {
 		saved = errno;
@@ -254,13 +323,14 @@ int nvme_create_iocq(struct nvme_ctrl *ctrl, int qid, int qsize, int vector)
 	return r;
 }
 
-int nvme_create_iosq(struct nvme_ctrl *ctrl, int qid, int qsize, struct nvme_cq *cq,
-		     unsigned long flags)
+int nvme_create_iosq_at(struct nvme_ctrl *ctrl, int qid, int qsize, struct nvme_cq *cq,
+			unsigned long flags, const struct nvme_queue_mem *mem,
+			const struct nvme_queue_mem *pages)
 {
 	union nvme_cmd cmd;
 	int r, saved;
 
-	if (nvme_prep_create_iosq(ctrl, qid, qsize, cq, flags, &cmd))
+	if (nvme_prep_create_iosq_at(ctrl, qid, qsize, cq, flags, mem, pages, &cmd))
 		return -1;
 	if (create_failed(ctrl, &cmd, &r)) {
 		saved = errno;
@@ -268,6 +338,17 @@ int nvme_create_iosq(struct nvme_ctrl *ctrl, int qid, int qsize, struct nvme_cq 
 		errno = saved;
 	}
 	return r;
+}
+
+int nvme_create_iocq(struct nvme_ctrl *ctrl, int qid, int qsize, int vector)
+{
+	return nvme_create_iocq_at(ctrl, qid, qsize, vector, NULL);
+}
+
+int nvme_create_iosq(struct nvme_ctrl *ctrl, int qid, int qsize, struct nvme_cq *cq,
+		     unsigned long flags)
+{
+	return nvme_create_iosq_at(ctrl, qid, qsize, cq, flags, NULL, NULL);
 }
 
 int nvme_delete_iocq(struct nvme_ctrl *ctrl, int qid)

@@ -133,12 +133,21 @@ static int no_queue(int id)
 	return -1;
 }
 
+static int foreign_memory(int id)
+{
+	errno = ENOTSUP;
+	vfn_error_set("queue %d lies in memory of the caller's, which only he can hand on", id);
+	return -1;
+}
+
 int nvme_cq_save(const struct nvme_cq *cq, struct nvme_queue_saved *saved)
 {
 	static const struct nvme_mem none;
 
 	if (!cq->vaddr || !cq->priv)
 		return no_queue(cq->id);
+	if (!cq->priv->mem.map)
+		return foreign_memory(cq->id);
 
 	*saved = (struct nvme_queue_saved){
 		.version = NVME_SAVED_VERSION,
@@ -157,6 +166,8 @@ int nvme_sq_save(const struct nvme_sq *sq, struct nvme_queue_saved *saved)
 {
 	if (!sq->vaddr || !sq->priv)
 		return no_queue(sq->id);
+	if (!sq->priv->mem.map || !sq->priv->pages.map)
+		return foreign_memory(sq->id);
 
 	*saved = (struct nvme_queue_saved){
 		.version = NVME_SAVED_VERSION,

@@ -195,6 +195,35 @@ int nvme_create_iosq(struct nvme_ctrl *ctrl, int qid, int qsize, struct nvme_cq 
 		     unsigned long flags);
 int nvme_delete_iosq(struct nvme_ctrl *ctrl, int qid);
 
+/*
+ * Memory of the caller's that a queue is to lie in: `len` bytes at `vaddr`, which the controller reaches at
+ * `iova`. The caller has mapped it (iommu_map_vaddr(), or nvme_cmb_alloc()), and keeps it so as long as the
+ * queue is there. `vaddr` is a multiple of 64, `iova` of the controller's page size (CC.MPS).
+ */
+struct nvme_queue_mem {
+	void *vaddr;
+	uint64_t iova;
+	size_t len;
+};
+
+/*
+ * Create I/O queues in the memory `mem`: at least qsize entries of 16 bytes for a completion queue, which are
+ * zeroed, or of 64 bytes for a submission queue. `pages` is for the page that each of its qsize - 1 trackers
+ * has, from which PRP lists and SGLs begin: at least that many of the controller's or the processor's pages,
+ * whichever are larger. NULL in place of either: memory of the library's own.
+ *
+ * The memory stays the caller's: neither the queue's deletion nor nvme_discard_cq(), nvme_discard_sq() or nvme_close()
+ * unmaps or frees it. After each of these the controller does not use it any more. Such a queue cannot be handed on
+ * by nvme_cq_save() or nvme_sq_save().
+ *
+ * As nvme_create_iocq() and nvme_create_iosq(), and EINVAL for memory that is not aligned or too small.
+ */
+int nvme_create_iocq_at(struct nvme_ctrl *ctrl, int qid, int qsize, int vector,
+			const struct nvme_queue_mem *mem);
+int nvme_create_iosq_at(struct nvme_ctrl *ctrl, int qid, int qsize, struct nvme_cq *cq,
+			unsigned long flags, const struct nvme_queue_mem *mem,
+			const struct nvme_queue_mem *pages);
+
 /* Both queues of the pair `qid`, together: when one fails, neither is there, if the controller lets
  * it. */
 int nvme_create_ioqpair(struct nvme_ctrl *ctrl, int qid, int qsize, int vector,
@@ -211,6 +240,11 @@ int nvme_prep_create_iocq(struct nvme_ctrl *ctrl, int qid, int qsize, int vector
 			  union nvme_cmd *cmd);
 int nvme_prep_create_iosq(struct nvme_ctrl *ctrl, int qid, int qsize, struct nvme_cq *cq,
 			  unsigned long flags, union nvme_cmd *cmd);
+int nvme_prep_create_iocq_at(struct nvme_ctrl *ctrl, int qid, int qsize, int vector,
+			     const struct nvme_queue_mem *mem, union nvme_cmd *cmd);
+int nvme_prep_create_iosq_at(struct nvme_ctrl *ctrl, int qid, int qsize, struct nvme_cq *cq,
+			     unsigned long flags, const struct nvme_queue_mem *mem,
+			     const struct nvme_queue_mem *pages, union nvme_cmd *cmd);
 int nvme_prep_delete_iocq(struct nvme_ctrl *ctrl, int qid, union nvme_cmd *cmd);
 int nvme_prep_delete_iosq(struct nvme_ctrl *ctrl, int qid, union nvme_cmd *cmd);
 

@@ -76,7 +76,7 @@ struct nvme_ctrl_saved {
 /* Describe an enabled controller. EINVAL: it is not enabled, or its memory is no pgmap() memory. */
 int nvme_ctrl_save(struct nvme_ctrl *ctrl, struct nvme_ctrl_saved *saved);
 
-/* Describe a queue. ENOENT: there is none. */
+/* Describe a queue. ENOENT: there is none; ENOTSUP: it lies in memory of the caller's. */
 int nvme_cq_save(const struct nvme_cq *cq, struct nvme_queue_saved *saved);
 int nvme_sq_save(const struct nvme_sq *sq, struct nvme_queue_saved *saved);
 

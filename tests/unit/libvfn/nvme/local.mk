@@ -34,8 +34,8 @@ TESTS += %D%/test-bringup
 
 # These start a simulated controller.
 EXTRA_DIST += %D%/sim-proc.h
-check_PROGRAMS += %D%/test-ctrl %D%/test-io %D%/test-takeover
-TESTS += %D%/test-ctrl %D%/test-io %D%/test-takeover
+check_PROGRAMS += %D%/test-ctrl %D%/test-io %D%/test-queue-at %D%/test-takeover
+TESTS += %D%/test-ctrl %D%/test-io %D%/test-queue-at %D%/test-takeover
 
 %C%_test_ctrl_SOURCES = %D%/test-ctrl.c
 %C%_test_ctrl_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -51,3 +51,8 @@ TESTS += %D%/test-ctrl %D%/test-io %D%/test-takeover
 %C%_test_takeover_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_test_takeover_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_takeover_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
+
+%C%_test_queue_at_SOURCES = %D%/test-queue-at.c
+%C%_test_queue_at_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_queue_at_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_queue_at_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)

@@ -21,10 +21,16 @@ struct sim {
 	char name[96]; /* of the device */
 };
 
-static inline void sim_start(struct sim *sim)
+/* With more options for the program, NULL at their end. */
+static inline void sim_start_with(struct sim *sim, const char *const *more)
 {
 	char program[512], socket[80], line[128];
-	int fds[2];
+	const char *argv[24] = {program, "--socket", socket, "--control", sim->control,
+				"--ns",	 "64M"};
+	int fds[2], n = 7;
+
+	while (more && *more && n < 23)
+		argv[n++] = *more++;
 
 	snprintf(sim->dir, sizeof(sim->dir), "/tmp/vfn-test-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(sim->dir));
@@ -42,13 +48,17 @@ static inline void sim_start(struct sim *sim)
 		dup2(fds[1], STDOUT_FILENO);
 		close(fds[0]);
 		close(fds[1]);
-		execl(program, program, "--socket", socket, "--control", sim->control, "--ns",
-		      "64M", (char *)NULL);
+		execv(program, (char *const *)(uintptr_t)argv);
 		_exit(127);
 	}
 	close(fds[1]);
 	ck_assert_msg(read(fds[0], line, sizeof(line)) > 0, "%s does not start", program);
 	close(fds[0]);
+}
+
+static inline void sim_start(struct sim *sim)
+{
+	sim_start_with(sim, NULL);
 }
 
 static inline void sim_stop(struct sim *sim)
