@@ -22,6 +22,7 @@ vfniommu_HEADERS = \
 vfnnvmedir = $(vfnincludedir)/nvme
 vfnnvme_HEADERS = \
 	%D%/include/vfn/nvme/bringup.h \
+	%D%/include/vfn/nvme/cmb.h \
 	%D%/include/vfn/nvme/ctrl.h \
 	%D%/include/vfn/nvme/queue.h \
 	%D%/include/vfn/nvme/rq.h \

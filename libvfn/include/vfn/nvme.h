@@ -7,6 +7,7 @@
 #include <vfn/nvme/queue.h>
 #include <vfn/nvme/ctrl.h>
 #include <vfn/nvme/bringup.h>
+#include <vfn/nvme/cmb.h>
 #include <vfn/nvme/rq.h>
 #include <vfn/nvme/takeover.h>
 #include <vfn/nvme/util.h>

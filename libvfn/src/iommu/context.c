@@ -5,6 +5,7 @@
 
 #include <vfn/support/mem.h>
 #include "iommu/context.h"
+#include "iommu/window.h"
 #include "support/fail.h"
 
 /*
@@ -187,6 +188,14 @@ static int ctx_narrow(struct iommu_ctx *ctx, const struct iommu_backend *backend
 		free(ranges);
 		return vfn_fail(ERANGE, "%s cannot reach IOVA 0x%llx, which is mapped already",
 				backend->ops->name, (unsigned long long)node->start);
+	}
+	if (iommu_window_reserve_all(ctx, &space, ranges, n)) {
+		int err = errno;
+
+		iova_clear(&space);
+		free(ranges);
+		return vfn_fail(err, "no room for the memory of devices among IOVAs: %s",
+				strerror(err));
 	}
 	iova_clear(&ctx->space);
 	free(ctx->ranges);

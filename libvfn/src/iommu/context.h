@@ -44,6 +44,8 @@ struct iommu_backend {
 	struct iommu_backend *next;
 };
 
+struct iommu_window;
+
 struct iommu_ctx {
 	char *name; /* NULL: nobody finds it by name */
 	int refs;
@@ -55,6 +57,7 @@ struct iommu_ctx {
 	struct iommu_iova_range *ranges;
 	int nranges;
 	uint64_t page_size;
+	struct iommu_window *windows;	/* iommu/window.h */
 	struct iommu_backend *backends; /* changed under both locks */
 	struct iommu_ctx *next;
 };

@@ -7,6 +7,7 @@
 #include <vfn/support/mem.h>
 #include <vfn/trace.h>
 #include "iommu/context.h"
+#include "iommu/window.h"
 #include "support/fail.h"
 
 #define MAP_FLAGS                                                                                  \
@@ -42,7 +43,15 @@ static int map_existing(struct iommu_ctx *ctx, struct iommu_request *req)
 	uint64_t start = vaddr_num(req->vaddr), last = start + (req->len - 1), iova;
 	struct skiplist_node *node = skiplist_overlap(&ctx->by_vaddr, start, last);
 	const struct iommu_mapping *m;
+	uint64_t left;
 
+	if (iommu_window_translate(ctx, start, &iova, &left)) {
+		if (req->len > left || (req->flags & IOMMU_MAP_FIXED_IOVA && iova != req->iova))
+			return vfn_fail(EEXIST, "%zu bytes at %p are memory of a device's own",
+					req->len, req->vaddr);
+		req->iova = iova;
+		return 1;
+	}
 	if (!node)
 		return 0;
 	m = node->value;
@@ -332,14 +341,17 @@ void iommu_forget_all(struct iommu_ctx *ctx)
 bool iommu_translate_vaddr(struct iommu_ctx *ctx, void *vaddr, uint64_t *iova)
 {
 	struct skiplist_node *node;
+	uint64_t left;
+	bool found;
 
 	pthread_mutex_lock(&ctx->lock);
 	node = skiplist_find(&ctx->by_vaddr, vaddr_num(vaddr));
+	found = node || iommu_window_translate(ctx, vaddr_num(vaddr), iova, &left);
 	if (node)
 		*iova = ((struct iommu_mapping *)node->value)->iova +
 			(vaddr_num(vaddr) - node->start);
 	pthread_mutex_unlock(&ctx->lock);
-	return node;
+	return found;
 }
 
 size_t iommu_mappings(struct iommu_ctx *ctx)

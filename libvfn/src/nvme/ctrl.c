@@ -137,7 +137,7 @@ int nvme_ctrl_attach(struct nvme_ctrl *ctrl, const struct nvme_ctrl_opts *opts)
 		return -1;
 	ctrl->priv->by_message = vfio_doorbell_by_message(&ctrl->pci.dev);
 	map_doorbells(ctrl);
-	return 0;
+	return nvme_cmb_attach(ctrl);
 }
 
 int nvme_ctrl_open(struct nvme_ctrl *ctrl, struct iommu_ctx *ctx, const char *bdf,
@@ -279,6 +279,7 @@ void nvme_close(struct nvme_ctrl *ctrl)
 			cut_off(ctrl);
 		}
 		nvme_free_all(ctrl);
+		nvme_cmb_close(ctrl);
 		if (ctrl->doorbells)
 			vfio_pci_unmap_bar(&ctrl->pci, 0, ctrl->doorbells, priv->doorbells_len,
 					   REG_DOORBELLS);

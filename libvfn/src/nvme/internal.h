@@ -43,6 +43,8 @@ enum ready_wait {
 	READY_ENABLE,
 };
 
+struct nvme_cmb_state;
+
 struct nvme_ctrl_priv {
 	struct nvme_ctrl *ctrl;
 	bool open;    /* ctrl->pci is */
@@ -58,6 +60,8 @@ struct nvme_ctrl_priv {
 	enum ready_wait wait;
 	uint64_t deadline; /* of `wait`, nanoseconds */
 	unsigned int polls;
+
+	struct nvme_cmb_state *cmb; /* the controller memory buffer; NULL: it is off */
 
 	struct nvme_mem dbbuf;
 	struct nvme_mem eventidx;
@@ -113,8 +117,8 @@ void nvme_dbbuf_off(struct nvme_ctrl *ctrl);
 void nvme_dbbuf_free(struct nvme_ctrl *ctrl);
 
 /*
- * Set up the host's side of the queue `qid` in the caller's memory `at` (`pages`), which was checked,
- * or in new memory if that is NULL. 0, or -1 with ENOMEM, of iommu_map_vaddr().
+ * Set up the host's side of the queue `qid` in the caller's memory `at` (`pages`), which was
+ * checked, or in new memory if that is NULL. 0, or -1 with ENOMEM, of iommu_map_vaddr().
  */
 int nvme_cq_setup(struct nvme_ctrl *ctrl, int qid, int qsize, int vector,
 		  const struct nvme_queue_mem *at);
@@ -161,6 +165,18 @@ int nvme_iov_next(struct nvme_iov_iter *iter, uint64_t *iova, size_t *len);
  * errno. */
 struct nvme_rq_list *nvme_rq_next_list(struct nvme_ctrl *ctrl, struct nvme_rq *rq,
 				       struct nvme_rq_list *list);
+
+/*
+ * Look for a controller memory buffer that is on without being asked (before NVMe 1.4), and keep
+ * its addresses free. 0, or -1: EADDRINUSE something is mapped there; ENOMEM, of the transport.
+ */
+int nvme_cmb_attach(struct nvme_ctrl *ctrl);
+
+/* Whether the caller has turned it on; turn it on again before CC.EN is set; give all of it back.
+ */
+bool nvme_cmb_on(const struct nvme_ctrl *ctrl);
+int nvme_cmb_again(struct nvme_ctrl *ctrl);
+void nvme_cmb_close(struct nvme_ctrl *ctrl);
 
 /* The first step of nvme_ctrl_init(): everything but the reset. */
 int nvme_ctrl_open(struct nvme_ctrl *ctrl, struct iommu_ctx *ctx, const char *bdf,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 libvfn_libvfn_core_la_SOURCES += \
 	%D%/bringup.c \
+	%D%/cmb.c \
 	%D%/crc64.c \
 	%D%/ctrl.c \
 	%D%/doorbell.c \

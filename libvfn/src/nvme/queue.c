@@ -31,8 +31,8 @@ static struct nvme_queue_priv *priv_new(struct nvme_ctrl *ctrl, int qid)
 }
 
 /*
- * Memory for a queue or its pages: the caller's `at`, which is described without a mapping so that it
- * is never given back here, or new memory. 0, or -1 with errno.
+ * Memory for a queue or its pages: the caller's `at`, which is described without a mapping so that
+ * it is never given back here, or new memory. 0, or -1 with errno.
  */
 static int mem_get(struct nvme_ctrl *ctrl, size_t size, const struct nvme_queue_mem *at,
 		   struct nvme_mem *mem)
@@ -62,7 +62,8 @@ static int mem_check(const struct nvme_ctrl *ctrl, int qid, size_t size,
 	return 0;
 }
 
-/* In aligned words, since it may be memory of a device, where not every kind of access is allowed. */
+/* In aligned words, since it may be memory of a device, where not every kind of access is allowed.
+ */
 static void cq_clear(struct nvme_cq *cq)
 {
 	uint64_t *words = cq->vaddr;

@@ -139,6 +139,10 @@ int nvme_enable_start(struct nvme_ctrl *ctrl)
 	else if (CAP_CSS(ctrl->priv->cap) & CAP_CSS_IOCSS)
 		css = CC_CSS_ALL;
 
+	/* whoever reset the function took it away */
+	if (nvme_cmb_again(ctrl))
+		return -1;
+
 	cc = CC_EN | CC_CSS(css) | CC_MPS(ctrl->config.mps) | CC_IOSQES(NVME_SQES) |
 	     CC_IOCQES(NVME_CQES);
 

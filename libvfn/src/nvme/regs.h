@@ -15,7 +15,10 @@ enum nvme_reg_offset {
 	REG_AQA = 0x24,
 	REG_ASQ = 0x28,
 	REG_ACQ = 0x30,
+	REG_CMBLOC = 0x38,
+	REG_CMBSZ = 0x3c,
 	REG_CMBMSC = 0x50,
+	REG_CMBSTS = 0x58,
 	REG_CRTO = 0x68,
 	REG_DOORBELLS = 0x1000,
 };
@@ -46,6 +49,16 @@ enum nvme_reg_offset {
 
 #define CSTS_RDY (1u << 0)
 #define CSTS_CFS (1u << 1)
+
+#define CMBLOC_BIR(loc)	 ((loc)&0x7)
+#define CMBLOC_OFST(loc) ((loc) >> 12)
+#define CMBSZ_FLAGS	 0x1fu
+#define CMBSZ_SZU(sz)	 (((sz) >> 8) & 0xf)
+#define CMBSZ_SZU_MAX	 6
+#define CMBSZ_SZ(sz)	 ((sz) >> 12)
+#define CMBMSC_CRE	 (1ull << 0)
+#define CMBMSC_CMSE	 (1ull << 1)
+#define CMBSTS_CBAI	 (1u << 0)
 
 #define CRTO_CRWMT(crto) ((crto)&0xffff)
 

@@ -100,6 +100,12 @@ int nvme_ctrl_save(struct nvme_ctrl *ctrl, struct nvme_ctrl_saved *saved)
 		return -1;
 	}
 
+	if (nvme_cmb_on(ctrl)) {
+		errno = ENOTSUP;
+		vfn_error_set("%s: its memory buffer must be off to hand it on", nvme_name(ctrl));
+		return -1;
+	}
+
 	*saved = (struct nvme_ctrl_saved){
 		.version = NVME_SAVED_VERSION,
 		.quirks = ctrl->opts.quirks,

@@ -207,16 +207,18 @@ struct nvme_queue_mem {
 };
 
 /*
- * Create I/O queues in the memory `mem`: at least qsize entries of 16 bytes for a completion queue, which are
- * zeroed, or of 64 bytes for a submission queue. `pages` is for the page that each of its qsize - 1 trackers
- * has, from which PRP lists and SGLs begin: at least that many of the controller's or the processor's pages,
- * whichever are larger. NULL in place of either: memory of the library's own.
+ * Create I/O queues in the memory `mem`: at least qsize entries of 16 bytes for a completion queue,
+ * which are zeroed, or of 64 bytes for a submission queue. `pages` is for the page that each of its
+ * qsize - 1 trackers has, from which PRP lists and SGLs begin: at least that many of the
+ * controller's or the processor's pages, whichever are larger. NULL in place of either: memory of
+ * the library's own.
  *
- * The memory stays the caller's: neither the queue's deletion nor nvme_discard_cq(), nvme_discard_sq() or nvme_close()
- * unmaps or frees it. After each of these the controller does not use it any more. Such a queue cannot be handed on
- * by nvme_cq_save() or nvme_sq_save().
+ * The memory stays the caller's: neither the queue's deletion nor nvme_discard_cq(),
+ * nvme_discard_sq() or nvme_close() unmaps or frees it. After each of these the controller does not
+ * use it any more. Such a queue cannot be handed on by nvme_cq_save() or nvme_sq_save().
  *
- * As nvme_create_iocq() and nvme_create_iosq(), and EINVAL for memory that is not aligned or too small.
+ * As nvme_create_iocq() and nvme_create_iosq(), and EINVAL for memory that is not aligned or too
+ * small.
  */
 int nvme_create_iocq_at(struct nvme_ctrl *ctrl, int qid, int qsize, int vector,
 			const struct nvme_queue_mem *mem);

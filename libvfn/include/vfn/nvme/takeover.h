@@ -73,7 +73,10 @@ struct nvme_ctrl_saved {
 	struct nvme_mem_saved eventidx;
 };
 
-/* Describe an enabled controller. EINVAL: it is not enabled, or its memory is no pgmap() memory. */
+/*
+ * Describe an enabled controller. EINVAL: it is not enabled, or its memory is no pgmap() memory; ENOTSUP: its
+ * memory buffer is on.
+ */
 int nvme_ctrl_save(struct nvme_ctrl *ctrl, struct nvme_ctrl_saved *saved);
 
 /* Describe a queue. ENOENT: there is none; ENOTSUP: it lies in memory of the caller's. */

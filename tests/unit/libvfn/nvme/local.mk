@@ -24,9 +24,9 @@ TESTS += %D%/test-prp %D%/test-queue %D%/test-rq %D%/test-types
 %C%_test_types_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_types_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
 
-# This one brings its own controller in place of the library's VFIO part.
-check_PROGRAMS += %D%/test-bringup
-TESTS += %D%/test-bringup
+# These bring their own controller in place of the library's VFIO part.
+check_PROGRAMS += %D%/test-bringup %D%/test-cmb
+TESTS += %D%/test-bringup %D%/test-cmb
 %C%_test_bringup_SOURCES = %D%/test-bringup.c
 %C%_test_bringup_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_test_bringup_CFLAGS = $(UNIT_CFLAGS)
@@ -56,3 +56,8 @@ TESTS += %D%/test-ctrl %D%/test-io %D%/test-queue-at %D%/test-takeover
 %C%_test_queue_at_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_test_queue_at_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_queue_at_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
+
+%C%_test_cmb_SOURCES = %D%/test-cmb.c
+%C%_test_cmb_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_cmb_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_cmb_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)

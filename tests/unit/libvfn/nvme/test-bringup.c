@@ -139,6 +139,10 @@ int vfio_region_read(struct vfio_device *dev, unsigned int region, void *buf, si
 	case REG_CRTO:
 		v = fake.crto;
 		break;
+	case REG_CMBLOC:
+	case REG_CMBSZ:
+		v = 0;
+		break;
 	default:
 		ck_abort_msg("read at %#llx", (unsigned long long)offset);
 	}

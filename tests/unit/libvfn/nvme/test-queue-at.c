@@ -227,8 +227,8 @@ START_TEST(test_prepared)
 		ck_assert_int_eq(area[CQ_AT + i], 0);
 	ck_assert_int_eq(area[CQ_AT + QSIZE * 16], (char)0xff);
 	ck_assert_int_eq(nvme_admin(&ctrl, &cmd, NULL, 0, NULL), 0);
-	ck_assert_int_eq(
-		nvme_prep_create_iosq_at(&ctrl, 2, QSIZE, &ctrl.cq[2], 0, &sq, NULL, &cmd), 0);
+	ck_assert_int_eq(nvme_prep_create_iosq_at(&ctrl, 2, QSIZE, &ctrl.cq[2], 0, &sq, NULL, &cmd),
+			 0);
 	ck_assert_uint_eq(le64_to_cpu(cmd.create_sq.prp1), iova + SQ_AT);
 	ck_assert_int_eq(nvme_admin(&ctrl, &cmd, NULL, 0, NULL), 0);
 	ck_assert_int_eq(nvme_cq_save(&ctrl.cq[2], &saved), -1);
