@@ -93,6 +93,7 @@ enum held_why {
 	HELD_STUCK,   /* the same, and Abort does not help */
 	HELD_EVENT,   /* asynchronous event request */
 	HELD_DONE,    /* done, the completion queue is full */
+	HELD_REASONS,
 };
 
 struct held {
@@ -171,6 +172,7 @@ struct ctrl {
 	unsigned int nsq, ncq; /* admin queues among them */
 	TAILQ_HEAD(held_list, held) held;
 	unsigned int nheld;
+	unsigned int nheld_why[HELD_REASONS]; /* the same, by reason */
 
 	bool dbbuf;
 	bool armed;  /* event indices ask for a ring */

@@ -2,7 +2,6 @@
 #include "config.h"
 
 #include "dma.h"
-#include "spec.h"
 
 #include <errno.h>
 #include <linux/magic.h>
@@ -244,7 +243,7 @@ void *dma_ptr(struct dma *d, uint64_t iova, size_t *len, bool write)
 	return r->vaddr + (iova - r->iova);
 }
 
-bool dma_covered(struct dma *d, uint64_t iova, uint64_t len, bool write)
+bool dma_covered_slow(struct dma *d, uint64_t iova, uint64_t len, bool write)
 {
 	while (len) {
 		struct dma_range *r = dma_find(d, iova);
@@ -261,10 +260,8 @@ bool dma_covered(struct dma *d, uint64_t iova, uint64_t len, bool write)
 	return true;
 }
 
-int dma_check(struct dma *d)
+int dma_check_lost(struct dma *d)
 {
-	if (!d->faulted)
-		return 0;
 	d->faulted = false;
 	return -EFAULT;
 }

@@ -12,6 +12,8 @@
 #ifndef SIM_DMA_H
 #define SIM_DMA_H
 
+#include "spec.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -70,11 +72,29 @@ void dma_remove_all(struct dma *d);
  */
 void *dma_ptr(struct dma *d, uint64_t iova, size_t *len, bool write);
 
+/* dma_covered() of what is not all in the range found last. */
+bool dma_covered_slow(struct dma *d, uint64_t iova, uint64_t len, bool write);
+
 /* True when the device may access all of the range, however it is reached. */
-bool dma_covered(struct dma *d, uint64_t iova, uint64_t len, bool write);
+static inline bool dma_covered(struct dma *d, uint64_t iova, uint64_t len, bool write)
+{
+	if (d->hit < d->n) {
+		const struct dma_range *r = &d->ranges[d->hit];
+
+		if (iova >= r->iova && len <= r->size && iova - r->iova <= r->size - len)
+			return r->flags & (write ? VFU_MAP_WRITE : VFU_MAP_READ);
+	}
+	return dma_covered_slow(d, iova, len, write);
+}
+
+/* Forgets a lost page: -EFAULT. */
+int dma_check_lost(struct dma *d);
 
 /* 0, or -EFAULT when a page was lost since the last call. */
-int dma_check(struct dma *d);
+static inline int dma_check(struct dma *d)
+{
+	return d->faulted ? dma_check_lost(d) : 0;
+}
 
 /* Device reads from, writes to the client. 0, or -EFAULT, or what the client answered. */
 int dma_read(struct dma *d, uint64_t iova, void *buf, size_t len);

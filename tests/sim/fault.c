@@ -101,9 +101,8 @@ void fault_clear(struct faults *fs)
 	fs->n = 0;
 }
 
-/* Counts the command in every rule that waits for it; the first that is due wins and is used up. */
-static enum fault_kind fault_match(struct faults *fs, bool after, bool io, uint8_t opcode,
-				   struct fault *out)
+enum fault_kind fault_match(struct faults *fs, bool after, bool io, uint8_t opcode,
+			    struct fault *out)
 {
 	enum fault_kind kind = FAULT_NONE;
 
@@ -134,14 +133,4 @@ static enum fault_kind fault_match(struct faults *fs, bool after, bool io, uint8
 		memmove(f, f + 1, (fs->n - i) * sizeof(*f));
 	}
 	return kind;
-}
-
-enum fault_kind fault_before(struct faults *fs, bool io, uint8_t opcode, struct fault *out)
-{
-	return fs->n ? fault_match(fs, false, io, opcode, out) : FAULT_NONE;
-}
-
-enum fault_kind fault_after(struct faults *fs, bool io, uint8_t opcode, struct fault *out)
-{
-	return fs->n ? fault_match(fs, true, io, opcode, out) : FAULT_NONE;
 }

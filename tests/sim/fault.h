@@ -45,11 +45,23 @@ int fault_parse(struct fault *f, char *const *words, unsigned int n, char *why, 
 int fault_add(struct faults *fs, const struct fault *f);
 void fault_clear(struct faults *fs);
 
+/* Counts the command in every rule of its hook that waits for it; the first that is due wins. */
+enum fault_kind fault_match(struct faults *fs, bool after, bool io, uint8_t opcode,
+			    struct fault *out);
+
 /* Hook before a command is carried out: FAULT_NONE, FAULT_STATUS or FAULT_DELAY, with *out filled.
  */
-enum fault_kind fault_before(struct faults *fs, bool io, uint8_t opcode, struct fault *out);
+static inline enum fault_kind fault_before(struct faults *fs, bool io, uint8_t opcode,
+					   struct fault *out)
+{
+	return fs->n ? fault_match(fs, false, io, opcode, out) : FAULT_NONE;
+}
 
 /* Hook after: FAULT_NONE or FAULT_DROP. */
-enum fault_kind fault_after(struct faults *fs, bool io, uint8_t opcode, struct fault *out);
+static inline enum fault_kind fault_after(struct faults *fs, bool io, uint8_t opcode,
+					  struct fault *out)
+{
+	return fs->n ? fault_match(fs, true, io, opcode, out) : FAULT_NONE;
+}
 
 #endif

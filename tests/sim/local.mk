@@ -10,6 +10,7 @@ noinst_LTLIBRARIES += %D%/libsim.la
 	%D%/control.c %D%/control.h \
 	%D%/ctrl.c %D%/ctrl.h \
 	%D%/dma.c %D%/dma.h \
+	%D%/doorbell.c %D%/doorbell.h \
 	%D%/fault.c %D%/fault.h \
 	%D%/features.c \
 	%D%/identify.c \

@@ -69,8 +69,8 @@ static uint16_t prp_list(struct dma *d, size_t page, uint64_t list, uint64_t len
 	return 0;
 }
 
-uint16_t prp_walk(struct dma *d, size_t page, uint64_t prp1, uint64_t prp2, uint64_t len,
-		  struct prp_seg *segs, unsigned int room, unsigned int *n)
+uint16_t prp_walk_slow(struct dma *d, size_t page, uint64_t prp1, uint64_t prp2, uint64_t len,
+		       struct prp_seg *segs, unsigned int room, unsigned int *n)
 {
 	struct prp_out out = {.segs = segs, .room = room};
 	uint64_t first = page - (prp1 & (page - 1));

@@ -3,89 +3,13 @@
 
 #include "queue.h"
 #include "cmd.h"
+#include "doorbell.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* Commands taken from one queue before the next has its turn. */
 #define QUEUE_BURST 32
-
-#define QUEUE_NO_RING UINT32_MAX
-
-static unsigned int queue_sq_slot(uint16_t qid)
-{
-	return 2u * qid;
-}
-
-static unsigned int queue_cq_slot(uint16_t qid)
-{
-	return 2u * qid + 1;
-}
-
-/* Shadow buffers, looked up again when the client has changed its mappings. */
-static void queue_find_shadow(struct ctrl *c)
-{
-	size_t a = c->page, b = c->page;
-
-	if (!c->dbbuf || c->dbbuf_gen == c->dma.gen)
-		return;
-	c->dbbuf_gen = c->dma.gen;
-	c->shadow = dma_ptr(&c->dma, c->dbbuf_shadow, &a, true);
-	c->event = dma_ptr(&c->dma, c->dbbuf_event, &b, true);
-	if (!c->shadow || !c->event || a < c->page || b < c->page)
-		c->shadow = c->event = NULL;
-}
-
-/* What the host says must be an entry of the queue; else it is told once, and nothing changes. */
-static void queue_accept(struct ctrl *c, struct doorbell *db, uint32_t value, uint32_t size)
-{
-	if (value < size) {
-		db->value = value;
-		return;
-	}
-	aer_raise(c, NVME_AER_ERROR, NVME_AER_ERROR_INVALID_DB_VAL, NVME_LOG_LID_ERROR);
-}
-
-/* Brings `db` of a queue of `size` entries up to date. */
-static uint32_t queue_doorbell(struct ctrl *c, struct doorbell *db, unsigned int slot,
-			       uint32_t size)
-{
-	/* Hosts write the shadow first: seen in this order, a ring never overtakes it. */
-	uint32_t page = __atomic_load_n(&c->doorbells[slot], __ATOMIC_ACQUIRE);
-
-	if (c->shadow) {
-		uint32_t shadow = __atomic_load_n(&c->shadow[slot], __ATOMIC_ACQUIRE);
-
-		if (shadow != db->shadow) {
-			db->by_shadow = true;
-			db->shadow = shadow;
-			queue_accept(c, db, shadow, size);
-		}
-		if (db->by_shadow) {
-			db->page = page;
-			return db->value;
-		}
-	}
-	if (page != db->page) {
-		db->page = page;
-		queue_accept(c, db, page, size);
-		if (c->shadow)
-			c->shadow[slot] = db->shadow = page;
-	}
-	return db->value;
-}
-
-static void queue_init_doorbell(struct ctrl *c, struct doorbell *db, unsigned int slot)
-{
-	*db = (struct doorbell){0};
-	c->doorbells[slot] = 0;
-	queue_find_shadow(c);
-	if (!c->shadow)
-		return;
-	/* What a former queue of this number left there must not be taken for news. */
-	c->shadow[slot] = 0;
-	__atomic_store_n(&c->event[slot], 0, __ATOMIC_RELEASE);
-}
 
 void queue_add_cq(struct ctrl *c, uint16_t qid, uint32_t size, uint64_t addr, bool ien,
 		  uint16_t vector)
@@ -102,7 +26,7 @@ void queue_add_cq(struct ctrl *c, uint16_t qid, uint32_t size, uint64_t addr, bo
 		.phase = true,
 		.mem_gen = c->dma.gen - 1,
 	};
-	queue_init_doorbell(c, &cq->head, queue_cq_slot(qid));
+	doorbell_init(c, &cq->head, doorbell_cq_slot(qid));
 	c->ncq++;
 }
 
@@ -118,7 +42,7 @@ void queue_add_sq(struct ctrl *c, uint16_t qid, uint16_t cqid, uint32_t size, ui
 		.addr = addr,
 		.mem_gen = c->dma.gen - 1,
 	};
-	queue_init_doorbell(c, &sq->tail, queue_sq_slot(qid));
+	doorbell_init(c, &sq->tail, doorbell_sq_slot(qid));
 	c->cq[cqid].users++;
 	c->live_sq[c->nsq++] = qid;
 }
@@ -129,13 +53,16 @@ static uint32_t queue_cq_next(const struct cq *cq)
 }
 
 /* Room for one more entry; the head is looked at only when it seems that there is none. */
-static bool queue_cq_room(struct ctrl *c, struct cq *cq)
+static bool queue_cq_look(struct ctrl *c, struct cq *cq)
 {
-	if (queue_cq_next(cq) != cq->head.value)
-		return true;
-	queue_doorbell(c, &cq->head, queue_cq_slot(cq->qid), cq->size);
+	doorbell_update(c, &cq->head, doorbell_cq_slot(cq->qid), cq->size);
 	cq->full = queue_cq_next(cq) == cq->head.value;
 	return !cq->full;
+}
+
+static inline bool queue_cq_room(struct ctrl *c, struct cq *cq)
+{
+	return queue_cq_next(cq) != cq->head.value || queue_cq_look(c, cq);
 }
 
 static uint8_t *queue_cq_mem(struct ctrl *c, struct cq *cq)
@@ -184,14 +111,15 @@ static void queue_post(struct ctrl *c, struct cq *cq, const struct cmd *cmd)
 	cq->tail = queue_cq_next(cq);
 	if (!cq->tail)
 		cq->phase = !cq->phase;
-	cq->news = true;
-	c->posted = true;
+	if (cq->ien)
+		cq->news = c->posted = true;
 }
 
 static void queue_unhold(struct ctrl *c, struct held *h)
 {
 	TAILQ_REMOVE(&c->held, h, link);
 	c->nheld--;
+	c->nheld_why[h->why]--;
 	c->sq[h->cmd.sqid].held--;
 	if (h->why == HELD_DONE)
 		c->cq[c->sq[h->cmd.sqid].cqid].waiting--;
@@ -211,6 +139,7 @@ struct held *queue_hold(struct ctrl *c, const struct cmd *cmd, enum held_why why
 	h->when = when;
 	TAILQ_INSERT_TAIL(&c->held, h, link);
 	c->nheld++;
+	c->nheld_why[why]++;
 	c->sq[cmd->sqid].held++;
 	if (why == HELD_DONE)
 		c->cq[c->sq[cmd->sqid].cqid].waiting++;
@@ -342,17 +271,19 @@ static bool queue_cid_taken(struct ctrl *c, const struct cmd *cmd)
 	return false;
 }
 
-static bool queue_serve(struct ctrl *c, struct sq *sq)
+/* Out of line, to keep what that takes out of the rounds that find nothing. */
+static __attribute__((noinline)) bool queue_serve(struct ctrl *c, struct sq *sq)
 {
 	struct cq *cq = &c->cq[sq->cqid];
 	uint16_t qid = sq->qid;
 	unsigned int n;
 
 	for (n = 0; n < QUEUE_BURST && sq->live && ctrl_running(c); n++) {
-		struct cmd cmd = {.sqid = qid, .where = UINT16_MAX};
+		struct cmd cmd;
 
 		if (sq->head == sq->tail.value) {
-			if (queue_doorbell(c, &sq->tail, queue_sq_slot(qid), sq->size) == sq->head)
+			if (doorbell_update(c, &sq->tail, doorbell_sq_slot(qid), sq->size) ==
+			    sq->head)
 				break;
 		}
 		if (cq->waiting || !queue_cq_room(c, cq))
@@ -367,6 +298,10 @@ static bool queue_serve(struct ctrl *c, struct sq *sq)
 		}
 		sq->head = sq->head + 1 == sq->size ? 0 : sq->head + 1;
 		sq->commands++;
+		cmd.sqid = qid;
+		cmd.dw0 = cmd.dw1 = 0;
+		cmd.status = 0;
+		cmd.where = UINT16_MAX;
 		*(qid ? &c->stats.io_commands : &c->stats.admin_commands) += 1;
 		if (sq->held && queue_cid_taken(c, &cmd)) {
 			cmd_fail(&cmd, NVME_SC_CMDID_CONFLICT, 2, 0);
@@ -388,7 +323,7 @@ bool queue_intx(struct ctrl *c)
 		seen++;
 		if (!cq->ien || (c->intms & 1))
 			continue;
-		queue_doorbell(c, &cq->head, queue_cq_slot(i), cq->size);
+		doorbell_update(c, &cq->head, doorbell_cq_slot(i), cq->size);
 		if (cq->head.value != cq->tail)
 			return true;
 	}
@@ -410,7 +345,7 @@ static void queue_interrupt(struct ctrl *c)
 		if (!cq->news)
 			continue;
 		cq->news = false;
-		if (cq->ien && msix)
+		if (msix)
 			irq_raise(&c->irq, cq->vector);
 	}
 	if (!msix)
@@ -423,7 +358,7 @@ static void queue_disarm(struct ctrl *c)
 	if (!c->event)
 		return;
 	for (unsigned int i = 0; i < c->nsq; i++)
-		c->event[queue_sq_slot(c->live_sq[i])] = QUEUE_NO_RING;
+		c->event[doorbell_sq_slot(c->live_sq[i])] = DOORBELL_NO_RING;
 }
 
 bool queue_poll(struct ctrl *c)
@@ -432,15 +367,20 @@ bool queue_poll(struct ctrl *c)
 
 	if (!ctrl_running(c))
 		return false;
-	queue_find_shadow(c);
+	doorbell_find_shadow(c);
 	if (c->aer.fresh)
 		aer_deliver(c);
-	if (c->nheld) {
+	if (c->nheld_why[HELD_DONE])
 		did = queue_drain(c);
+	if (c->nheld_why[HELD_DELAYED])
 		did |= queue_resume(c);
+	for (unsigned int i = 0; i < c->nsq && ctrl_running(c); i++) {
+		struct sq *sq = &c->sq[c->live_sq[i]];
+
+		if (sq->head != sq->tail.value ||
+		    doorbell_news(c, &sq->tail, doorbell_sq_slot(sq->qid)))
+			did |= queue_serve(c, sq);
 	}
-	for (unsigned int i = 0; i < c->nsq && ctrl_running(c); i++)
-		did |= queue_serve(c, &c->sq[c->live_sq[i]]);
 	if (did && c->armed)
 		queue_disarm(c);
 	if (c->posted)
@@ -460,7 +400,7 @@ bool queue_arm(struct ctrl *c, uint64_t *deadline, bool *timer)
 		return true;
 	if (c->posted || c->aer.fresh)
 		return false;
-	queue_find_shadow(c);
+	doorbell_find_shadow(c);
 	TAILQ_FOREACH (h, &c->held, link) {
 		if (h->why == HELD_DELAYED && h->when < *deadline)
 			*deadline = h->when;
@@ -470,9 +410,9 @@ bool queue_arm(struct ctrl *c, uint64_t *deadline, bool *timer)
 		struct cq *cq = &c->cq[sq->cqid];
 
 		if (c->event) {
-			c->event[queue_sq_slot(sq->qid)] = sq->tail.value;
-			c->event[queue_cq_slot(cq->qid)] =
-				cq->full || cq->waiting ? cq->head.value : QUEUE_NO_RING;
+			c->event[doorbell_sq_slot(sq->qid)] = sq->tail.value;
+			c->event[doorbell_cq_slot(cq->qid)] =
+				cq->full || cq->waiting ? cq->head.value : DOORBELL_NO_RING;
 		}
 		/* The admin queue may be left out of the shadow buffer, I/O queues may not. */
 		if (!c->event || (!sq->qid && !sq->tail.by_shadow))
@@ -485,7 +425,7 @@ bool queue_arm(struct ctrl *c, uint64_t *deadline, bool *timer)
 		struct sq *sq = &c->sq[c->live_sq[i]];
 		struct cq *cq = &c->cq[sq->cqid];
 		bool blocked = cq->waiting || !queue_cq_room(c, cq);
-		uint32_t tail = queue_doorbell(c, &sq->tail, queue_sq_slot(sq->qid), sq->size);
+		uint32_t tail = doorbell_update(c, &sq->tail, doorbell_sq_slot(sq->qid), sq->size);
 
 		if (!blocked && tail != sq->head)
 			return false;
@@ -551,19 +491,19 @@ void queue_dbbuf(struct ctrl *c, uint64_t shadow, uint64_t event)
 	c->dbbuf_shadow = shadow;
 	c->dbbuf_event = event;
 	c->dbbuf_gen = c->dma.gen - 1;
-	queue_find_shadow(c);
+	doorbell_find_shadow(c);
 	if (!c->shadow)
 		return;
 	for (unsigned int i = 0; i < c->nsq; i++) {
 		struct sq *sq = &c->sq[c->live_sq[i]];
 		struct cq *cq = &c->cq[sq->cqid];
-		unsigned int s = queue_sq_slot(sq->qid), q = queue_cq_slot(cq->qid);
+		unsigned int s = doorbell_sq_slot(sq->qid), q = doorbell_cq_slot(cq->qid);
 
 		/* Queues that exist begin where their registers stand. */
 		c->shadow[s] = sq->tail.shadow = sq->tail.value;
-		c->shadow[q] = cq->head.shadow = queue_doorbell(c, &cq->head, q, cq->size);
+		c->shadow[q] = cq->head.shadow = doorbell_update(c, &cq->head, q, cq->size);
 		c->event[s] = sq->tail.value;
-		c->event[q] = QUEUE_NO_RING;
+		c->event[q] = DOORBELL_NO_RING;
 	}
 }
 
@@ -575,8 +515,9 @@ void queue_ring(struct ctrl *c, unsigned int idx, uint32_t value)
 	c->stats.doorbell_messages++;
 	if (!known) {
 		/*
-		 * With shadow doorbells a message only wakes: it may come after the queue was deleted by a
-		 * command that was found in memory. A store to a real register could not be overtaken.
+		 * With shadow doorbells a message only wakes: it may come after the queue was
+		 * deleted by a command that was found in memory. A store to a real register could
+		 * not be overtaken.
 		 */
 		if (ctrl_running(c) && !c->dbbuf)
 			aer_raise(c, NVME_AER_ERROR, NVME_AER_ERROR_INVALID_DB_REG,

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * queue - submission and completion queues: doorbells, fetching, posting, kept commands
+ * queue - submission and completion queues: fetching, posting, kept commands
  *
- * Doorbells are looked at in a page that clients store to; where the host configured shadow
- * doorbells, its writes there count, and a register write is no more than a ring. A host that goes
- * on with registers for a queue (most do for the admin queue) is followed there.
+ * Doorbells are looked at in memory that clients store to: doorbell.h.
  */
 #ifndef SIM_QUEUE_H
 #define SIM_QUEUE_H

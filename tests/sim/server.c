@@ -22,8 +22,16 @@
 /* After work the loop goes on looking for this long before it sleeps. */
 #define SERVER_SPIN_NS 50000
 
-/* While it looks, the sockets have their turn this often. */
-#define SERVER_SOCKETS_NS 5000
+/*
+ * While it looks, the sockets have their turn this often: at first, and at the longest when there
+ * is work in memory while nothing comes from there. A turn costs as much as ten reads.
+ */
+#define SERVER_SOCKETS_NS     5000
+#define SERVER_SOCKETS_MAX_NS 160000
+
+/* Looks at the clock cost as much as looks at the queues: there is one for so many of these. */
+#define SERVER_LOOKS	 16
+#define SERVER_LOOK_WORK 4 /* what a look counts that has found work */
 
 /* Stores to the doorbell page wake nobody; this is how late they are seen at most. */
 #define SERVER_TIMER_NS 950000
@@ -131,8 +139,11 @@ static void server_messages(struct server *sv, short revents)
 		s->dead = true;
 }
 
-/* One look at all descriptors, waiting for `wait` ns at most (UINT64_MAX: without end). */
-static void server_sockets(struct server *sv, uint64_t wait)
+/*
+ * One look at all descriptors, waiting for `wait` ns at most (UINT64_MAX: without end). True when
+ * there was something.
+ */
+static bool server_sockets(struct server *sv, uint64_t wait)
 {
 	struct pollfd p[SERVER_FIXED + 1 + CONTROL_CLIENTS];
 	struct timespec ts = {wait / 1000000000, wait % 1000000000};
@@ -151,7 +162,7 @@ static void server_sockets(struct server *sv, uint64_t wait)
 		wait = ts.tv_sec = ts.tv_nsec = 0;
 	if (ppoll(p, n, wait == UINT64_MAX ? NULL : &ts, NULL) <= 0 &&
 	    !(sv->connected && sv->session.nlater))
-		return;
+		return false;
 	if (p[0].revents) {
 		(void)!read(sv->signal_fd, &sig, sizeof(sig));
 		sv->stop = true;
@@ -165,6 +176,7 @@ static void server_sockets(struct server *sv, uint64_t wait)
 		irq_intx_unmask(&sv->c->irq);
 	}
 	control_handle(&sv->control, p + SERVER_FIXED, n - SERVER_FIXED);
+	return true;
 }
 
 /* How long nothing can happen unless a descriptor says so; 0: something has. */
@@ -185,21 +197,37 @@ static uint64_t server_idle(struct server *sv, uint64_t now)
 
 static void server_loop(struct server *sv)
 {
-	uint64_t busy = 0, looked = 0;
+	uint64_t busy = 0, looked = 0, pause = SERVER_SOCKETS_NS;
+	unsigned int looks = 0;
+	bool worked = false;
 
 	while (!sv->stop) {
-		bool did = queue_poll(sv->c);
-		uint64_t now = ctrl_now();
+		uint64_t now;
 
-		if (did)
+		if (queue_poll(sv->c)) {
+			worked = true;
+			looks += SERVER_LOOK_WORK - 1;
+		}
+		if (++looks < SERVER_LOOKS)
+			continue;
+		looks = 0;
+		now = ctrl_now();
+		if (worked)
 			busy = now;
 		if (now - busy > SERVER_SPIN_NS) {
 			server_sockets(sv, server_idle(sv, now));
 			looked = ctrl_now();
-		} else if (now - looked > SERVER_SOCKETS_NS) {
-			server_sockets(sv, 0);
+			pause = SERVER_SOCKETS_NS;
+		} else if (now - looked > pause) {
+			bool heard = server_sockets(sv, 0);
+
 			looked = now;
+			if (heard || now - busy > SERVER_SOCKETS_NS)
+				pause = SERVER_SOCKETS_NS;
+			else if (pause < SERVER_SOCKETS_MAX_NS)
+				pause *= 2;
 		}
+		worked = false;
 		if (sv->connected && sv->session.dead)
 			server_client_gone(sv);
 	}
