@@ -60,7 +60,7 @@ static void identify_ns(const struct ns *ns, struct nvme_id_ns *id)
 {
 	memset(id, 0, sizeof(*id));
 	id->nsze = id->ncap = id->nuse = ns->blocks;
-	id->dlfeat = 1; /* blocks never written read as zeroes */
+	id->dlfeat = !ns->null; /* blocks never written read as zeroes */
 	id->lbaf[0].ds = ns->shift;
 	memcpy(id->nguid, ns->nguid, sizeof(id->nguid));
 	memcpy(id->eui64, ns->eui64, sizeof(id->eui64));

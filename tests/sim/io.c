@@ -90,6 +90,8 @@ static int io_move(struct ctrl *c, struct ns *ns, uint64_t off, unsigned int nse
 	struct iovec iov[IO_IOV];
 	int n = 0, err = 0;
 
+	if (ns->null)
+		return 0;
 	for (unsigned int i = 0; i < nsegs && !err; i++) {
 		uint64_t iova = c->segs[i].iova, left = c->segs[i].len;
 
@@ -175,7 +177,7 @@ static void io_compare(struct ctrl *c, struct cmd *cmd)
 	if (!io_range(c, cmd, &io) || !io_prps(c, cmd, &io, &n) || !io_reachable(c, cmd, n, false))
 		return;
 	off = io.slba << io.ns->shift;
-	for (unsigned int i = 0; i < n && !cmd->status; i++) {
+	for (unsigned int i = 0; i < n && !cmd->status && !io.ns->null; i++) {
 		uint64_t iova = c->segs[i].iova, left = c->segs[i].len;
 
 		while (left && !cmd->status) {

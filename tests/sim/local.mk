@@ -106,3 +106,10 @@ TESTS += %D%/test-survive
 %C%_test_survive_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
 %C%_test_survive_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_survive_LDADD = $(SIM_TEST_LIBS)
+
+check_PROGRAMS += %D%/test-null
+TESTS += %D%/test-null
+%C%_test_null_SOURCES = %D%/test-null.c
+%C%_test_null_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
+%C%_test_null_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_null_LDADD = $(SIM_TEST_LIBS)

@@ -22,6 +22,7 @@ struct options {
 	const char *tell;
 	const char *ns[CTRL_MAX_NS];
 	unsigned int nns;
+	bool null;
 	char **lines;
 	int nlines;
 	struct ctrl_opts ctrl;
@@ -29,6 +30,7 @@ struct options {
 
 enum {
 	OPT_NS = 0x100,
+	OPT_NULL,
 	OPT_QUEUES,
 	OPT_SERIAL,
 	OPT_MODEL,
@@ -42,6 +44,8 @@ static const struct argp_option main_options[] = {
 	{"control", 'c', "PATH", 0, "Take control commands on this socket", 0},
 	{"ns", OPT_NS, "SIZE|PATH", 0,
 	 "Add a namespace: memory of SIZE (64M, 1G, ...), or a file or block device", 0},
+	{"null", OPT_NULL, NULL, 0,
+	 "Keep nothing: reads and writes move no data (without --ns: one namespace of 1T)", 0},
 	{"queues", OPT_QUEUES, "N", 0, "I/O queue pairs, 1 to 511 (default 64)", 0},
 	{"serial", OPT_SERIAL, "TEXT", 0, "Serial number, at most 20 characters", 0},
 	{"model", OPT_MODEL, "TEXT", 0, "Model number, at most 40 characters", 0},
@@ -84,8 +88,8 @@ static const char *main_text(struct argp_state *state, const char *name, const c
 static void main_end(struct argp_state *state, struct options *o)
 {
 	if (o->tell) {
-		if (o->socket || o->nns)
-			argp_error(state, "--tell does not go with --socket or --ns");
+		if (o->socket || o->nns || o->null)
+			argp_error(state, "--tell does not go with --socket, --ns or --null");
 		if (!o->nlines)
 			argp_error(state, "--tell needs a COMMAND, for instance: help");
 		return;
@@ -94,8 +98,10 @@ static void main_end(struct argp_state *state, struct options *o)
 		argp_error(state, "'%s': a COMMAND needs --tell", o->lines[0]);
 	if (!o->socket)
 		argp_error(state, "--socket PATH is needed");
+	if (!o->nns && o->null)
+		o->ns[o->nns++] = "1T";
 	if (!o->nns)
-		argp_error(state, "--ns SIZE or --ns PATH is needed");
+		argp_error(state, "--ns SIZE, --ns PATH or --null is needed");
 }
 
 static error_t main_option(int key, char *arg, struct argp_state *state)
@@ -113,6 +119,9 @@ static error_t main_option(int key, char *arg, struct argp_state *state)
 		if (o->nns == CTRL_MAX_NS)
 			argp_error(state, "--ns: at most %d namespaces", CTRL_MAX_NS);
 		o->ns[o->nns++] = arg;
+		break;
+	case OPT_NULL:
+		o->null = true;
 		break;
 	case OPT_QUEUES:
 		o->ctrl.queues = main_number(state, "queues", arg, 1, SIM_MAX_PAIRS);
@@ -169,7 +178,7 @@ static int main_serve(const struct options *o, struct ctrl *c)
 
 	server_hold_signals();
 	for (unsigned int i = 0; i < o->nns; i++) {
-		if (ns_open(&c->ns[i], i + 1, o->ctrl.shift, o->ns[i], o->ctrl.serial, why,
+		if (ns_open(&c->ns[i], i + 1, o->ctrl.shift, o->ns[i], o->ctrl.serial, o->null, why,
 			    sizeof(why)) < 0) {
 			fprintf(stderr, "vfnd-sim: --ns %s: %s\n", o->ns[i], why);
 			return EXIT_FAILURE;

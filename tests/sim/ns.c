@@ -70,14 +70,19 @@ static void ns_identify(struct ns *ns, const char *serial)
 }
 
 int ns_open(struct ns *ns, uint32_t nsid, unsigned int shift, const char *spec, const char *serial,
-	    char *why, size_t room)
+	    bool null, char *why, size_t room)
 {
 	uint64_t bytes;
 	off_t end;
 	int err;
 
-	*ns = (struct ns){.nsid = nsid, .shift = shift, .fd = -1};
-	if (!strchr(spec, '/')) {
+	*ns = (struct ns){.nsid = nsid, .shift = shift, .null = null, .fd = -1};
+	if (null) {
+		if (ns_parse_size(spec, &bytes) < 0 || bytes >> shift == 0) {
+			snprintf(why, room, "a namespace that keeps nothing has a size like 64M");
+			return -EINVAL;
+		}
+	} else if (!strchr(spec, '/')) {
 		if (ns_parse_size(spec, &bytes) < 0 || bytes >> shift == 0) {
 			snprintf(why, room, "neither a size like 64M nor a path with a '/'");
 			return -EINVAL;
@@ -159,6 +164,8 @@ static int ns_filev(struct ns *ns, uint64_t off, const struct iovec *iov, int n,
 
 int ns_readv(struct ns *ns, uint64_t off, const struct iovec *iov, int n)
 {
+	if (ns->null)
+		return 0;
 	if (!ns->mem)
 		return ns_filev(ns, off, iov, n, false);
 	for (int i = 0; i < n; off += iov[i].iov_len, i++)
@@ -168,6 +175,8 @@ int ns_readv(struct ns *ns, uint64_t off, const struct iovec *iov, int n)
 
 int ns_writev(struct ns *ns, uint64_t off, const struct iovec *iov, int n)
 {
+	if (ns->null)
+		return 0;
 	if (!ns->mem)
 		return ns_filev(ns, off, iov, n, true);
 	for (int i = 0; i < n; off += iov[i].iov_len, i++)
@@ -186,6 +195,8 @@ int ns_zero(struct ns *ns, uint64_t off, uint64_t len)
 {
 	static const uint8_t zeroes[65536];
 
+	if (ns->null)
+		return 0;
 	if (ns->mem) {
 		memset(ns->mem + off, 0, len);
 		return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ns - namespaces: memory, or a file
+ * ns - namespaces: memory, a file, or nothing
  */
 #ifndef SIM_NS_H
 #define SIM_NS_H
@@ -13,6 +13,7 @@ struct ns {
 	uint32_t nsid;
 	unsigned int shift; /* of the logical block size */
 	uint64_t blocks;
+	bool null;    /* holds nothing: no data is moved */
 	uint8_t *mem; /* or NULL */
 	int fd;	      /* of the file, or -1 */
 	uint8_t nguid[16];
@@ -22,11 +23,13 @@ struct ns {
 
 /*
  * Opens what `--ns` says: a size with an optional K, M, G or T, or the path of a file or block
- * device. Identifiers are made from `serial` and `nsid`, so they stay the same. 0 or -errno, with
- * an explanation in `why`, which has room for `room` bytes.
+ * device. With `null` it is a size, and nothing is kept: a read leaves the host's memory as it is,
+ * a write goes nowhere, a compare finds no difference. Identifiers are made from `serial` and
+ * `nsid`, so they stay the same. 0 or -errno, with an explanation in `why`, which has room for
+ * `room` bytes.
  */
 int ns_open(struct ns *ns, uint32_t nsid, unsigned int shift, const char *spec, const char *serial,
-	    char *why, size_t room);
+	    bool null, char *why, size_t room);
 void ns_close(struct ns *ns);
 
 /*
