@@ -10,11 +10,12 @@
 #include <stdint.h>
 #include <string.h>
 
-#define HISTOGRAM_SUB 6
+#define HISTOGRAM_SUB	  6
+#define HISTOGRAM_BUCKETS ((64 - HISTOGRAM_SUB + 1) << HISTOGRAM_SUB)
 
 struct histogram {
 	uint64_t count, sum, min, max;
-	uint64_t buckets[(64 - HISTOGRAM_SUB + 1) << HISTOGRAM_SUB];
+	uint64_t buckets[HISTOGRAM_BUCKETS];
 };
 
 static inline void histogram_clear(struct histogram *hist)
@@ -60,7 +61,7 @@ static inline uint64_t histogram_percentile(const struct histogram *hist, double
 	double want = (double)hist->count * percent / 100;
 	uint64_t seen = 0;
 
-	for (unsigned int i = 0; hist->count && i < sizeof(hist->buckets) / sizeof(uint64_t); i++) {
+	for (unsigned int i = 0; hist->count && i < HISTOGRAM_BUCKETS; i++) {
 		uint64_t value = histogram_value(i);
 
 		seen += hist->buckets[i];

@@ -1,11 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What things cost. `cost` builds its own program, since the tree's flags are not those to measure.
-EXTRA_DIST += %D%/cost-read.c
+EXTRA_DIST += %D%/README.md %D%/cost-read.c
 dist_check_SCRIPTS += %D%/cost %D%/test-cost.sh
 TESTS += %D%/test-cost.sh
 
+noinst_LTLIBRARIES += %D%/libperf.la
+%C%_libperf_la_SOURCES = \
+	%D%/histogram.h \
+	%D%/perf.h \
+	%D%/perf-options.c \
+	%D%/perf-plot.c \
+	%D%/perf-print.c \
+	%D%/perf-run.c \
+	%D%/perf-setup.c
+%C%_libperf_la_LIBADD = $(LIBVFN_CORE) -lm
+
 noinst_PROGRAMS += %D%/vfn-perf
-%C%_vfn_perf_SOURCES = %D%/vfn-perf.c %D%/histogram.h
-%C%_vfn_perf_LDADD = $(LIBVFN_CORE)
+%C%_vfn_perf_SOURCES = %D%/vfn-perf.c
+%C%_vfn_perf_LDADD = %D%/libperf.la
 dist_check_SCRIPTS += %D%/test-perf.sh
 TESTS += %D%/test-perf.sh
+
+noinst_PROGRAMS += %D%/roundtrip
+%C%_roundtrip_SOURCES = %D%/roundtrip.c %D%/bounce.c %D%/bounce.h
+%C%_roundtrip_LDADD = %D%/libperf.la
+
+check_PROGRAMS += %D%/cost-sim
+%C%_cost_sim_SOURCES = %D%/cost-sim.c
+%C%_cost_sim_CPPFLAGS = $(AM_CPPFLAGS) $(SIM_CPPFLAGS) -I$(top_srcdir)
+%C%_cost_sim_CFLAGS = $(AM_CFLAGS) $(LIBNVME_CFLAGS)
+%C%_cost_sim_LDADD = tests/sim/libsim.la
