@@ -91,4 +91,10 @@ struct iommu_backend *iommu_find_backend(struct iommu_ctx *ctx,
 /* Forget every mapping without telling the backends. Called when there is none any more. */
 void iommu_forget_all(struct iommu_ctx *ctx);
 
+/*
+ * As iommu_translate_vaddr(), with the number of bytes from `vaddr` to the end of its mapping in
+ * *len.
+ */
+bool iommu_translate_range(struct iommu_ctx *ctx, void *vaddr, uint64_t *iova, size_t *len);
+
 #endif

@@ -338,20 +338,32 @@ void iommu_forget_all(struct iommu_ctx *ctx)
 	pthread_mutex_unlock(&ctx->lock);
 }
 
-bool iommu_translate_vaddr(struct iommu_ctx *ctx, void *vaddr, uint64_t *iova)
+bool iommu_translate_range(struct iommu_ctx *ctx, void *vaddr, uint64_t *iova, size_t *len)
 {
 	struct skiplist_node *node;
-	uint64_t left;
+	uint64_t left = 0;
 	bool found;
 
 	pthread_mutex_lock(&ctx->lock);
 	node = skiplist_find(&ctx->by_vaddr, vaddr_num(vaddr));
 	found = node || iommu_window_translate(ctx, vaddr_num(vaddr), iova, &left);
-	if (node)
-		*iova = ((struct iommu_mapping *)node->value)->iova +
-			(vaddr_num(vaddr) - node->start);
+	if (node) {
+		const struct iommu_mapping *m = node->value;
+		uint64_t offset = vaddr_num(vaddr) - node->start;
+
+		*iova = m->iova + offset;
+		left = m->len - offset;
+	}
 	pthread_mutex_unlock(&ctx->lock);
+	*len = (size_t)left;
 	return found;
+}
+
+bool iommu_translate_vaddr(struct iommu_ctx *ctx, void *vaddr, uint64_t *iova)
+{
+	size_t len;
+
+	return iommu_translate_range(ctx, vaddr, iova, &len);
 }
 
 size_t iommu_mappings(struct iommu_ctx *ctx)

@@ -31,6 +31,7 @@ struct nvme_queue_priv {
 /* One more page of a tracker's PRP list or SGL, or the copy of a command's data. */
 struct nvme_rq_list {
 	struct nvme_rq_list *next;
+	struct nvme_rq_list *meta; /* of a tracker's first: those of the metadata's SGL */
 	struct nvme_mem mem;
 	uint32_t nprps; /* as in struct nvme_rq */
 };
@@ -152,19 +153,28 @@ void nvme_cq_sweep(struct nvme_sq *sq);
 /*
  * A piece of memory as the controller sees it, one after another: for the PRP and SGL builders. 1
  * and the piece, joined as far as IOVAs follow each other; 0 at the end; -1 with EFAULT, EINVAL.
+ * What is to be discarded has the IOVA NVME_IOVA_DISCARD.
  */
 struct nvme_iov_iter {
 	struct nvme_ctrl *ctrl;
-	const struct iovec *iov;
+	const struct iovec *iov;       /* virtual addresses, or NULL */
+	const struct nvme_iova *iovas; /* in place of them */
 	int niov;
-	size_t done; /* bytes of iov[0] that were given */
+	bool null_discards; /* virtual addresses of NULL are data to discard */
+	uint64_t done;	    /* bytes of the first one that were given */
 };
-int nvme_iov_next(struct nvme_iov_iter *iter, uint64_t *iova, size_t *len);
+int nvme_iov_next(struct nvme_iov_iter *iter, uint64_t *iova, uint64_t *len);
 
-/* The next list page after `list` (NULL: the first) of the tracker, made if need be. NULL with
- * errno. */
+/*
+ * The next list page after `list` (NULL: the first) of the tracker, made if need be. NULL with
+ * errno.
+ */
 struct nvme_rq_list *nvme_rq_next_list(struct nvme_ctrl *ctrl, struct nvme_rq *rq,
 				       struct nvme_rq_list *list);
+
+/* The same for the SGL of the command's metadata. */
+struct nvme_rq_list *nvme_rq_next_meta_list(struct nvme_ctrl *ctrl, struct nvme_rq *rq,
+					    struct nvme_rq_list *list);
 
 /*
  * Look for a controller memory buffer that is on without being asked (before NVMe 1.4), and keep

@@ -7,6 +7,7 @@ libvfn_libvfn_core_la_SOURCES += \
 	%D%/doorbell.c \
 	%D%/internal.h \
 	%D%/iov.c \
+	%D%/list.c \
 	%D%/mem.c \
 	%D%/prp.c \
 	%D%/queue.c \

@@ -92,17 +92,19 @@ static int bad(const struct prps *prps, uint64_t iova, const char *why)
 	return -1;
 }
 
-static int add(struct prps *prps, uint64_t iova, size_t len)
+static int add(struct prps *prps, uint64_t iova, uint64_t len)
 {
 	uint64_t offset = iova & (prps->pagesize - 1);
 
-	if (iova + len < iova)
+	if (iova == NVME_IOVA_DISCARD)
+		return bad(prps, iova, "only SGLs can discard data");
+	if (len && iova + (len - 1) < iova)
 		return bad(prps, iova, "it wraps around");
 
 	if (prps->pages && iova == prps->end) {
 		/* goes on within the last page, if that is not full */
-		size_t room = offset ? prps->pagesize - offset : 0;
-		size_t n = len < room ? len : room;
+		uint64_t room = offset ? prps->pagesize - offset : 0;
+		uint64_t n = len < room ? len : room;
 
 		iova += n;
 		len -= n;
@@ -117,8 +119,8 @@ static int add(struct prps *prps, uint64_t iova, size_t len)
 	}
 
 	while (len) {
-		size_t room = prps->pagesize - (iova & (prps->pagesize - 1));
-		size_t n = len < room ? len : room;
+		uint64_t room = prps->pagesize - (iova & (prps->pagesize - 1));
+		uint64_t n = len < room ? len : room;
 
 		if (add_page(prps, iova))
 			return -1;
@@ -180,21 +182,35 @@ int __nvme_rq_map_prp(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd
 	return finish(&prps, cmd);
 }
 
-int nvme_rq_mapv_prp(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd *cmd,
-		     struct iovec *iov, int niov)
+static int map_pieces(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd *cmd,
+		      struct nvme_iov_iter *iter)
 {
-	struct nvme_iov_iter iter = {ctrl, iov, niov, 0};
 	struct prps prps;
-	uint64_t iova;
-	size_t len;
+	uint64_t iova, len;
 	int r;
 
 	start(&prps, ctrl, rq);
-	while ((r = nvme_iov_next(&iter, &iova, &len)) > 0) {
+	while ((r = nvme_iov_next(iter, &iova, &len)) > 0) {
 		if (add(&prps, iova, len))
 			return give_up(&prps);
 	}
 	if (r < 0)
 		return give_up(&prps);
 	return finish(&prps, cmd);
+}
+
+int nvme_rq_mapv_prp(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd *cmd,
+		     struct iovec *iov, int niov)
+{
+	struct nvme_iov_iter iter = {.ctrl = ctrl, .iov = iov, .niov = niov};
+
+	return map_pieces(ctrl, rq, cmd, &iter);
+}
+
+int nvme_rq_mapv_prp_iova(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd *cmd,
+			  const struct nvme_iova *iov, int niov)
+{
+	struct nvme_iov_iter iter = {.ctrl = ctrl, .iovas = iov, .niov = niov};
+
+	return map_pieces(ctrl, rq, cmd, &iter);
 }

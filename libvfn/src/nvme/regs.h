@@ -93,5 +93,8 @@ enum nvme_admin_opc {
 #define SGLS_SUPPORT(sgls) ((sgls)&0x3)
 #define SGLS_SUPPORT_BYTE  0x1
 #define SGLS_SUPPORT_DWORD 0x2
+#define SGLS_BIT_BUCKET	   (1u << 16)
+#define SGLS_MPTR_BYTE	   (1u << 17) /* contiguous metadata may begin at any byte */
+#define SGLS_MPTR_SGL	   (1u << 19)
 
 #endif

@@ -5,23 +5,43 @@
  * One piece of memory is a data block in the command itself. Several are data blocks in a segment
  * that the command points at; where they are more than a page holds, a segment's last descriptor
  * points at the next one, as a last segment when that one is.
+ *
+ * The metadata's SGL is the same, but for the first descriptor: it is in memory of its own, at
+ * which the command points, and not in the command. That memory is the end of the tracker's page.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "nvme/internal.h"
+#include "nvme/regs.h"
+
+/* Most bytes that go into one descriptor: whole pages, so that what is left is aligned as before. */
+#define BLOCK_MAX 0xfffff000u
 
 struct sgl {
 	struct nvme_ctrl *ctrl;
 	struct nvme_rq *rq;
-	size_t per_page;	   /* descriptors */
-	struct nvme_sgld first;	   /* for the command: the data block, or the first segment */
+	bool meta;
+	struct nvme_sgld first;	   /* the data block, or what points at the first segment */
 	struct nvme_sgld *link;	   /* the descriptor of the present segment */
 	struct nvme_sgld *segment; /* NULL: there is none yet */
 	struct nvme_rq_list *list; /* the present segment's page; NULL: the tracker's own */
-	size_t n;		   /* descriptors in the present segment */
-	size_t blocks;		   /* data blocks in all */
+	size_t room;		   /* descriptors that the present segment can have */
+	size_t n;		   /* descriptors in it */
+	size_t blocks;		   /* data blocks and bit buckets in all */
 };
+
+static size_t per_page(const struct nvme_ctrl *ctrl)
+{
+	return __mps_to_pagesize(ctrl->config.mps) / sizeof(struct nvme_sgld);
+}
+
+static int fail(const struct nvme_ctrl *ctrl, int err, const char *why)
+{
+	errno = err;
+	vfn_error_set("%s: no SGL: %s", nvme_name(ctrl), why);
+	return -1;
+}
 
 static void describe(struct nvme_sgld *sgld, enum nvme_sgld_type type, uint64_t iova, uint32_t len)
 {
@@ -31,119 +51,248 @@ static void describe(struct nvme_sgld *sgld, enum nvme_sgld_type type, uint64_t 
 	sgld->type = (uint8_t)(type << 4);
 }
 
-/* The present segment is done: tell its length to what points at it. */
+/* Memory for one more segment. */
+static int segment_open(struct sgl *sgl)
+{
+	struct nvme_rq_list *list;
+
+	if (!sgl->meta && !sgl->segment) {
+		sgl->segment = sgl->rq->page.vaddr;
+		sgl->room = per_page(sgl->ctrl) - 1;
+		return 0;
+	}
+
+	list = sgl->meta ? nvme_rq_next_meta_list(sgl->ctrl, sgl->rq, sgl->list)
+			 : nvme_rq_next_list(sgl->ctrl, sgl->rq, sgl->list);
+	if (!list)
+		return -1;
+	sgl->list = list;
+	sgl->segment = list->mem.vaddr;
+	sgl->room = per_page(sgl->ctrl);
+	return 0;
+}
+
+/* The present segment is done: tell its place and length to what points at it. */
 static void segment_close(struct sgl *sgl, bool last)
 {
 	uint64_t iova = sgl->list ? sgl->list->mem.iova : sgl->rq->page.iova;
+	uint32_t *dirty = sgl->list ? &sgl->list->nprps : &sgl->rq->nprps;
+	uint32_t nprps = (uint32_t)(sgl->n * sizeof(*sgl->segment) / sizeof(leint64_t));
 
 	describe(sgl->link, last ? NVME_SGLD_TYPE_LAST_SEGMENT : NVME_SGLD_TYPE_SEGMENT, iova,
 		 (uint32_t)(sgl->n * sizeof(*sgl->segment)));
-
-	/* descriptors are two PRP entries long; what follows them is for a later PRP list to clear
-	 */
-	if (sgl->list)
-		sgl->list->nprps = (uint32_t)(2 * sgl->per_page);
-	else
-		sgl->rq->nprps = (uint32_t)(2 * sgl->per_page);
+	if (*dirty < nprps)
+		*dirty = nprps;
 }
 
+/* Begin the first segment with `first`, or the next one with the last descriptor of the present. */
 static int segment_next(struct sgl *sgl)
 {
-	struct nvme_rq_list *next = nvme_rq_next_list(sgl->ctrl, sgl->rq, sgl->list);
-	struct nvme_sgld last = sgl->segment[sgl->n - 1];
-	struct nvme_sgld *link = &sgl->segment[sgl->n - 1];
+	struct nvme_sgld *link = sgl->segment ? &sgl->segment[sgl->n - 1] : &sgl->first;
+	struct nvme_sgld moved = *link;
+	struct sgl before = *sgl;
 
-	if (!next)
+	if (segment_open(sgl))
 		return -1;
-
-	segment_close(sgl, false);
+	if (before.segment)
+		segment_close(&before, false);
 	sgl->link = link;
-	sgl->list = next;
-	sgl->segment = next->mem.vaddr;
-	memset(sgl->segment, 0, sgl->per_page * sizeof(*sgl->segment));
-	sgl->segment[0] = last;
+	sgl->segment[0] = moved;
 	sgl->n = 1;
 	return 0;
 }
 
-static int add_block(struct sgl *sgl, uint64_t iova, uint32_t len)
+static int add_block(struct sgl *sgl, enum nvme_sgld_type type, uint64_t iova, uint32_t len)
 {
 	if (!sgl->blocks++) {
-		describe(&sgl->first, NVME_SGLD_TYPE_DATA_BLOCK, iova, len);
+		describe(&sgl->first, type, iova, len);
 		return 0;
 	}
-
-	if (!sgl->segment) {
-		sgl->segment = sgl->rq->page.vaddr;
-		memset(sgl->segment, 0, sgl->per_page * sizeof(*sgl->segment));
-		sgl->segment[0] = sgl->first;
-		sgl->link = &sgl->first;
-		sgl->n = 1;
-	}
-	if (sgl->n == sgl->per_page && segment_next(sgl))
+	if (sgl->n == sgl->room && segment_next(sgl))
 		return -1;
-	describe(&sgl->segment[sgl->n++], NVME_SGLD_TYPE_DATA_BLOCK, iova, len);
+	describe(&sgl->segment[sgl->n++], type, iova, len);
 	return 0;
 }
 
-static int fail(const struct sgl *sgl, int err, const char *why)
+static int add_piece(struct sgl *sgl, uint64_t iova, uint64_t len)
 {
-	errno = err;
-	vfn_error_set("%s: no SGL: %s", nvme_name(sgl->ctrl), why);
-	return -1;
+	bool discard = iova == NVME_IOVA_DISCARD;
+
+	if (discard && sgl->meta)
+		return fail(sgl->ctrl, EINVAL, "metadata cannot be discarded");
+	if (discard && !(sgl->ctrl->config.sgls & SGLS_BIT_BUCKET))
+		return fail(sgl->ctrl, ENOTSUP, "the controller cannot discard data");
+	if (!discard && (sgl->ctrl->flags & NVME_CTRL_F_SGLS_DWORD_ALIGNMENT) &&
+	    ((iova | len) & 0x3))
+		return fail(sgl->ctrl, EINVAL, "the controller wants whole, aligned dwords");
+
+	while (len) {
+		uint32_t n = len < BLOCK_MAX ? (uint32_t)len : BLOCK_MAX;
+
+		if (add_block(sgl,
+			      discard ? NVME_SGLD_TYPE_BIT_BUCKET : NVME_SGLD_TYPE_DATA_BLOCK,
+			      discard ? 0 : iova, n))
+			return -1;
+		len -= n;
+		if (!discard)
+			iova += n;
+	}
+	return 0;
 }
 
-static int build(struct sgl *sgl, struct iovec *iov, int niov)
+static int build(struct sgl *sgl, struct nvme_iov_iter *iter)
 {
-	struct nvme_iov_iter iter = {sgl->ctrl, iov, niov, 0};
-	uint64_t iova;
-	size_t len;
+	uint64_t iova, len;
 	int r;
 
-	while ((r = nvme_iov_next(&iter, &iova, &len)) > 0) {
-		if ((sgl->ctrl->flags & NVME_CTRL_F_SGLS_DWORD_ALIGNMENT) && ((iova | len) & 0x3))
-			return fail(sgl, EINVAL, "the controller wants whole, aligned dwords");
-		if (len > UINT32_MAX)
-			return fail(sgl, EINVAL, "a piece of 4 GiB or more");
-		if (add_block(sgl, iova, (uint32_t)len))
-			return -1;
+	while ((r = nvme_iov_next(iter, &iova, &len)) > 0) {
+		r = add_piece(sgl, iova, len);
+		if (r)
+			break;
 	}
-	if (r < 0)
+	if (!r && !sgl->blocks)
+		r = fail(sgl->ctrl, EINVAL, "no data");
+
+	/* after a failure, too: what was written there is for a later PRP list to clear */
+	if (sgl->segment)
+		segment_close(sgl, true);
+	return r;
+}
+
+static void set_psdt(union nvme_cmd *cmd, enum nvme_cmd_flags_psdt psdt)
+{
+	cmd->flags &= (uint8_t) ~(NVME_CMD_FLAGS_PSDT_MASK << NVME_CMD_FLAGS_PSDT_SHIFT);
+	cmd->flags |= (uint8_t)(psdt << NVME_CMD_FLAGS_PSDT_SHIFT);
+}
+
+static int psdt(const union nvme_cmd *cmd)
+{
+	return cmd->flags >> NVME_CMD_FLAGS_PSDT_SHIFT & NVME_CMD_FLAGS_PSDT_MASK;
+}
+
+static int map_data(struct nvme_rq *rq, union nvme_cmd *cmd, struct nvme_iov_iter *iter)
+{
+	struct sgl sgl = {.ctrl = iter->ctrl, .rq = rq};
+
+	if (!(iter->ctrl->flags & NVME_CTRL_F_SGLS_SUPPORTED))
+		return fail(iter->ctrl, ENOTSUP, "the controller has none");
+	if (build(&sgl, iter))
 		return -1;
-	return sgl->blocks ? 0 : fail(sgl, EINVAL, "no data");
+
+	set_psdt(cmd, NVME_CMD_FLAGS_PSDT_SGL_MPTR_CONTIG);
+	cmd->dptr.sgl = sgl.first;
+	return 0;
+}
+
+static int map_meta(struct nvme_rq *rq, union nvme_cmd *cmd, struct nvme_iov_iter *iter)
+{
+	struct sgl sgl = {.ctrl = iter->ctrl, .rq = rq, .meta = true};
+	size_t at = per_page(iter->ctrl) - 1;
+
+	if (!(iter->ctrl->config.sgls & SGLS_MPTR_SGL))
+		return fail(iter->ctrl, ENOTSUP, "the controller has none for metadata");
+	if (psdt(cmd) == NVME_CMD_FLAGS_PSDT_PRP)
+		return fail(iter->ctrl, EINVAL, "the data of the command are not described by one");
+	if (build(&sgl, iter))
+		return -1;
+
+	((struct nvme_sgld *)rq->page.vaddr)[at] = sgl.first;
+	rq->nprps = (uint32_t)(2 * per_page(iter->ctrl));
+	set_psdt(cmd, NVME_CMD_FLAGS_PSDT_SGL_MPTR_SGL);
+	cmd->mptr = cpu_to_le64(rq->page.iova + at * sizeof(sgl.first));
+	return 0;
 }
 
 int nvme_rq_mapv_sgl(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd *cmd,
 		     struct iovec *iov, int niov)
 {
-	size_t pagesize = __mps_to_pagesize(ctrl->config.mps);
-	struct sgl sgl = {
-		.ctrl = ctrl,
-		.rq = rq,
-		.per_page = pagesize / sizeof(struct nvme_sgld),
-	};
-	int r;
+	struct nvme_iov_iter iter = {.ctrl = ctrl, .iov = iov, .niov = niov};
 
-	if (!(ctrl->flags & NVME_CTRL_F_SGLS_SUPPORTED))
-		return fail(&sgl, ENOTSUP, "the controller has none");
+	return map_data(rq, cmd, &iter);
+}
 
-	r = build(&sgl, iov, niov);
-	if (sgl.segment)
-		segment_close(&sgl, true);
-	if (r)
-		return -1;
+int nvme_rq_mapv_sgl_discard(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd *cmd,
+			     struct iovec *iov, int niov)
+{
+	struct nvme_iov_iter iter = {
+		.ctrl = ctrl, .iov = iov, .niov = niov, .null_discards = true};
 
-	cmd->flags &= (uint8_t) ~(NVME_CMD_FLAGS_PSDT_MASK << NVME_CMD_FLAGS_PSDT_SHIFT);
-	cmd->flags |= NVME_CMD_FLAGS_PSDT_SGL_MPTR_CONTIG << NVME_CMD_FLAGS_PSDT_SHIFT;
-	cmd->dptr.sgl = sgl.first;
-	return 0;
+	return map_data(rq, cmd, &iter);
+}
+
+int nvme_rq_mapv_sgl_iova(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd *cmd,
+			  const struct nvme_iova *iov, int niov)
+{
+	struct nvme_iov_iter iter = {.ctrl = ctrl, .iovas = iov, .niov = niov};
+
+	return map_data(rq, cmd, &iter);
+}
+
+/* Whether an SGL is what to try first: admin commands take PRPs on every PCIe controller (4.1). */
+static bool prefer_sgl(const struct nvme_ctrl *ctrl, const struct nvme_rq *rq)
+{
+	return (ctrl->flags & NVME_CTRL_F_SGLS_SUPPORTED) && rq->sq->id != NVME_AQ;
+}
+
+/* Whether PRPs may do after an SGL would not. */
+static bool prp_may_do(const struct nvme_ctrl *ctrl)
+{
+	return errno == EINVAL && (ctrl->flags & NVME_CTRL_F_SGLS_DWORD_ALIGNMENT);
 }
 
 int nvme_rq_mapv(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd *cmd, struct iovec *iov,
 		 int niov)
 {
-	/* admin commands take PRPs on every PCIe controller (4.1) */
-	if ((ctrl->flags & NVME_CTRL_F_SGLS_SUPPORTED) && rq->sq->id != NVME_AQ)
-		return nvme_rq_mapv_sgl(ctrl, rq, cmd, iov, niov);
+	if (prefer_sgl(ctrl, rq)) {
+		if (!nvme_rq_mapv_sgl(ctrl, rq, cmd, iov, niov))
+			return 0;
+		if (!prp_may_do(ctrl))
+			return -1;
+	}
 	return nvme_rq_mapv_prp(ctrl, rq, cmd, iov, niov);
+}
+
+int nvme_rq_mapv_iova(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd *cmd,
+		      const struct nvme_iova *iov, int niov)
+{
+	if (prefer_sgl(ctrl, rq)) {
+		if (!nvme_rq_mapv_sgl_iova(ctrl, rq, cmd, iov, niov))
+			return 0;
+		if (!prp_may_do(ctrl))
+			return -1;
+	}
+	return nvme_rq_mapv_prp_iova(ctrl, rq, cmd, iov, niov);
+}
+
+int nvme_rq_mapv_mptr_sgl(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd *cmd,
+			  struct iovec *iov, int niov)
+{
+	struct nvme_iov_iter iter = {.ctrl = ctrl, .iov = iov, .niov = niov};
+
+	return map_meta(rq, cmd, &iter);
+}
+
+int nvme_rq_mapv_mptr_sgl_iova(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd *cmd,
+			       const struct nvme_iova *iov, int niov)
+{
+	struct nvme_iov_iter iter = {.ctrl = ctrl, .iovas = iov, .niov = niov};
+
+	return map_meta(rq, cmd, &iter);
+}
+
+int nvme_map_mptr(struct nvme_ctrl *ctrl, union nvme_cmd *cmd, uint64_t iova, uint64_t len)
+{
+	bool byte = psdt(cmd) != NVME_CMD_FLAGS_PSDT_PRP && (ctrl->config.sgls & SGLS_MPTR_BYTE);
+
+	if (!len || iova + (len - 1) < iova || (!byte && (iova & 0x3))) {
+		errno = EINVAL;
+		vfn_error_set("%s: no metadata pointer for %llu bytes at %#llx", nvme_name(ctrl),
+			      (unsigned long long)len, (unsigned long long)iova);
+		return -1;
+	}
+
+	if (psdt(cmd) == NVME_CMD_FLAGS_PSDT_SGL_MPTR_SGL)
+		set_psdt(cmd, NVME_CMD_FLAGS_PSDT_SGL_MPTR_CONTIG);
+	cmd->mptr = cpu_to_le64(iova);
+	return 0;
 }

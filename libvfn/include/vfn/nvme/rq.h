@@ -306,13 +306,21 @@ int nvme_rq_mapv_prp(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd 
 
 /*
  * The same by an SGL (NVMe base, 4.1.2): a data block where one describes everything, else segments
- * of descriptors in the tracker's page and in further ones. ENOTSUP when the controller has no
- * SGLs; EINVAL where it wants dwords and a piece is not made of them, or one is longer than 4 GiB.
+ * of descriptors in the tracker's page and in further ones. Pieces may begin and end anywhere, but
+ * where the controller wants dwords (NVME_CTRL_F_SGLS_DWORD_ALIGNMENT). How much data the pieces
+ * have must be what the command transfers, neither less nor (as far as Identify's SGLS bit 18
+ * does not allow it) more.
+ *
+ * 0, or -1 as above; ENOTSUP when the controller has no SGLs; EINVAL where it wants dwords and a
+ * piece is not made of them. See vfn/nvme/data.h for IOVAs, data to discard, and metadata.
  */
 int nvme_rq_mapv_sgl(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd *cmd,
 		     struct iovec *iov, int niov);
 
-/* By an SGL where the controller has them and the queue is not the admin queue, else by PRPs. */
+/*
+ * By an SGL where the controller has them and the queue is not the admin queue (whose commands have
+ * PRPs only), else by PRPs. Also by PRPs what SGLs of dwords cannot describe, if those can.
+ */
 int nvme_rq_mapv(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd *cmd, struct iovec *iov,
 		 int niov);
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-EXTRA_DIST += %D%/fake-queue.h
+EXTRA_DIST += %D%/fake-queue.h %D%/data-rig.h
 
-check_PROGRAMS += %D%/test-prp %D%/test-queue %D%/test-rq %D%/test-types
-TESTS += %D%/test-prp %D%/test-queue %D%/test-rq %D%/test-types
+check_PROGRAMS += %D%/test-prp %D%/test-queue %D%/test-rq %D%/test-sgl %D%/test-types
+TESTS += %D%/test-prp %D%/test-queue %D%/test-rq %D%/test-sgl %D%/test-types
 
 %C%_test_prp_SOURCES = %D%/test-prp.c
 %C%_test_prp_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -18,6 +18,11 @@ TESTS += %D%/test-prp %D%/test-queue %D%/test-rq %D%/test-types
 %C%_test_rq_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_test_rq_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_rq_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
+
+%C%_test_sgl_SOURCES = %D%/test-sgl.c
+%C%_test_sgl_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_sgl_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_sgl_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
 
 %C%_test_types_SOURCES = %D%/test-types.c
 %C%_test_types_CPPFLAGS = $(UNIT_CPPFLAGS)

@@ -1,59 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * PRPs and SGLs for every alignment and length, walked as a controller walks them, and compared
+ * PRPs for every alignment and length, walked as a controller walks them, and compared
  * with what the specification says they must describe.
  */
 #include "unit.h"
 
-#include "fake-queue.h"
-
-#define MIB (1024 * 1024)
-
-struct rig {
-	struct fake fake;
-	struct nvme_rq *rq;
-	struct iommu_ctx *ctx;
-	struct nvme_mem pages;
-	size_t pagesize;
-};
-
-static struct rig rig;
-
-static void rig_setup(int mps)
-{
-	fake_init(&rig.fake, 4);
-	rig.ctx = iommu_get_context("test-prp");
-	ck_assert_ptr_nonnull(rig.ctx);
-	rig.fake.ctrl.pci.dev.ctx = rig.ctx;
-	rig.fake.ctrl.config.mps = mps;
-	rig.pagesize = __mps_to_pagesize(mps);
-	ck_assert_int_eq(nvme_mem_alloc(&rig.fake.ctrl, rig.pagesize, &rig.pages), 0);
-	rig.rq = nvme_rq_acquire(rig.fake.sq);
-	rig.rq->page.vaddr = rig.pages.vaddr;
-	rig.rq->page.iova = rig.pages.iova;
-}
-
-static void rig_teardown(void)
-{
-	nvme_rq_free_lists(&rig.fake.ctrl, rig.rq);
-	nvme_mem_free(&rig.fake.ctrl, &rig.pages);
-	ck_assert_uint_eq(iommu_mappings(rig.ctx), 0);
-	iommu_put_context(rig.ctx);
-	fake_free(&rig.fake);
-}
-
-/* The list page at `iova` as the controller reads it. */
-static void *list_page(uint64_t iova)
-{
-	if (iova - rig.pages.iova < rig.pagesize)
-		return (char *)rig.pages.vaddr + (iova - rig.pages.iova);
-	for (struct nvme_rq_list *list = rig.rq->lists; list; list = list->next) {
-		if (iova - list->mem.iova < rig.pagesize)
-			return (char *)list->mem.vaddr + (iova - list->mem.iova);
-	}
-	ck_abort_msg("a list at %#llx, where there is no memory", (unsigned long long)iova);
-	return NULL;
-}
+#include "data-rig.h"
 
 /* How a controller goes through PRPs (4.1.1). Each call gives the next piece. */
 struct walk {
@@ -250,28 +202,6 @@ START_TEST(test_refused)
 }
 END_TEST
 
-#define AREA (64 * 4096)
-
-/* Memory at two places, so that pieces are not neighbours as IOVAs unless they are meant to be. */
-static char *mapped(uint64_t iova)
-{
-	void *mem;
-
-	/* The page behind is not mapped for the device, wherever the next area comes to lie. */
-	ck_assert_int_eq(pgmap(&mem, AREA + __VFN_PAGESIZE), AREA + __VFN_PAGESIZE);
-	ck_assert_int_eq(iommu_map_vaddr(rig.ctx, mem, AREA, &iova, IOMMU_MAP_FIXED_IOVA), 0);
-	return mem;
-}
-
-static void unmapped(void *mem)
-{
-	ck_assert_int_eq(iommu_unmap_vaddr(rig.ctx, mem, NULL), 0);
-	ck_assert_int_eq(pgunmap(mem, AREA + __VFN_PAGESIZE), 0);
-}
-
-#define IOVA_A 0x20000000ull
-#define IOVA_B 0x30000000ull
-
 static uint64_t iova_of(const char *a, const char *p)
 {
 	return p >= a && p < a + AREA ? IOVA_A + (uint64_t)(p - a) : 0;
@@ -389,105 +319,69 @@ START_TEST(test_vectors_refused)
 }
 END_TEST
 
-/* Walk an SGL and compare with the pieces; returns the number of segments. */
-static int check_sgl(const struct iovec *iov, const uint64_t *iovas, int n)
+/* The same shapes by IOVAs, which nothing looks up: none of these is mapped. */
+START_TEST(test_iovas)
 {
-	union nvme_cmd cmd = {.opcode = 1};
-	struct nvme_sgld at, *segment = NULL;
-	int segments = 0, used = 0, count = 0;
-
-	ck_assert_msg(!nvme_rq_mapv_sgl(&rig.fake.ctrl, rig.rq, &cmd, (struct iovec *)iov, n), "%s",
-		      vfn_error());
-	ck_assert_uint_eq(cmd.flags >> 6, 1);
-
-	at = cmd.dptr.sgl;
-	for (int i = 0; i < n;) {
-		int type = at.type >> 4;
-
-		ck_assert_int_eq(at.type & 0xf, 0);
-		if (type == NVME_SGLD_TYPE_DATA_BLOCK) {
-			ck_assert_uint_eq(le64_to_cpu(at.addr), iovas[i]);
-			ck_assert_uint_eq(le32_to_cpu(at.len), iov[i].iov_len);
-			if (++i == n)
-				break;
-			ck_assert_int_lt(used, count);
-			at = segment[used++];
-			continue;
-		}
-
-		/* a segment's descriptor is the last one of its own segment */
-		ck_assert_int_eq(used, count);
-		ck_assert(type == NVME_SGLD_TYPE_SEGMENT || type == NVME_SGLD_TYPE_LAST_SEGMENT);
-		segment = list_page(le64_to_cpu(at.addr));
-		count = (int)(le32_to_cpu(at.len) / 16);
-		ck_assert_int_gt(count, 0);
-		ck_assert_int_eq((segment[count - 1].type >> 4) == NVME_SGLD_TYPE_DATA_BLOCK,
-				 type == NVME_SGLD_TYPE_LAST_SEGMENT);
-		used = 0;
-		at = segment[used++];
-		segments++;
-	}
-	ck_assert_int_eq(used, count);
-	return segments;
-}
-
-START_TEST(test_sgl)
-{
-	static struct iovec iov[1200];
-	static uint64_t iovas[1200];
-	union nvme_cmd cmd = {0};
-	char *a;
+	union nvme_cmd by_iova = {.opcode = 2, .flags = 0x40}, whole = {.opcode = 2}, before;
+	struct nvme_iova iov[600], split[] = {
+		{0x7000100, 0xf00}, {0x7001000, 0x10}, {0x1, 0}, {0x7001010, 0x12345}};
 
 	rig_setup(0);
-	a = mapped(IOVA_A);
-	errno = 0;
-	iov[0] = (struct iovec){a, 4096};
-	ck_assert_int_eq(nvme_rq_mapv_sgl(&rig.fake.ctrl, rig.rq, &cmd, iov, 1), -1);
-	ck_assert_int_eq(errno, ENOTSUP);
+	ck_assert_int_eq(nvme_rq_mapv_prp_iova(&rig.fake.ctrl, rig.rq, &by_iova, split, 4), 0);
+	ck_assert_uint_eq(by_iova.flags, 0);
+	{
+		struct walk w = {&by_iova, 0xf00 + 0x10 + 0x12345, 0, 0};
+		uint64_t at = 0x7000100;
+		size_t n;
 
-	rig.fake.ctrl.flags = NVME_CTRL_F_SGLS_SUPPORTED;
-	/* pieces with a gap between them, so that none are joined */
-	for (int i = 0; i < 1200; i++) {
-		iov[i] = (struct iovec){a + i * 100, (size_t)(i % 64 + 1)};
-		iovas[i] = IOVA_A + (uint64_t)i * 100;
+		for (; w.left; at += n)
+			EXPECT(walk_next(&w, &n) == at);
+		check_rest(&w);
 	}
-	ck_assert_int_eq(check_sgl(iov, iovas, 1), 0);
-	ck_assert_int_eq(check_sgl(iov, iovas, 2), 1);
-	for (int n = 250; n < 262; n++)
-		ck_assert_int_eq(check_sgl(iov, iovas, n), n <= 256 ? 1 : 2);
-	ck_assert_int_eq(check_sgl(iov, iovas, 511), 2);
-	ck_assert_int_eq(check_sgl(iov, iovas, 512), 3);
-	ck_assert_int_eq(check_sgl(iov, iovas, 1200), 5);
 
-	/* a PRP list in the same page afterwards is clean */
-	check_prp(0x50000000, 3 * 4096);
-	check_prp(0x50000000, 4 * MIB);
+	/* pages in reverse, over two pages of list */
+	for (int i = 0; i < 600; i++)
+		iov[i] = (struct nvme_iova){0x9000000 - (uint64_t)i * 8192, 4096};
+	ck_assert_int_eq(nvme_rq_mapv_prp_iova(&rig.fake.ctrl, rig.rq, &by_iova, iov, 600), 0);
+	{
+		struct walk w = {&by_iova, 600 * 4096, 0, 0};
 
-	/* neighbours are joined, over page boundaries too */
-	iov[0] = (struct iovec){a, 5000};
-	iov[1] = (struct iovec){a + 5000, 9000};
-	ck_assert_int_eq(nvme_rq_mapv_sgl(&rig.fake.ctrl, rig.rq, &cmd, iov, 2), 0);
-	ck_assert_uint_eq(le32_to_cpu(cmd.dptr.sgl.len), 14000);
-	ck_assert_uint_eq(cmd.dptr.sgl.type, 0);
+		for (int i = 0; i < 600; i++) {
+			size_t n;
 
-	rig.fake.ctrl.flags |= NVME_CTRL_F_SGLS_DWORD_ALIGNMENT;
-	iov[0] = (struct iovec){a + 2, 4};
-	errno = 0;
-	ck_assert_int_eq(nvme_rq_mapv_sgl(&rig.fake.ctrl, rig.rq, &cmd, iov, 1), -1);
-	ck_assert_int_eq(errno, EINVAL);
-	iov[0] = (struct iovec){a, 6};
-	ck_assert_int_eq(nvme_rq_mapv_sgl(&rig.fake.ctrl, rig.rq, &cmd, iov, 1), -1);
+			EXPECT(walk_next(&w, &n) == iov[i].iova && n == 4096);
+		}
+		check_rest(&w);
+	}
 
-	/* the I/O queue gets an SGL where there are any, the admin queue PRPs */
-	iov[0] = (struct iovec){a, 4096};
-	ck_assert_int_eq(nvme_rq_mapv(&rig.fake.ctrl, rig.rq, &cmd, iov, 1), 0);
-	ck_assert_uint_eq(cmd.flags >> 6, 1);
-	rig.fake.sq->id = NVME_AQ;
-	ck_assert_int_eq(nvme_rq_mapv(&rig.fake.ctrl, rig.rq, &cmd, iov, 1), 0);
-	ck_assert_uint_eq(cmd.flags >> 6, 0);
-	ck_assert_uint_eq(le64_to_cpu(cmd.dptr.prp1), IOVA_A);
+	/* the last byte of all can be had, the one behind it cannot */
+	iov[0] = (struct nvme_iova){UINT64_MAX - 8191, 8192};
+	ck_assert_int_eq(nvme_rq_mapv_prp_iova(&rig.fake.ctrl, rig.rq, &by_iova, iov, 1), 0);
+	ck_assert_int_eq(nvme_rq_map_prp(&rig.fake.ctrl, rig.rq, &whole, UINT64_MAX - 8191, 8192),
+			 0);
+	ck_assert_mem_eq(&whole, &by_iova, sizeof(whole));
+	ck_assert_uint_eq(le64_to_cpu(whole.dptr.prp2), UINT64_MAX - 4095);
 
-	unmapped(a);
+	before = by_iova;
+#define REFUSED(...)                                                                               \
+	do {                                                                                       \
+		struct nvme_iova v[] = {__VA_ARGS__};                                              \
+		errno = 0;                                                                         \
+		ck_assert_int_eq(nvme_rq_mapv_prp_iova(&rig.fake.ctrl, rig.rq, &by_iova, v,        \
+						       ARRAY_SIZE(v)),                             \
+				 -1);                                                              \
+		ck_assert_int_eq(errno, EINVAL);                                                   \
+		ck_assert_mem_eq(&before, &by_iova, sizeof(before));                               \
+	} while (0)
+	REFUSED({UINT64_MAX - 8191, 8193});
+	REFUSED({0x1000, UINT64_MAX});
+	REFUSED({0x1002, 512});
+	REFUSED({0x1000, 0});
+	REFUSED({0x1000, 4096}, {0x8004, 4092});
+	REFUSED({0x1000, 4096}, {0x8000, 4092}, {0x9000, 4096});
+	REFUSED({0x1000, 4096}, {NVME_IOVA_DISCARD, 4096});
+	REFUSED({NVME_IOVA_DISCARD, 4096});
+#undef REFUSED
 	rig_teardown();
 }
 END_TEST
@@ -495,4 +389,4 @@ END_TEST
 UNIT_MAIN("nvme-prp", tcase_add_test(tc, test_alignments); tcase_add_test(tc, test_lengths);
 	  tcase_add_test(tc, test_chains); tcase_add_test(tc, test_page_sizes);
 	  tcase_add_test(tc, test_refused); tcase_add_test(tc, test_vectors);
-	  tcase_add_test(tc, test_vectors_refused); tcase_add_test(tc, test_sgl))
+	  tcase_add_test(tc, test_vectors_refused); tcase_add_test(tc, test_iovas))
