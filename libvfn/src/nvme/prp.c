@@ -36,8 +36,11 @@ static void list_finish(struct prps *prps)
 {
 	uint32_t *dirty = list_dirty(prps);
 
-	if (*dirty > prps->n)
-		memset(&prps->entries[prps->n], 0, (*dirty - prps->n) * sizeof(*prps->entries));
+	size_t most = prps->pagesize / sizeof(*prps->entries);
+	size_t end = *dirty < most ? *dirty : most;
+
+	if (end > prps->n)
+		memset(&prps->entries[prps->n], 0, (end - prps->n) * sizeof(*prps->entries));
 	*dirty = prps->n;
 }
 

@@ -102,7 +102,7 @@ static enum verdict judge(struct nvme_cq *cq, struct nvme_sq *self, const struct
 		return MINE;
 
 	/* beyond the trackers: a command whose identifier its owner chose alone */
-	if (cid >= sq->nrqs)
+	if (cid >= sq->qsize || !sq->rqs)
 		return OTHERS;
 
 	owner = &sq->rqs[cid];

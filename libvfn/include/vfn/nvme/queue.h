@@ -95,10 +95,10 @@ struct nvme_sq {
 	void *doorbell; /* the mapped register, or NULL */
 	struct nvme_dbbuf dbbuf;
 
-	struct nvme_rq *rqs; /* qsize - 1 request trackers, or NULL (vfn/nvme/rq.h) */
-	uint64_t rq_top;     /* the stack of free ones: see vfn/nvme/rq.h */
-	uintptr_t rq_bottom; /* the same */
-	int nrqs;
+	struct nvme_rq *rqs;	/* qsize - 1 request trackers, or NULL (vfn/nvme/rq.h) */
+	struct nvme_rq *rq_top; /* the stack of free ones: see vfn/nvme/rq.h */
+	uint64_t rq_atomic;	/* the library's own: those that an _atomic function released */
+	int nrqs;		/* the library's own */
 
 	nvme_kick_fn kick; /* when set, called in place of a store to `doorbell` */
 	void *kick_arg;

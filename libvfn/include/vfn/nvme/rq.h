@@ -9,6 +9,10 @@
  * Free trackers of a queue are on a stack. nvme_rq_acquire() and nvme_rq_release() are for queues
  * that one thread uses; the _atomic forms may be called by any number of threads at once, also for
  * trackers that were acquired by the other form, but not while another thread uses that one.
+ *
+ * A queue may also be made by hand, out of zeroed structures: set cq, vaddr, qsize, id, doorbell
+ * and rqs (as many entries as the queue has) of the queue and sq, cid and page of its trackers, and
+ * either link them by rq_next from rq_top on, or use them without acquiring them.
  */
 #ifndef VFN_NVME_RQ_H
 #define VFN_NVME_RQ_H
@@ -29,9 +33,16 @@ struct nvme_rq_list;
 struct nvme_rq {
 	void *opaque; /* the caller's */
 	struct nvme_sq *sq;
-	uint16_t cid;	/* its index in sq->rqs */
-	uint16_t state; /* enum nvme_rq_state; the library's own */
-	uint32_t nprps; /* the same: entries at the start of the page that may be other than zero */
+
+	union {
+		uint16_t cid; /* its index in sq->rqs */
+
+		struct { /* the library's own, in the gap before `page` */
+			uint16_t __cid;
+			uint16_t state; /* enum nvme_rq_state */
+			uint32_t nprps; /* entries at the page's start that may be not zero */
+		};
+	};
 
 	struct {
 		void *vaddr;
@@ -39,8 +50,9 @@ struct nvme_rq {
 	} page; /* of the controller's page size */
 
 	union {
-		struct nvme_rq *rq_next; /* the caller's, as long as the tracker is */
-		uint32_t below;		 /* the library's own, while it is free */
+		/* The next free one on the stack, NULL at its end; the caller's while acquired. */
+		struct nvme_rq *rq_next;
+		uint32_t below; /* the library's own: the same on the stack of the _atomic forms */
 	};
 
 	/* the library's own */
@@ -49,42 +61,25 @@ struct nvme_rq {
 };
 
 enum nvme_rq_state {
-	NVME_RQ_FREE = 0,
-	NVME_RQ_BUSY = 1, /* acquired: its command may be outstanding */
+	NVME_RQ_BUSY = 0, /* acquired, or made by the caller: its command may be outstanding */
+	NVME_RQ_FREE = 1,
 	NVME_RQ_LOST = 2, /* nobody waits for its command any more; free when that completes */
 };
 
 /*
- * A free tracker is told by its offset: how many bytes it is above the stack's bottom, which is
- * where a tracker before sq->rqs[0] would be; 0 is none. With bytes, and with this bottom, no
- * division and no special case is needed on the way. Each has the offset of the one below it.
- *
- * A stack's top holds the first one's offset in its lower 32 bits. The upper 32 are counted up by
- * every release, so that a thread that was held up between its look at the top and its exchange
- * finds out when others have taken that tracker and brought it back (ABA).
+ * There are two stacks. That of the plain forms, sq->rq_top, is linked by pointers. That of the
+ * _atomic forms, sq->rq_atomic, has the index of the first one, plus 1 (0: none), in its lower 32
+ * bits. The upper 32 are counted up by every release, so that a thread that was held up between its
+ * look at the top and its exchange finds out when others have taken that tracker and brought it
+ * back (ABA). Who finds one stack empty looks on the other, out of line.
  */
-typedef uint32_t __nvme_rq_half __attribute__((may_alias));
-
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define __NVME_RQ_OFFSET 0
-#else
-#define __NVME_RQ_OFFSET 1
-#endif
-
-/* The two halves, for those who are alone on the stack. */
-#define __nvme_rq_top_offset(sq) (((__nvme_rq_half *)&(sq)->rq_top)[__NVME_RQ_OFFSET])
-#define __nvme_rq_top_tag(sq)	 (((__nvme_rq_half *)&(sq)->rq_top)[!__NVME_RQ_OFFSET])
-
-/* The tracker on top of the stack `top`, which is not empty. */
-static inline struct nvme_rq *__nvme_rq_of_top(const struct nvme_sq *sq, uint64_t top)
+static inline struct nvme_rq *__nvme_rq_of_atomic(const struct nvme_sq *sq, uint64_t top)
 {
-	return (struct nvme_rq *)(sq->rq_bottom + (uint32_t)top);
+	return &sq->rqs[(uint32_t)top - 1];
 }
 
-static inline uint32_t __nvme_rq_offset(const struct nvme_sq *sq, const struct nvme_rq *rq)
-{
-	return (uint32_t)((uintptr_t)rq - sq->rq_bottom);
-}
+struct nvme_rq *__nvme_rq_acquire_slow(struct nvme_sq *sq) __cold;
+struct nvme_rq *__nvme_rq_acquire_atomic_slow(struct nvme_sq *sq) __cold;
 
 /* Forget the caller's pointer. */
 static inline void nvme_rq_reset(struct nvme_rq *rq)
@@ -95,19 +90,13 @@ static inline void nvme_rq_reset(struct nvme_rq *rq)
 /* A free tracker, or NULL with EBUSY when none is left. */
 static inline struct nvme_rq *nvme_rq_acquire(struct nvme_sq *sq)
 {
-	uint32_t offset = __nvme_rq_top_offset(sq);
-	struct nvme_rq *rq;
+	struct nvme_rq *rq = sq->rq_top;
 
-	if (unlikely(!offset)) {
-		errno = EBUSY;
-		return NULL;
-	}
+	if (unlikely(!rq))
+		return __nvme_rq_acquire_slow(sq);
 
-	rq = __nvme_rq_of_top(sq, offset);
-	__nvme_rq_top_offset(sq) = rq->below;
+	sq->rq_top = rq->rq_next;
 	atomic_store_relaxed(&rq->state, NVME_RQ_BUSY);
-
-	__vfn_assume(rq);
 	return rq;
 }
 
@@ -118,28 +107,25 @@ static inline void nvme_rq_release(struct nvme_rq *rq)
 
 	nvme_rq_reset(rq);
 	atomic_store_relaxed(&rq->state, NVME_RQ_FREE);
-	rq->below = __nvme_rq_top_offset(sq);
-	__nvme_rq_top_offset(sq) = __nvme_rq_offset(sq, rq);
-	__nvme_rq_top_tag(sq)++;
+	rq->rq_next = sq->rq_top;
+	sq->rq_top = rq;
 }
 
 /* As nvme_rq_acquire(), for any number of threads at once. */
 static inline struct nvme_rq *nvme_rq_acquire_atomic(struct nvme_sq *sq)
 {
-	uint64_t top = atomic_load_acquire(&sq->rq_top);
+	uint64_t top = atomic_load_acquire(&sq->rq_atomic);
 	struct nvme_rq *rq;
 	uint32_t below;
 
 	do {
-		if (unlikely(!(uint32_t)top)) {
-			errno = EBUSY;
-			return NULL;
-		}
+		if (unlikely(!(uint32_t)top))
+			return __nvme_rq_acquire_atomic_slow(sq);
 
 		/* may be out of date already; the tag tells then, and the exchange fails */
-		rq = __nvme_rq_of_top(sq, top);
+		rq = __nvme_rq_of_atomic(sq, top);
 		below = atomic_load_relaxed(&rq->below);
-	} while (!atomic_cmpxchg(&sq->rq_top, &top, (top >> 32 << 32) | below));
+	} while (!atomic_cmpxchg(&sq->rq_atomic, &top, (top >> 32 << 32) | below));
 
 	atomic_store_relaxed(&rq->state, NVME_RQ_BUSY);
 	return rq;
@@ -149,14 +135,14 @@ static inline struct nvme_rq *nvme_rq_acquire_atomic(struct nvme_sq *sq)
 static inline void nvme_rq_release_atomic(struct nvme_rq *rq)
 {
 	struct nvme_sq *sq = rq->sq;
-	uint64_t top = atomic_load_relaxed(&sq->rq_top);
+	uint64_t top = atomic_load_relaxed(&sq->rq_atomic);
+	uint32_t self = (uint32_t)(rq - sq->rqs) + 1;
 
 	nvme_rq_reset(rq);
 	atomic_store_relaxed(&rq->state, NVME_RQ_FREE);
 	do {
 		atomic_store_relaxed(&rq->below, (uint32_t)top);
-	} while (!atomic_cmpxchg(&sq->rq_top, &top,
-				 ((top >> 32) + 1) << 32 | __nvme_rq_offset(sq, rq)));
+	} while (!atomic_cmpxchg(&sq->rq_atomic, &top, ((top >> 32) + 1) << 32 | self));
 }
 
 /*
@@ -196,7 +182,8 @@ static inline struct nvme_rq *__nvme_rq_from_cqe(struct nvme_sq *sq, struct nvme
 	uint32_t cid = cqe->cid;
 	struct nvme_rq *rq;
 
-	if (unlikely(cid >= (uint32_t)sq->nrqs))
+	/* there is one tracker more than are ever acquired, so that this will do */
+	if (unlikely(cid >= (uint32_t)sq->qsize))
 		return __nvme_rq_from_cqe_slow(sq, cqe);
 
 	rq = &sq->rqs[cid];

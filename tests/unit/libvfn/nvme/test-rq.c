@@ -32,9 +32,89 @@ START_TEST(test_stack)
 	nvme_rq_release(rqs[3]);
 	ck_assert_ptr_null(rqs[3]->opaque);
 	nvme_rq_release_atomic(rqs[8]);
-	ck_assert_ptr_eq(nvme_rq_acquire(fake.sq), rqs[8]);
-	ck_assert_ptr_eq(nvme_rq_acquire_atomic(fake.sq), rqs[3]);
+	ck_assert_ptr_eq(nvme_rq_acquire(fake.sq), rqs[3]);
+	ck_assert_ptr_eq(nvme_rq_acquire_atomic(fake.sq), rqs[8]);
+
+	/* what one form released the other one finds, too */
+	nvme_rq_release(rqs[1]);
+	nvme_rq_release(rqs[2]);
+	nvme_rq_release_atomic(rqs[4]);
+	nvme_rq_release_atomic(rqs[5]);
+	ck_assert_ptr_eq(nvme_rq_acquire(fake.sq), rqs[2]);
+	ck_assert_ptr_eq(nvme_rq_acquire_atomic(fake.sq), rqs[5]);
+	ck_assert_ptr_eq(nvme_rq_acquire_atomic(fake.sq), rqs[4]);
+	ck_assert_ptr_eq(nvme_rq_acquire_atomic(fake.sq), rqs[1]);
+	nvme_rq_release_atomic(rqs[6]);
+	ck_assert_ptr_eq(nvme_rq_acquire(fake.sq), rqs[6]);
+	ck_assert_ptr_null(nvme_rq_acquire(fake.sq));
+	ck_assert_ptr_null(nvme_rq_acquire_atomic(fake.sq));
 	fake_free(&fake);
+}
+END_TEST
+
+/* A queue that a program has made by hand, as the structures' order and names let it. */
+START_TEST(test_by_hand)
+{
+	static union nvme_cmd sqes[4];
+	static struct nvme_cqe cqes[4];
+	static leint32_t doorbells[2];
+	static leint64_t list[512] __attribute__((aligned(4096)));
+	struct nvme_ctrl ctrl = {.config.mps = 0};
+	struct nvme_cq cq = {
+		.vaddr = cqes, .id = 1, .qsize = 4, .doorbell = &doorbells[1], .vector = -1};
+	struct nvme_sq sqs[2] = {
+		[1] = {.cq = &cq, .vaddr = sqes, .id = 1, .qsize = 4, .doorbell = &doorbells[0]}};
+	struct nvme_sq *sq = &sqs[1];
+	struct nvme_rq rqs[4] = {
+		{&rqs[0], &sqs[1], 0, {list, 0x8000000}, NULL},
+		{NULL, &sqs[1], 1, {list, 0x8000000}, &rqs[0]},
+		{NULL, &sqs[1], 2, {list, 0x8000000}, &rqs[1]},
+	};
+	struct nvme_cqe *cqe;
+	struct nvme_rq *rq;
+
+	/* without acquiring: as it was made, the list's page too */
+	for (size_t i = 0; i < 512; i++)
+		list[i] = UINT64_MAX;
+	ck_assert_uint_eq(rqs[1].cid, 1);
+	ck_assert_ptr_eq(rqs[1].page.vaddr, list);
+	ck_assert_uint_eq(rqs[1].page.iova, 0x8000000);
+	ck_assert_ptr_eq(rqs[2].rq_next, &rqs[1]);
+	ck_assert_int_eq(nvme_rq_map_prp(&ctrl, &rqs[0], &sqes[0], 0x1000000, 0x3000), 0);
+	ck_assert_uint_eq(le64_to_cpu(sqes[0].dptr.prp1), 0x1000000);
+	ck_assert_uint_eq(le64_to_cpu(sqes[0].dptr.prp2), 0x8000000);
+	ck_assert_uint_eq(le64_to_cpu(list[0]), 0x1001000);
+	ck_assert_uint_eq(le64_to_cpu(list[1]), 0x1002000);
+	cqes[0] = (struct nvme_cqe){.sqid = cpu_to_le16(1), .cid = 2, .sfp = cpu_to_le16(1)};
+	ctrl.sq = sqs;
+	sq->rqs = rqs;
+	ck_assert_ptr_eq(nvme_rq_from_cqe(&ctrl, &cqes[0]), &rqs[2]);
+
+	/* with a stack */
+	sq->rq_top = &rqs[2];
+	for (int i = 2; i >= 0; i--)
+		ck_assert_ptr_eq(i % 2 ? nvme_rq_acquire_atomic(sq) : nvme_rq_acquire(sq),
+				 &rqs[i]);
+	ck_assert_ptr_null(nvme_rq_acquire(sq));
+	nvme_rq_release(&rqs[0]);
+	nvme_rq_release(&rqs[2]);
+	ck_assert_ptr_eq(sq->rq_top, &rqs[2]);
+	ck_assert_ptr_eq(rqs[2].rq_next, &rqs[0]);
+	rq = nvme_rq_acquire(sq);
+	nvme_rq_exec(rq, &(union nvme_cmd){.opcode = 0x2});
+	ck_assert_uint_eq(le32_to_cpu(doorbells[0]), 1);
+	ck_assert_uint_eq(sqes[0].cid, 2);
+	cqe = nvme_cq_get_cqe(&cq);
+	ck_assert_ptr_eq(cqe, &cqes[0]);
+	ck_assert_ptr_eq(__nvme_rq_from_cqe(sq, cqe), rq);
+	nvme_rq_release(rq);
+	nvme_cq_update_head(&cq);
+	ck_assert_uint_eq(le32_to_cpu(doorbells[1]), 1);
+
+	rq = nvme_rq_acquire(sq);
+	nvme_rq_exec(rq, &(union nvme_cmd){.opcode = 0x2});
+	cqes[1] = cqes[0];
+	ck_assert_int_eq(nvme_rq_spin(rq, NULL), 0);
 }
 END_TEST
 
@@ -73,26 +153,24 @@ END_TEST
  */
 START_TEST(test_stack_aba)
 {
-	for (int atomic = 0; atomic < 2; atomic++) {
-		struct nvme_rq *a, *b;
-		struct fake fake;
-		uint64_t seen;
+	struct nvme_rq *a, *b;
+	struct fake fake;
+	uint64_t seen;
 
-		fake_init(&fake, 8);
-		seen = fake.sq->rq_top;
-		a = atomic ? nvme_rq_acquire_atomic(fake.sq) : nvme_rq_acquire(fake.sq);
-		b = atomic ? nvme_rq_acquire_atomic(fake.sq) : nvme_rq_acquire(fake.sq);
-		ck_assert_ptr_ne(a, b);
-		if (atomic)
-			nvme_rq_release_atomic(a);
-		else
-			nvme_rq_release(a);
+	fake_init(&fake, 8);
+	a = nvme_rq_acquire_atomic(fake.sq);
+	b = nvme_rq_acquire_atomic(fake.sq);
+	nvme_rq_release_atomic(b);
+	nvme_rq_release_atomic(a);
+	seen = fake.sq->rq_atomic;
+	ck_assert_ptr_eq(nvme_rq_acquire_atomic(fake.sq), a);
+	ck_assert_ptr_eq(nvme_rq_acquire_atomic(fake.sq), b);
+	nvme_rq_release_atomic(a);
 
-		/* the same tracker is on top again, over another one */
-		ck_assert_uint_eq((uint32_t)fake.sq->rq_top, (uint32_t)seen);
-		ck_assert(!atomic_cmpxchg(&fake.sq->rq_top, &seen, 0));
-		fake_free(&fake);
-	}
+	/* the same tracker is on top again, over another one */
+	ck_assert_uint_eq((uint32_t)fake.sq->rq_atomic, (uint32_t)seen);
+	ck_assert(!atomic_cmpxchg(&fake.sq->rq_atomic, &seen, 0));
+	fake_free(&fake);
 }
 END_TEST
 
@@ -298,7 +376,7 @@ START_TEST(test_strays)
 	ck_assert_int_eq(nvme_rq_wait(mine, &copy, NULL), 0);
 	ck_assert_uint_eq(copy.cid, 2);
 	ck_assert_int_eq(lost->state, NVME_RQ_FREE);
-	ck_assert_ptr_eq(nvme_rq_acquire(fake.sq), lost);
+	ck_assert_ptr_eq(nvme_rq_acquire_atomic(fake.sq), lost);
 
 	ck_assert_uint_eq(nvme_cq_get_cqe(fake.cq)->cid, 0x4000);
 	ck_assert_ptr_null(nvme_cq_get_cqe(fake.cq));
@@ -313,7 +391,8 @@ START_TEST(test_strays)
 }
 END_TEST
 
-UNIT_MAIN("nvme-rq", tcase_add_test(tc, test_stack); tcase_add_test(tc, test_acquire_cid);
+UNIT_MAIN("nvme-rq", tcase_add_test(tc, test_stack); tcase_add_test(tc, test_by_hand);
+	  tcase_add_test(tc, test_acquire_cid);
 	  tcase_add_test(tc, test_stack_aba); tcase_add_test(tc, test_stack_threads);
 	  tcase_add_test(tc, test_from_cqe); tcase_add_test(tc, test_exec_and_wait);
 	  tcase_add_test(tc, test_others_stay); tcase_add_test(tc, test_strays))
