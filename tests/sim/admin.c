@@ -19,6 +19,8 @@ static bool admin_move(struct ctrl *c, struct cmd *cmd, uint8_t *buf, size_t len
 	uint16_t status = prp_walk(&c->dma, c->page, cmd->sqe.prp1, cmd->sqe.prp2, len, c->segs,
 				   c->segs_room, &n);
 
+	if (!status)
+		status = cmb_check(&c->dma, c->segs, n);
 	if (status) {
 		cmd_fail(cmd, status, AT_PRP1, 0);
 		return false;
@@ -64,6 +66,10 @@ static bool admin_queue_shape(struct ctrl *c, struct cmd *cmd, bool pc, uint32_t
 	}
 	if (cmd->sqe.prp1 & (c->page - 1)) {
 		cmd_fail(cmd, NVME_SC_PRP_INVALID_OFFSET, AT_PRP1, 0);
+		return false;
+	}
+	if (cmb_check(&c->dma, &(struct prp_seg){cmd->sqe.prp1, size * entry}, 1)) {
+		cmd_fail(cmd, NVME_SC_CMB_INVALID_USE, AT_PRP1, 0);
 		return false;
 	}
 	if (!dma_covered(&c->dma, cmd->sqe.prp1, size * entry, write)) {
@@ -179,6 +185,8 @@ bool admin_exec(struct ctrl *c, struct cmd *cmd)
 		cmd_fail(cmd, NVME_SC_INVALID_FIELD, 1, 0);
 		return true;
 	}
+	if (c->hmb.enabled)
+		hmb_look(c);
 	switch (cmd->sqe.opcode) {
 	case nvme_admin_delete_sq:
 		admin_delete_sq(c, cmd);

@@ -77,6 +77,12 @@ static void control_stats(struct control *ctl, char *out, size_t room)
 	control_add(o, "sleeps", c->stats.sleeps);
 	control_add(o, "faults", c->faults.n);
 	control_add(o, "fault_hits", c->faults.hits);
+	json_object_object_add(o, "hmb", json_object_new_boolean(c->hmb.enabled));
+	control_add(o, "hmb_pages", c->hmb.enabled ? c->hmb.pages : 0);
+	control_add(o, "hmb_chunks", c->hmb.enabled ? c->hmb.n : 0);
+	control_add(o, "hmb_checked", c->hmb.checked);
+	control_add(o, "hmb_errors", c->hmb.errors);
+	json_object_object_add(o, "cmb", json_object_new_boolean(cmb_on(&c->dma)));
 	json_object_object_add(o, "shadow_doorbells", json_object_new_boolean(c->dbbuf));
 	for (unsigned int i = 0; i < c->nsq; i++) {
 		struct json_object *q = json_object_new_object();

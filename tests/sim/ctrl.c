@@ -17,6 +17,7 @@
 
 #define CTRL_TO 10 /* CAP.TO: five seconds, in units of 500 ms */
 #define CTRL_VS 0x00010400u
+#define CTRL_VS_OLD 0x00010300u
 
 uint64_t ctrl_now(void)
 {
@@ -47,6 +48,14 @@ static int ctrl_open_doorbells(struct ctrl *c)
 	return 0;
 }
 
+static void ctrl_pci_init(struct ctrl *c)
+{
+	pci_init(&c->pci, c->opts.queues + 1);
+	if (c->cmb.size)
+		pci_add_bar4(&c->pci, c->cmb.size);
+	cmb_place(&c->cmb, &c->pci, &c->dma);
+}
+
 int ctrl_init(struct ctrl *c, const struct ctrl_opts *opts)
 {
 	uint64_t most = opts->mdts ? 4096ull << opts->mdts : CTRL_NO_MDTS;
@@ -57,13 +66,19 @@ int ctrl_init(struct ctrl *c, const struct ctrl_opts *opts)
 	c->bar_fd = -1;
 	c->born = ctrl_now();
 	c->page = 4096;
+	c->hmb.min = opts->hmb_min;
+	c->hmb.preferred = opts->hmb_preferred;
 	TAILQ_INIT(&c->held);
 	dma_init(&c->dma);
-	pci_init(&c->pci, opts->queues + 1);
+	err = cmb_init(&c->cmb, opts->cmb, opts->cmb_old);
+	ctrl_pci_init(c);
 	c->cap = (uint64_t)SIM_MQES << NVME_CAP_MQES_SHIFT | 1ull << NVME_CAP_CQR_SHIFT |
 		 (uint64_t)CTRL_TO << NVME_CAP_TO_SHIFT | 1ull << NVME_CAP_CSS_SHIFT |
 		 (uint64_t)SIM_MPSMAX << NVME_CAP_MPSMAX_SHIFT;
-	err = irq_init(&c->irq, &c->pci, opts->queues + 1);
+	if (opts->cmb && !opts->cmb_old)
+		c->cap |= 1ull << NVME_CAP_CMBS_SHIFT;
+	if (!err)
+		err = irq_init(&c->irq, &c->pci, opts->queues + 1);
 	if (!err)
 		err = ctrl_open_doorbells(c);
 	c->segs_room = most / 4096 + 2;
@@ -91,6 +106,7 @@ void ctrl_fini(struct ctrl *c)
 		ns_close(&c->ns[i]);
 	irq_fini(&c->irq);
 	dma_fini(&c->dma);
+	cmb_fini(&c->cmb);
 	free(c->segs);
 	free(c->bounce);
 }
@@ -108,6 +124,7 @@ static void ctrl_disable(struct ctrl *c)
 	queue_reset(c);
 	aer_reset(c);
 	features_reset(c, true);
+	hmb_reset(c, false);
 	c->csts = 0;
 	c->intms = 0;
 	irq_intx(&c->irq, false);
@@ -168,16 +185,19 @@ void ctrl_device_reset(struct ctrl *c)
 	c->cc = c->aqa = 0;
 	c->asq = c->acq = 0;
 	c->page = 4096;
+	cmb_reset(&c->cmb);
+	cmb_place(&c->cmb, &c->pci, &c->dma);
 	irq_reset(&c->irq);
 }
 
 void ctrl_client_gone(struct ctrl *c)
 {
 	ctrl_device_reset(c);
+	hmb_reset(c, true);
 	irq_forget(&c->irq);
 	dma_remove_all(&c->dma);
 	(void)dma_check(&c->dma);
-	pci_init(&c->pci, c->opts.queues + 1);
+	ctrl_pci_init(c);
 }
 
 void ctrl_update_intx(struct ctrl *c)
@@ -204,10 +224,11 @@ int ctrl_cfg_write(struct ctrl *c, uint64_t off, const void *buf, uint32_t len)
 	did = pci_write(&c->pci, off, buf, len);
 	if (did & PCI_DID_FLR) {
 		ctrl_device_reset(c);
-		pci_init(&c->pci, c->opts.queues + 1);
+		ctrl_pci_init(c);
 	} else if (did & PCI_DID_INTR) {
 		irq_recheck(&c->irq);
 	}
+	cmb_place(&c->cmb, &c->pci, &c->dma);
 	return 0;
 }
 
@@ -220,7 +241,7 @@ static uint32_t ctrl_read_reg(struct ctrl *c, uint32_t off)
 	case NVME_REG_CAP + 4:
 		return c->cap >> 32;
 	case NVME_REG_VS:
-		return CTRL_VS;
+		return c->opts.cmb_old ? CTRL_VS_OLD : CTRL_VS;
 	case NVME_REG_INTMS:
 	case NVME_REG_INTMC:
 		return c->intms;
@@ -239,7 +260,7 @@ static uint32_t ctrl_read_reg(struct ctrl *c, uint32_t off)
 	case NVME_REG_ACQ + 4:
 		return c->acq >> 32;
 	default:
-		return 0;
+		return cmb_read_reg(&c->cmb, off);
 	}
 }
 
@@ -274,6 +295,8 @@ static void ctrl_write_reg(struct ctrl *c, uint32_t off, uint32_t v)
 		c->acq = ctrl_half(c->acq, v, off != NVME_REG_ACQ);
 		break;
 	default:
+		cmb_write_reg(&c->cmb, off, v);
+		cmb_place(&c->cmb, &c->pci, &c->dma);
 		break;
 	}
 }

@@ -8,8 +8,10 @@
 #ifndef SIM_CTRL_H
 #define SIM_CTRL_H
 
+#include "cmb.h"
 #include "dma.h"
 #include "fault.h"
+#include "hmb.h"
 #include "irq.h"
 #include "ns.h"
 #include "pci.h"
@@ -34,6 +36,9 @@ struct ctrl_opts {
 	unsigned int queues; /* I/O pairs */
 	unsigned int mdts;   /* power of two of 4 KiB; 0: no limit */
 	unsigned int shift;  /* of the block size */
+	uint32_t hmb_min, hmb_preferred; /* host memory buffer, in units of 4 KiB; 0: none */
+	uint64_t cmb;	     /* bytes of controller memory buffer; 0: none */
+	bool cmb_old;	     /* the buffer, and with it the controller, is as before NVMe 1.4 */
 };
 
 /* What one doorbell is known to say. */
@@ -154,6 +159,8 @@ struct ctrl {
 	struct dma dma;
 	struct pci pci;
 	struct irq irq;
+	struct cmb cmb;
+	struct hmb hmb;
 	struct faults faults;
 	struct ns ns[CTRL_MAX_NS];
 	unsigned int nns;

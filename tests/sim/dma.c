@@ -84,8 +84,11 @@ static size_t dma_lower(const struct dma *d, uint64_t iova)
 
 static struct dma_range *dma_find(struct dma *d, uint64_t iova)
 {
-	struct dma_range *r;
+	struct dma_range *r = &d->own;
 	size_t i;
+
+	if (r->size && iova >= r->iova && iova - r->iova < r->size)
+		return r;
 
 	if (d->hit < d->n) {
 		r = &d->ranges[d->hit];
@@ -97,6 +100,42 @@ static struct dma_range *dma_find(struct dma *d, uint64_t iova)
 		return NULL;
 	d->hit = i;
 	return &d->ranges[i];
+}
+
+/* The bytes from `iova` on that belong to the range. */
+static uint64_t dma_left(const struct dma *d, const struct dma_range *r, uint64_t iova)
+{
+	uint64_t left = r->size - (iova - r->iova);
+
+	if (r != &d->own && d->own.size && d->own.iova > iova && d->own.iova - iova < left)
+		left = d->own.iova - iova;
+	return left;
+}
+
+void dma_own(struct dma *d, uint64_t iova, uint64_t size, uint8_t *mem)
+{
+	if (d->own.size == size && (!size || d->own.iova == iova))
+		return;
+	d->own = (struct dma_range){.iova = iova,
+				    .size = size,
+				    .flags = VFU_MAP_READ | VFU_MAP_WRITE,
+				    .vaddr = mem,
+				    .fd = -1};
+	d->gen++;
+}
+
+uint64_t dma_own_part(const struct dma *d, uint64_t iova, uint64_t len)
+{
+	const struct dma_range *own = &d->own;
+	uint64_t start = iova > own->iova ? iova : own->iova, last, mine;
+
+	if (!own->size || !len)
+		return 0;
+	last = iova + (len - 1);
+	mine = own->iova + (own->size - 1);
+	if (mine < last)
+		last = mine;
+	return start <= last ? last - start + 1 : 0;
 }
 
 static void dma_release(struct dma *d, struct dma_range *r)
@@ -237,7 +276,7 @@ void *dma_ptr(struct dma *d, uint64_t iova, size_t *len, bool write)
 
 	if (!r || !r->vaddr || !(r->flags & (write ? VFU_MAP_WRITE : VFU_MAP_READ)))
 		return NULL;
-	left = r->size - (iova - r->iova);
+	left = dma_left(d, r, iova);
 	if (left < *len)
 		*len = left;
 	return r->vaddr + (iova - r->iova);
@@ -251,7 +290,7 @@ bool dma_covered_slow(struct dma *d, uint64_t iova, uint64_t len, bool write)
 
 		if (!r || !(r->flags & (write ? VFU_MAP_WRITE : VFU_MAP_READ)))
 			return false;
-		left = r->size - (iova - r->iova);
+		left = dma_left(d, r, iova);
 		if (left >= len)
 			return true;
 		len -= left;
@@ -293,8 +332,8 @@ static int dma_copy(struct dma *d, uint64_t iova, uint8_t *buf, size_t len, bool
 		if (!r || !(r->flags & (write ? VFU_MAP_WRITE : VFU_MAP_READ)))
 			return -EFAULT;
 		off = iova - r->iova;
-		if (n > r->size - off)
-			n = r->size - off;
+		if (n > dma_left(d, r, iova))
+			n = dma_left(d, r, iova);
 		if (r->vaddr && write)
 			memcpy(r->vaddr + off, buf, n);
 		else if (r->vaddr)

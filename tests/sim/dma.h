@@ -44,6 +44,7 @@ struct dma {
 	size_t room;
 	size_t hit;	  /* the range found last */
 	uint64_t bytes;	  /* sum of sizes */
+	struct dma_range own; /* memory of the device's own; size 0: none */
 	unsigned int gen; /* changes with every map and unmap: pointers taken before are void */
 	volatile bool faulted; /* a page was lost under an access */
 	uint64_t faults;
@@ -64,6 +65,15 @@ int dma_add(struct dma *d, uint64_t iova, uint64_t size, uint64_t offset, uint32
 /* Removes exactly this range: 0 or -ENOENT. */
 int dma_remove(struct dma *d, uint64_t iova, uint64_t size);
 void dma_remove_all(struct dma *d);
+
+/*
+ * At [iova, iova + size) the device finds `mem` of its own, whatever the client has mapped there. `size` 0:
+ * nowhere.
+ */
+void dma_own(struct dma *d, uint64_t iova, uint64_t size, uint8_t *mem);
+
+/* How many bytes of [iova, iova + len) are the device's own. */
+uint64_t dma_own_part(const struct dma *d, uint64_t iova, uint64_t len);
 
 /*
  * The memory of [iova, iova + *len), as far as it is contiguous here; *len shrinks to that. NULL:

@@ -34,6 +34,7 @@ static const struct feature features[] = {
 	{NVME_FEAT_FID_WRITE_ATOMIC, CAN_SAVE | CAN_CHANGE, 0, 1},
 	{NVME_FEAT_FID_ASYNC_EVENT, CAN_SAVE | CAN_CHANGE, 0, 0x1ff},
 	{NVME_FEAT_FID_HOST_ID, CAN_CHANGE, 0, 1},
+	{NVME_FEAT_FID_HOST_MEM_BUF, CAN_CHANGE, 0, 3},
 };
 
 #define FEATURES (sizeof(features) / sizeof(features[0]))
@@ -46,6 +47,14 @@ static int features_find(uint8_t fid)
 			return i;
 	}
 	return -1;
+}
+
+/* The same, but not those that this controller was made without. */
+static int features_there(const struct ctrl *c, uint8_t fid)
+{
+	if (fid == NVME_FEAT_FID_HOST_MEM_BUF && !c->opts.hmb_preferred)
+		return -1;
+	return features_find(fid);
 }
 
 static uint32_t features_value(const struct ctrl *c, uint8_t fid)
@@ -159,6 +168,9 @@ static void features_set_special(struct ctrl *c, struct cmd *cmd, struct feature
 	case NVME_FEAT_FID_HOST_ID:
 		features_set_hostid(c, cmd);
 		break;
+	case NVME_FEAT_FID_HOST_MEM_BUF:
+		hmb_set(c, cmd);
+		return;
 	case NVME_FEAT_FID_POWER_MGMT:
 		if (v & 0x1f) /* power state 0 is the only one */
 			cmd_fail(cmd, NVME_SC_INVALID_FIELD, AT_CDW11, 0);
@@ -189,7 +201,7 @@ static void features_set_special(struct ctrl *c, struct cmd *cmd, struct feature
 
 void features_set(struct ctrl *c, struct cmd *cmd)
 {
-	int i = features_find(cmd->sqe.cdw10 & 0xff);
+	int i = features_there(c, cmd->sqe.cdw10 & 0xff);
 	bool save = cmd->sqe.cdw10 >> 31;
 	uint8_t before = c->critical_warning & features_event_config(c);
 	struct feature_value *val;
@@ -278,7 +290,7 @@ static uint32_t features_current(struct ctrl *c, struct cmd *cmd, const struct f
 
 void features_get(struct ctrl *c, struct cmd *cmd)
 {
-	int i = features_find(cmd->sqe.cdw10 & 0xff);
+	int i = features_there(c, cmd->sqe.cdw10 & 0xff);
 	unsigned int sel = cmd->sqe.cdw10 >> 8 & 7;
 
 	if (i < 0 || sel > NVME_GET_FEATURES_SEL_SUPPORTED) {
@@ -290,6 +302,10 @@ void features_get(struct ctrl *c, struct cmd *cmd)
 		cmd->dw0 = features[i].can;
 		break;
 	case NVME_GET_FEATURES_SEL_CURRENT:
+		if (features[i].fid == NVME_FEAT_FID_HOST_MEM_BUF) {
+			hmb_get(c, cmd);
+			break;
+		}
 		cmd->dw0 = features_current(c, cmd, &c->feat.value[i], false);
 		break;
 	default: {

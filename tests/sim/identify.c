@@ -32,7 +32,7 @@ static void identify_ctrl(struct ctrl *c, struct nvme_id_ctrl *id)
 	id->ieee[2] = 0x52;
 	id->mdts = c->opts.mdts;
 	id->cntlid = 1;
-	id->ver = 0x00010400;
+	id->ver = c->opts.cmb_old ? 0x00010300 : 0x00010400;
 	id->rtd3r = 1000000;
 	id->rtd3e = 1000000;
 	id->oaes = NVME_CTRL_OAES_NA;
@@ -44,6 +44,12 @@ static void identify_ctrl(struct ctrl *c, struct nvme_id_ctrl *id)
 	id->frmw = NVME_CTRL_FRMW_1ST_RO | 1 << 1;
 	id->lpa = NVME_CTRL_LPA_CMD_EFFECTS | NVME_CTRL_LPA_EXTENDED;
 	id->elpe = CTRL_ELPE;
+	if (c->opts.hmb_preferred) {
+		id->hmpre = c->opts.hmb_preferred;
+		id->hmmin = c->opts.hmb_min;
+		id->hmminds = HMB_MIN_ENTRY;
+		id->hmmaxd = HMB_MAX_ENTRIES;
+	}
 	id->wctemp = CTRL_WCTEMP;
 	id->cctemp = CTRL_CCTEMP;
 	id->sqes = 0x66;

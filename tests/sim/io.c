@@ -51,6 +51,8 @@ static bool io_prps(struct ctrl *c, struct cmd *cmd, const struct io *io, unsign
 	}
 	status = prp_walk(&c->dma, c->page, cmd->sqe.prp1, cmd->sqe.prp2, io->len, c->segs,
 			  c->segs_room, n);
+	if (!status)
+		status = cmb_check(&c->dma, c->segs, *n);
 	if (status)
 		cmd_fail(cmd, status, AT_PRP1, 0);
 	return !status;
@@ -234,6 +236,8 @@ void io_exec(struct ctrl *c, struct cmd *cmd)
 		cmd_fail(cmd, NVME_SC_INVALID_FIELD, 1, 0);
 		return;
 	}
+	if (c->hmb.enabled)
+		hmb_look(c);
 	switch (cmd->sqe.opcode) {
 	case nvme_cmd_flush:
 		io_flush(c, cmd);

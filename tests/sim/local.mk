@@ -6,6 +6,7 @@ noinst_LTLIBRARIES += %D%/libsim.la
 %C%_libsim_la_SOURCES = \
 	%D%/admin.c \
 	%D%/aer.c \
+	%D%/cmb.c %D%/cmb.h \
 	%D%/cmd.h \
 	%D%/control.c %D%/control.h \
 	%D%/ctrl.c %D%/ctrl.h \
@@ -13,6 +14,7 @@ noinst_LTLIBRARIES += %D%/libsim.la
 	%D%/doorbell.c %D%/doorbell.h \
 	%D%/fault.c %D%/fault.h \
 	%D%/features.c \
+	%D%/hmb.c %D%/hmb.h \
 	%D%/identify.c \
 	%D%/io.c \
 	%D%/irq.c %D%/irq.h \
@@ -113,3 +115,10 @@ TESTS += %D%/test-null
 %C%_test_null_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
 %C%_test_null_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_null_LDADD = $(SIM_TEST_LIBS)
+
+check_PROGRAMS += %D%/test-buffers
+TESTS += %D%/test-buffers
+%C%_test_buffers_SOURCES = %D%/test-buffers.c
+%C%_test_buffers_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
+%C%_test_buffers_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_buffers_LDADD = $(SIM_TEST_LIBS)

@@ -36,6 +36,8 @@ enum {
 	OPT_MODEL,
 	OPT_MDTS,
 	OPT_BLOCK,
+	OPT_CMB,
+	OPT_HMB,
 	OPT_TELL,
 };
 
@@ -52,6 +54,10 @@ static const struct argp_option main_options[] = {
 	{"mdts", OPT_MDTS, "N", 0,
 	 "Largest transfer: 4096 bytes times 2 to the power N; 0: no limit (default 7)", 0},
 	{"block-size", OPT_BLOCK, "BYTES", 0, "Logical block size, 512 (default) or 4096", 0},
+	{"cmb", OPT_CMB, "SIZE[,old]", 0,
+	 "A controller memory buffer of SIZE, 4K to 2G; old: as before NVMe 1.4", 0},
+	{"hmb", OPT_HMB, "MIN,PREFERRED", 0,
+	 "Ask for a host memory buffer of these sizes, multiples of 4K up to 1G", 0},
 	{"tell", OPT_TELL, "PATH", 0,
 	 "Send the COMMANDs to the control socket of a running vfnd-sim and print the answers", 0},
 	{0},
@@ -83,6 +89,53 @@ static const char *main_text(struct argp_state *state, const char *name, const c
 			argp_error(state, "--%s: only printable ASCII characters", name);
 	}
 	return arg;
+}
+
+/* SIZE as for --ns, up to the character that ends it; what is behind that goes to *rest. */
+static uint64_t main_size(struct argp_state *state, const char *name, const char *arg,
+			  const char **rest)
+{
+	size_t n = strcspn(arg, ",");
+	char text[32];
+	uint64_t v;
+
+	*rest = arg[n] ? arg + n + 1 : NULL;
+	if (n < sizeof(text)) {
+		memcpy(text, arg, n);
+		text[n] = 0;
+		if (!ns_parse_size(text, &v))
+			return v;
+	}
+	argp_error(state, "--%s: '%s' does not begin with a size like 4M", name, arg);
+	return 0;
+}
+
+static void main_cmb(struct argp_state *state, struct ctrl_opts *opts, const char *arg)
+{
+	const char *rest;
+	uint64_t size = main_size(state, "cmb", arg, &rest);
+
+	if (size < 4096 || size > CMB_SIZE_MAX || (size & (size - 1)))
+		argp_error(state, "--cmb: '%s' is no power of two from 4K to 2G", arg);
+	if (rest && strcmp(rest, "old"))
+		argp_error(state, "--cmb: '%s': only 'old' can follow the size", arg);
+	opts->cmb = size;
+	opts->cmb_old = rest != NULL;
+}
+
+static void main_hmb(struct argp_state *state, struct ctrl_opts *opts, const char *arg)
+{
+	const char *second, *rest = NULL;
+	uint64_t min = main_size(state, "hmb", arg, &second), preferred = 0;
+
+	if (second)
+		preferred = main_size(state, "hmb", second, &rest);
+	if (!second || rest || min % HMB_UNIT || preferred % HMB_UNIT || min > preferred ||
+	    preferred > 1ull << 30)
+		argp_error(state, "--hmb: '%s' is not two multiples of 4K, the smaller one first",
+			   arg);
+	opts->hmb_min = min / HMB_UNIT;
+	opts->hmb_preferred = preferred / HMB_UNIT;
 }
 
 static void main_end(struct argp_state *state, struct options *o)
@@ -142,6 +195,12 @@ static error_t main_option(int key, char *arg, struct argp_state *state)
 			o->ctrl.shift = 12;
 		else
 			argp_error(state, "--block-size: '%s' is neither 512 nor 4096", arg);
+		break;
+	case OPT_HMB:
+		main_hmb(state, &o->ctrl, arg);
+		break;
+	case OPT_CMB:
+		main_cmb(state, &o->ctrl, arg);
 		break;
 	case OPT_TELL:
 		o->tell = arg;

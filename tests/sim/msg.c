@@ -167,6 +167,13 @@ static int msg_region_info(struct session *s, struct ctrl *c, struct msg *m)
 	if (r.info.index == VFIO_PCI_CONFIG_REGION_INDEX) {
 		r.info.flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
 		r.info.size = PCI_SPACE;
+	} else if (r.info.index == CMB_BAR && c->cmb.size) {
+		/* A BAR of its own: known clients handle just one mappable area in each. */
+		r.info.flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE |
+			       VFIO_REGION_INFO_FLAG_MMAP;
+		r.info.size = c->cmb.size;
+		r.info.offset = 0;
+		fd = c->cmb.fd;
 	} else if (r.info.index == VFIO_PCI_BAR0_REGION_INDEX) {
 		r.info.flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE |
 			       VFIO_REGION_INFO_FLAG_MMAP;
@@ -237,6 +244,8 @@ static int msg_region_read(struct session *s, struct ctrl *c, struct msg *m)
 		err = ctrl_cfg_read(c, r.io.offset, r.data, r.io.count);
 	else if (r.io.region == VFIO_PCI_BAR0_REGION_INDEX)
 		err = ctrl_bar_read(c, r.io.offset, r.data, r.io.count);
+	else if (r.io.region == CMB_BAR)
+		err = cmb_access(&c->cmb, r.io.offset, r.data, r.io.count, false);
 	else
 		err = -EINVAL;
 	return err ? err : msg_ok(s, m, &r, sizeof(r.io) + r.io.count);
@@ -250,6 +259,8 @@ static int msg_write_one(struct ctrl *c, const struct vfu_region_io *io, const v
 		return ctrl_cfg_write(c, io->offset, data, io->count);
 	if (io->region == VFIO_PCI_BAR0_REGION_INDEX)
 		return ctrl_bar_write(c, io->offset, data, io->count);
+	if (io->region == CMB_BAR) /* which only reads from the data then */
+		return cmb_access(&c->cmb, io->offset, (uint8_t *)(uintptr_t)data, io->count, true);
 	return -EINVAL;
 }
 

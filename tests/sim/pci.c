@@ -54,6 +54,24 @@ static void pci_init_header(struct pci *p)
 	c[PCI_INTERRUPT_PIN] = 1;
 }
 
+void pci_add_bar4(struct pci *p, uint64_t size)
+{
+	pci_put32(p->cfg + PCI_BASE_ADDRESS_4, PCI_BASE_ADDRESS_SPACE_MEMORY |
+						       PCI_BASE_ADDRESS_MEM_TYPE_64 |
+						       PCI_BASE_ADDRESS_MEM_PREFETCH);
+	pci_put32(p->wmask + PCI_BASE_ADDRESS_4, ~(size - 1));
+	pci_put32(p->wmask + PCI_BASE_ADDRESS_5, ~(size - 1) >> 32);
+}
+
+uint64_t pci_bar4(const struct pci *p)
+{
+	uint32_t low, high;
+
+	memcpy(&low, p->cfg + PCI_BASE_ADDRESS_4, sizeof(low));
+	memcpy(&high, p->cfg + PCI_BASE_ADDRESS_5, sizeof(high));
+	return (low & (uint32_t)PCI_BASE_ADDRESS_MEM_MASK) | (uint64_t)high << 32;
+}
+
 void pci_init(struct pci *p, unsigned int vectors)
 {
 	uint8_t *c = p->cfg, *w = p->wmask;

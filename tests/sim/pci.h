@@ -29,6 +29,12 @@ struct pci {
 /* Power-on state with `vectors` MSI-X vectors. */
 void pci_init(struct pci *p, unsigned int vectors);
 
+/* Give it a BAR4 of 64 bits; `size` is a power of two. To be done again after pci_init(). */
+void pci_add_bar4(struct pci *p, uint64_t size);
+
+/* The address that the host has given to BAR4, or 0. */
+uint64_t pci_bar4(const struct pci *p);
+
 /* Returns PCI_DID_*. A function level reset is only reported; pci_init() carries it out. */
 unsigned int pci_write(struct pci *p, unsigned int off, const void *buf, unsigned int len);
 
