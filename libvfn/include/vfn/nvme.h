@@ -8,6 +8,7 @@
 #include <vfn/nvme/ctrl.h>
 #include <vfn/nvme/bringup.h>
 #include <vfn/nvme/cmb.h>
+#include <vfn/nvme/hmb.h>
 #include <vfn/nvme/rq.h>
 #include <vfn/nvme/data.h>
 #include <vfn/nvme/takeover.h>

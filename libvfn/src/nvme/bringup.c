@@ -16,6 +16,7 @@ enum step {
 	STEP_IDENTIFY,
 	STEP_QUEUES,
 	STEP_DBBUF,
+	STEP_HMB,
 	STEP_DONE,
 };
 
@@ -23,6 +24,7 @@ static const char *const step_names[] = {
 	[STEP_IDENTIFY] = "Identify Controller",
 	[STEP_QUEUES] = "Set Features, Number of Queues",
 	[STEP_DBBUF] = "Doorbell Buffer Config",
+	[STEP_HMB] = "Set Features, Host Memory Buffer",
 };
 
 /* Post the command of the step that begins now. */
@@ -109,6 +111,7 @@ static int begin_dbbuf(struct nvme_bringup *b)
 static int next_step(struct nvme_bringup *b)
 {
 	struct nvme_ctrl *ctrl = b->ctrl;
+	union nvme_cmd cmd;
 
 	switch (++b->step) {
 	case STEP_ENABLE:
@@ -128,6 +131,9 @@ static int next_step(struct nvme_bringup *b)
 		    (ctrl->opts.quirks & NVME_QUIRK_BROKEN_DBBUF))
 			return next_step(b);
 		return begin_dbbuf(b);
+	case STEP_HMB:
+		/* there is none but after a reset */
+		return nvme_hmb_prep_return(ctrl, &cmd) ? step_exec(b, &cmd) : next_step(b);
 	default:
 		return 0;
 	}
@@ -136,6 +142,13 @@ static int next_step(struct nvme_bringup *b)
 /* Take note of what a command's completion tells. 0, or -1. */
 static int end_command(struct nvme_bringup *b, const struct nvme_cqe *cqe)
 {
+	/* without it the controller is slower, no more */
+	if (b->step == STEP_HMB) {
+		if (nvme_hmb_end_return(b->ctrl, nvme_cqe_ok(cqe)))
+			b->step--;
+		return 0;
+	}
+
 	if (nvme_set_errno_from_cqe(cqe)) {
 		unsigned int status = le16_to_cpu(cqe->sfp) >> 1;
 

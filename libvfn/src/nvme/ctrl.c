@@ -243,6 +243,7 @@ void nvme_free_all(struct nvme_ctrl *ctrl)
 	for (int i = 0; ctrl->cq && i <= ctrl->opts.ncqr + 1; i++)
 		nvme_discard_cq(ctrl, &ctrl->cq[i]);
 	nvme_dbbuf_free(ctrl);
+	nvme_hmb_free(ctrl);
 	nvme_mem_free(ctrl, &ctrl->priv->identify);
 	ctrl->dbbuf.doorbells = NULL;
 	ctrl->dbbuf.eventidxs = NULL;

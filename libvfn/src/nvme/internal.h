@@ -45,6 +45,7 @@ enum ready_wait {
 };
 
 struct nvme_cmb_state;
+struct nvme_hmb_state;
 
 struct nvme_ctrl_priv {
 	struct nvme_ctrl *ctrl;
@@ -63,6 +64,7 @@ struct nvme_ctrl_priv {
 	unsigned int polls;
 
 	struct nvme_cmb_state *cmb; /* the controller memory buffer; NULL: it is off */
+	struct nvme_hmb_state *hmb; /* the host memory buffer; NULL: no memory */
 
 	struct nvme_mem dbbuf;
 	struct nvme_mem eventidx;
@@ -187,6 +189,16 @@ int nvme_cmb_attach(struct nvme_ctrl *ctrl);
 bool nvme_cmb_on(const struct nvme_ctrl *ctrl);
 int nvme_cmb_again(struct nvme_ctrl *ctrl);
 void nvme_cmb_close(struct nvme_ctrl *ctrl);
+
+/*
+ * The host memory buffer: the controller was disabled; free it, when the controller cannot reach it. Giving it again
+ * during bring-up: the command, or false when there is none; its outcome, and true when another command is to
+ * be tried.
+ */
+void nvme_hmb_forgotten(struct nvme_ctrl *ctrl);
+void nvme_hmb_free(struct nvme_ctrl *ctrl);
+bool nvme_hmb_prep_return(struct nvme_ctrl *ctrl, union nvme_cmd *cmd);
+bool nvme_hmb_end_return(struct nvme_ctrl *ctrl, bool ok);
 
 /* The first step of nvme_ctrl_init(): everything but the reset. */
 int nvme_ctrl_open(struct nvme_ctrl *ctrl, struct iommu_ctx *ctx, const char *bdf,

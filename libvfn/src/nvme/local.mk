@@ -5,6 +5,7 @@ libvfn_libvfn_core_la_SOURCES += \
 	%D%/crc64.c \
 	%D%/ctrl.c \
 	%D%/doorbell.c \
+	%D%/hmb.c \
 	%D%/internal.h \
 	%D%/iov.c \
 	%D%/list.c \

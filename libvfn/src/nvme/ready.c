@@ -159,6 +159,7 @@ static void now_disabled(struct nvme_ctrl *ctrl)
 {
 	ctrl->priv->enabled = false;
 	ctrl->priv->quiet = true;
+	nvme_hmb_forgotten(ctrl);
 	if (ctrl->sq && ctrl->cq)
 		nvme_dbbuf_off(ctrl);
 	for (int i = 0; ctrl->sq && i <= ctrl->opts.nsqr + 1; i++) {

@@ -74,6 +74,7 @@ enum nvme_admin_opc {
 	OPC_CREATE_CQ = 0x05,
 	OPC_IDENTIFY = 0x06,
 	OPC_SET_FEATURES = 0x09,
+	OPC_GET_FEATURES = 0x0a,
 	OPC_AER = 0x0c,
 	OPC_DBBUF_CONFIG = 0x7c,
 };
@@ -81,11 +82,21 @@ enum nvme_admin_opc {
 #define IDENTIFY_SIZE	  4096
 #define IDENTIFY_CNS_CTRL 0x01
 #define FEAT_NUM_QUEUES	  0x07
+#define FEAT_HOST_MEM_BUF 0x0d
+
+#define HMB_EHM	       (1u << 0)
+#define HMB_MR	       (1u << 1)
+#define HMB_UNIT       4096ull /* what Identify Controller counts in */
+#define HMB_ATTRS_SIZE 4096
 
 /* Bytes within Identify Controller (5.17.2.1). */
 #define ID_CTRL_MDTS	  77
 #define ID_CTRL_CNTRLTYPE 111
 #define ID_CTRL_OACS	  256
+#define ID_CTRL_HMPRE	  272
+#define ID_CTRL_HMMIN	  276
+#define ID_CTRL_HMMINDS	  332
+#define ID_CTRL_HMMAXD	  336
 #define ID_CTRL_SGLS	  536
 
 #define OACS_DBBUF	   (1u << 8)

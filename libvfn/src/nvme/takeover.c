@@ -100,9 +100,9 @@ int nvme_ctrl_save(struct nvme_ctrl *ctrl, struct nvme_ctrl_saved *saved)
 		return -1;
 	}
 
-	if (nvme_cmb_on(ctrl)) {
+	if (nvme_cmb_on(ctrl) || priv->hmb) {
 		errno = ENOTSUP;
-		vfn_error_set("%s: its memory buffer must be off to hand it on", nvme_name(ctrl));
+		vfn_error_set("%s: its memory buffers must be off to hand it on", nvme_name(ctrl));
 		return -1;
 	}
 

@@ -75,7 +75,7 @@ struct nvme_ctrl_saved {
 
 /*
  * Describe an enabled controller. EINVAL: it is not enabled, or its memory is no pgmap() memory; ENOTSUP: its
- * memory buffer is on.
+ * controller or host memory buffer is on.
  */
 int nvme_ctrl_save(struct nvme_ctrl *ctrl, struct nvme_ctrl_saved *saved);
 

@@ -39,8 +39,9 @@ TESTS += %D%/test-bringup %D%/test-cmb
 
 # These start a simulated controller.
 EXTRA_DIST += %D%/sim-proc.h
-check_PROGRAMS += %D%/test-ctrl %D%/test-io %D%/test-queue-at %D%/test-takeover
-TESTS += %D%/test-ctrl %D%/test-io %D%/test-queue-at %D%/test-takeover
+check_PROGRAMS += %D%/test-cmb-use %D%/test-ctrl %D%/test-hmb %D%/test-io %D%/test-queue-at \
+	%D%/test-takeover
+TESTS += %D%/test-cmb-use %D%/test-ctrl %D%/test-hmb %D%/test-io %D%/test-queue-at %D%/test-takeover
 
 %C%_test_ctrl_SOURCES = %D%/test-ctrl.c
 %C%_test_ctrl_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -66,3 +67,13 @@ TESTS += %D%/test-ctrl %D%/test-io %D%/test-queue-at %D%/test-takeover
 %C%_test_cmb_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_test_cmb_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_cmb_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
+
+%C%_test_hmb_SOURCES = %D%/test-hmb.c
+%C%_test_hmb_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_hmb_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_hmb_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
+
+%C%_test_cmb_use_SOURCES = %D%/test-cmb-use.c
+%C%_test_cmb_use_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_cmb_use_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_cmb_use_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
