@@ -36,7 +36,7 @@ limit() { # limit NUMBER MODE DOORBELL MOST
 }
 limit 1 each plain 90
 limit 2 batch plain 75
-limit 3 each shadow 115
+limit 3 each shadow 100
 limit 4 batch shadow 75
 
 # The functions with all that is inlined into them, and with what the compiler put aside as unlikely

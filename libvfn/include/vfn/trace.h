@@ -45,26 +45,42 @@ void trace_emit(const char *fmt, ...) __printf(1, 2);
 
 #define trace_active(event) unlikely(__vfn_trace_state[TRACE_##event])
 
-/* Whether any of `event` and the one listed after it is on, by one load: for hot paths. */
+/*
+ * Whether any of `event` and the one listed after it is on, by one load: for hot paths; and whether
+ * any of it and the three listed after it.
+ */
 typedef uint32_t __vfn_trace_two __attribute__((aligned(2), may_alias));
+typedef uint64_t __vfn_trace_four __attribute__((aligned(2), may_alias));
+
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+/* compilers take a register and an instruction more */
+#define __VFN_TRACE_ANY(insn, at)                                                                  \
+	__asm__ goto(insn " $0, %0\n\tjne %l1" : : "m"(*(at)) : "cc" : on);                        \
+	return false;                                                                              \
+	on:                                                                                        \
+	return true
+#else
+#define __VFN_TRACE_ANY(insn, at) return *(at) != 0
+#endif
 
 static inline __attribute__((always_inline)) bool __vfn_trace_active2(int event)
 {
 	const __vfn_trace_two *two =
 		(const __vfn_trace_two *)(const void *)&__vfn_trace_state[event];
 
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-	/* compilers take a register and an instruction more */
-	__asm__ goto("cmpl $0, %0\n\tjne %l1" : : "m"(*two) : "cc" : on);
-	return false;
-on:
-	return true;
-#else
-	return *two != 0;
-#endif
+	__VFN_TRACE_ANY("cmpl", two);
+}
+
+static inline __attribute__((always_inline)) bool __vfn_trace_active4(int event)
+{
+	const __vfn_trace_four *four =
+		(const __vfn_trace_four *)(const void *)&__vfn_trace_state[event];
+
+	__VFN_TRACE_ANY("cmpq", four);
 }
 
 #define trace_active2(event) unlikely(__vfn_trace_active2(TRACE_##event))
-#define trace_guard(event)  if (trace_active(event) && __vfn_trace_begin(TRACE_##event))
+#define trace_active4(event) unlikely(__vfn_trace_active4(TRACE_##event))
+#define trace_guard(event)   if (trace_active(event) && __vfn_trace_begin(TRACE_##event))
 
 #endif

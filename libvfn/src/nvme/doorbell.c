@@ -37,12 +37,28 @@ void __nvme_trace_post(struct nvme_sq *sq, const union nvme_cmd *cmd)
 	}
 }
 
+static void trace_skip(int id, uint32_t value)
+{
+	trace_guard(NVME_SKIP_MMIO)
+	{
+		trace_emit("qid %d value %u\n", id, value);
+	}
+}
+
 void __nvme_trace_tail(struct nvme_sq *sq)
 {
 	trace_guard(NVME_SQ_UPDATE_TAIL)
 	{
 		trace_emit("sqid %d tail %d\n", sq->id, sq->tail);
 	}
+	if (!__nvme_sq_ring(sq, sq->tail))
+		trace_skip(sq->id, sq->tail);
+}
+
+void __nvme_trace_exec(struct nvme_sq *sq, const union nvme_cmd *cmd)
+{
+	nvme_sq_post(sq, cmd);
+	nvme_sq_update_tail(sq);
 }
 
 void __nvme_trace_head(struct nvme_cq *cq)
@@ -51,14 +67,8 @@ void __nvme_trace_head(struct nvme_cq *cq)
 	{
 		trace_emit("cqid %d head %d\n", cq->id, cq->head);
 	}
-}
-
-void __nvme_trace_skip(int id, uint32_t value)
-{
-	trace_guard(NVME_SKIP_MMIO)
-	{
-		trace_emit("qid %d value %u\n", id, value);
-	}
+	if (!__nvme_cq_ring(cq))
+		trace_skip(cq->id, cq->head);
 }
 
 void __nvme_trace_get(struct nvme_cq *cq)

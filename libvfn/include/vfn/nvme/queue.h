@@ -114,10 +114,13 @@ void __nvme_cq_kick(struct nvme_cq *cq) __cold;
 
 /* What the inline functions below tell a tracer, while there is one. */
 void __nvme_trace_post(struct nvme_sq *sq, const union nvme_cmd *cmd) __cold;
+void __nvme_trace_get(struct nvme_cq *cq) __cold;
+
+/* nvme_sq_exec(), nvme_sq_update_tail() and nvme_cq_update_head() in full, while there is a tracer.
+ */
+void __nvme_trace_exec(struct nvme_sq *sq, const union nvme_cmd *cmd) __cold;
 void __nvme_trace_tail(struct nvme_sq *sq) __cold;
 void __nvme_trace_head(struct nvme_cq *cq) __cold;
-void __nvme_trace_skip(int id, uint32_t value) __cold;
-void __nvme_trace_get(struct nvme_cq *cq) __cold;
 
 /*
  * True when moving a shadow doorbell from `old` to `value` passes `eventidx` (NVMe base, B.5): the
@@ -126,8 +129,8 @@ void __nvme_trace_get(struct nvme_cq *cq) __cold;
  */
 static inline bool __nvme_dbbuf_need_event(uint32_t eventidx, uint32_t value, uint32_t old)
 {
-	return (uint16_t)(value - eventidx - 1) < (uint16_t)(value - old) &&
-	       eventidx != UINT32_MAX;
+	return unlikely(eventidx != UINT32_MAX) &&
+	       (uint16_t)(value - eventidx - 1) < (uint16_t)(value - old);
 }
 
 /* Move a shadow doorbell from `old` to `value`; true when the doorbell itself must be rung too. */
@@ -149,12 +152,18 @@ static inline bool __nvme_dbbuf_update(const struct nvme_dbbuf *dbbuf, uint32_t 
 				       old);
 }
 
+/* A queue's entry, which callers may look at as what they like. */
+typedef struct {
+	uint64_t qw[8];
+} __attribute__((may_alias)) __nvme_sqe;
+
 /* nvme_sq_post() without its tracepoint; the new tail. */
 static inline uint32_t __nvme_sq_post(struct nvme_sq *sq, const union nvme_cmd *cmd)
 {
 	uint32_t tail = sq->tail;
 
-	memcpy((char *)sq->vaddr + ((size_t)tail << NVME_SQES), cmd, sizeof(*cmd));
+	/* what memcpy() does, but for its insisting on addresses in registers */
+	((__nvme_sqe *)sq->vaddr)[tail] = *(const __nvme_sqe *)(const void *)cmd;
 
 	tail++;
 	__vfn_hide(tail);
@@ -173,14 +182,18 @@ static inline void nvme_sq_post(struct nvme_sq *sq, const union nvme_cmd *cmd)
 	__nvme_sq_post(sq, cmd);
 }
 
-/* Tell the controller of the tail `tail`, which it does not know yet. */
-static inline void __nvme_sq_ring(struct nvme_sq *sq, uint32_t tail)
+/*
+ * Tell the controller of the tail `tail`, which it does not know yet. False when the shadow
+ * doorbell was enough.
+ */
+static inline bool __nvme_sq_ring(struct nvme_sq *sq, uint32_t tail)
 {
-	if (unlikely(sq->dbbuf.doorbell) &&
-	    !__nvme_dbbuf_update(&sq->dbbuf, tail, sq->ptail)) {
-		if (trace_active(NVME_SKIP_MMIO))
-			__nvme_trace_skip(sq->id, tail);
-	} else {
+	bool ring = true;
+
+	if (unlikely(sq->dbbuf.doorbell))
+		ring = __nvme_dbbuf_update(&sq->dbbuf, tail, sq->ptail);
+
+	if (ring) {
 		/* the queue's entries before the doorbell that tells of them */
 		dma_wmb();
 		if (unlikely(sq->kick))
@@ -189,6 +202,7 @@ static inline void __nvme_sq_ring(struct nvme_sq *sq, uint32_t tail)
 			mmio_write32(sq->doorbell, cpu_to_le32(tail));
 	}
 	sq->ptail = (uint16_t)tail;
+	return ring;
 }
 
 /* Tell the controller of the commands that were posted, if there are any that it does not know. */
@@ -196,17 +210,20 @@ static inline void nvme_sq_update_tail(struct nvme_sq *sq)
 {
 	if (sq->tail == sq->ptail)
 		return;
-	if (trace_active(NVME_SQ_UPDATE_TAIL))
+	/* or NVME_SKIP_MMIO */
+	if (trace_active2(NVME_SQ_UPDATE_TAIL)) {
 		__nvme_trace_tail(sq);
+		return;
+	}
 	__nvme_sq_ring(sq, sq->tail);
 }
 
 /* Post one command and tell the controller. */
 static inline void nvme_sq_exec(struct nvme_sq *sq, const union nvme_cmd *cmd)
 {
-	if (trace_active2(NVME_SQ_POST)) {
-		nvme_sq_post(sq, cmd);
-		nvme_sq_update_tail(sq);
+	/* or NVME_SQ_UPDATE_TAIL, or NVME_SKIP_MMIO; the fourth is of no matter here */
+	if (trace_active4(NVME_SQ_POST)) {
+		__nvme_trace_exec(sq, cmd);
 		return;
 	}
 
@@ -219,32 +236,40 @@ static inline struct nvme_cqe *nvme_cq_head(struct nvme_cq *cq)
 	return (struct nvme_cqe *)((char *)cq->vaddr + ((size_t)cq->head << NVME_CQES));
 }
 
-/* Tell the controller how far completions were consumed, so that it can use their entries again. */
-static inline void nvme_cq_update_head(struct nvme_cq *cq)
+/* nvme_cq_update_head() without its tracepoints. False when the shadow doorbell was enough. */
+static inline bool __nvme_cq_ring(struct nvme_cq *cq)
 {
 	uint32_t head = cq->head;
-
-	if (trace_active(NVME_CQ_UPDATE_HEAD))
-		__nvme_trace_head(cq);
 
 	/* the loads of entries before the store that lets the controller overwrite them */
 	dma_rmb();
 
 	if (unlikely(cq->dbbuf.doorbell)) {
-		uint32_t old = le32_to_cpu(LOAD_PTR((leint32_t *)cq->dbbuf.doorbell));
+		uint32_t old;
 
-		if (old == head ||
-		    !__nvme_dbbuf_update(&cq->dbbuf, head, old)) {
-			if (trace_active(NVME_SKIP_MMIO))
-				__nvme_trace_skip(cq->id, head);
-			return;
-		}
+		/* keeps the compiler from loading the pointer where there is none */
+		barrier();
+		old = le32_to_cpu(LOAD_PTR((leint32_t *)cq->dbbuf.doorbell));
+		if (old == head || !__nvme_dbbuf_update(&cq->dbbuf, head, old))
+			return false;
 	}
 
 	if (unlikely(cq->kick))
 		__nvme_cq_kick(cq);
 	else
 		mmio_write32(cq->doorbell, cpu_to_le32(head));
+	return true;
+}
+
+/* Tell the controller how far completions were consumed, so that it can use their entries again. */
+static inline void nvme_cq_update_head(struct nvme_cq *cq)
+{
+	/* or NVME_CQ_UPDATE_HEAD */
+	if (trace_active2(NVME_SKIP_MMIO)) {
+		__nvme_trace_head(cq);
+		return;
+	}
+	__nvme_cq_ring(cq);
 }
 
 /* True when the entry at the head of the queue is new. */

@@ -179,13 +179,14 @@ static inline bool __nvme_rq_busy(const struct nvme_rq *rq)
  */
 static inline struct nvme_rq *__nvme_rq_from_cqe(struct nvme_sq *sq, struct nvme_cqe *cqe)
 {
-	uint32_t cid = cqe->cid;
+	size_t cid = cqe->cid;
 	struct nvme_rq *rq;
 
 	/* there is one tracker more than are ever acquired, so that this will do */
-	if (unlikely(cid >= (uint32_t)sq->qsize))
+	if (unlikely((uint32_t)cid >= (uint32_t)sq->qsize))
 		return __nvme_rq_from_cqe_slow(sq, cqe);
 
+	__vfn_hide(cid);
 	rq = &sq->rqs[cid];
 	if (unlikely(!__nvme_rq_busy(rq)))
 		return __nvme_rq_stray(rq, cqe);

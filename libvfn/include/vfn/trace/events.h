@@ -2,8 +2,8 @@
 /*
  * events - the names of the tracepoints
  *
- * One line each; the names are USDT probe names too, so they do not change. Where trace_active2() is
- * used, two must stay neighbours.
+ * One line each; the names are USDT probe names too, so they do not change. Where trace_active2() and
+ * trace_active4() are used, their order must stay.
  */
 #ifndef VFN_TRACE_EVENTS_H
 #define VFN_TRACE_EVENTS_H

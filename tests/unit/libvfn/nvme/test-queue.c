@@ -231,6 +231,71 @@ START_TEST(test_kick)
 }
 END_TEST
 
+/* What a tracer sees of one command with shadow doorbells and one without: lines by event. */
+START_TEST(test_traced)
+{
+	static const struct {
+		const char *event;
+		int lines;
+	} events[] = {
+		{"NVME_SQ_POST", 3},	    {"NVME_SQ_UPDATE_TAIL", 3}, {"NVME_SKIP_MMIO", 3},
+		{"NVME_CQ_UPDATE_HEAD", 2}, {"NVME_CQ_G", 4},		{"NVME_CQ_SPIN", 0},
+	};
+	int old = dup(STDERR_FILENO);
+
+	for (size_t i = 0; i < ARRAY_SIZE(events); i++) {
+		char path[] = "/tmp/vfn-trace-XXXXXX", text[4096], *at = text;
+		int fd = mkstemp(path), lines = 0;
+		union nvme_cmd cmd = {0};
+		struct fake fake;
+		ssize_t n;
+
+		ck_assert_int_ge(fd, 0);
+		unlink(path);
+		fake_init(&fake, 8);
+		dup2(fd, STDERR_FILENO);
+		trace_event_set_active(events[i].event, true);
+
+		nvme_sq_exec(fake.sq, &cmd);
+		ck_assert_uint_eq(le32_to_cpu(fake.sq_doorbell), 1);
+		fake_complete(&fake, 1, 0, 0);
+		ck_assert_ptr_nonnull(nvme_cq_get_cqe(fake.cq));
+		nvme_cq_update_head(fake.cq);
+		ck_assert_uint_eq(le32_to_cpu(fake.cq_doorbell), 1);
+
+		fake_shadow(&fake);
+		fake.shadow[0] = fake.shadow[1] = cpu_to_le32(1);
+		fake.eventidx[0] = fake.eventidx[1] = cpu_to_le32(UINT32_MAX);
+		nvme_sq_exec(fake.sq, &cmd);
+		nvme_sq_post(fake.sq, &cmd);
+		nvme_sq_update_tail(fake.sq);
+		fake_complete(&fake, 1, 1, 0);
+		ck_assert_ptr_nonnull(nvme_cq_get_cqe(fake.cq));
+		nvme_cq_update_head(fake.cq);
+
+		trace_event_set_active(events[i].event, false);
+		dup2(old, STDERR_FILENO);
+		ck_assert_uint_eq(le32_to_cpu(fake.shadow[0]), 3);
+		ck_assert_uint_eq(le32_to_cpu(fake.shadow[1]), 2);
+		ck_assert_uint_eq(le32_to_cpu(fake.sq_doorbell), 1);
+		ck_assert_uint_eq(le32_to_cpu(fake.cq_doorbell), 1);
+		ck_assert_uint_eq(fake.sq->ptail, 3);
+
+		n = pread(fd, text, sizeof(text) - 1, 0);
+		ck_assert_int_ge(n, 0);
+		text[n] = '\0';
+		for (; (at = strstr(at, events[i].event)); at++)
+			lines++;
+		ck_assert_msg(lines == events[i].lines, "%s: %d lines:\n%s", events[i].event, lines,
+			      text);
+		close(fd);
+		fake_free(&fake);
+	}
+	close(old);
+}
+END_TEST
+
 UNIT_MAIN("nvme-queue", tcase_add_test(tc, test_sq); tcase_add_test(tc, test_cq_phase);
 	  tcase_add_test(tc, test_wait_cqes); tcase_add_test(tc, test_event_index);
-	  tcase_add_test(tc, test_shadow); tcase_add_test(tc, test_kick))
+	  tcase_add_test(tc, test_shadow); tcase_add_test(tc, test_kick);
+	  tcase_add_test(tc, test_traced))
