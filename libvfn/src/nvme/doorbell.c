@@ -95,9 +95,14 @@ static void kick_by_message(void *arg, uint32_t offset, uint32_t value)
 		log_debug("%s: doorbell at %#x was not rung\n", nvme_name(ctrl), offset);
 }
 
-/* Ring by a store where the doorbell is mapped and a store will do, else by message. */
-static void attach(struct nvme_ctrl *ctrl, size_t number, void **doorbell, nvme_kick_fn *kick,
-		   void **kick_arg, uint32_t *kick_offset)
+/*
+ * Ring by a store where the doorbell is mapped and a store will do, else by message. A device that
+ * a store does not wake, but that lets doorbells be mapped, looks at them from time to time while
+ * it sleeps. That will do for a queue that is driven hard, and without shadow doorbells a message
+ * for each command will not. Admin commands come one by one, and wait for no look.
+ */
+static void attach(struct nvme_ctrl *ctrl, size_t number, const struct nvme_dbbuf *dbbuf,
+		   void **doorbell, nvme_kick_fn *kick, void **kick_arg, uint32_t *kick_offset)
 {
 	size_t offset = number * stride(ctrl);
 
@@ -106,7 +111,8 @@ static void attach(struct nvme_ctrl *ctrl, size_t number, void **doorbell, nvme_
 		*doorbell = (char *)ctrl->doorbells + offset;
 
 	*kick = NULL;
-	if (ctrl->priv->by_message || !*doorbell)
+	if (!*doorbell ||
+	    (ctrl->priv->by_message && (dbbuf->doorbell || number <= CQ_HEAD(NVME_AQ))))
 		*kick = kick_by_message;
 	*kick_arg = ctrl;
 	*kick_offset = (uint32_t)(REG_DOORBELLS + offset);
@@ -128,14 +134,16 @@ static void attach_shadow(struct nvme_ctrl *ctrl, size_t number, struct nvme_dbb
 
 void nvme_doorbell_attach_sq(struct nvme_ctrl *ctrl, struct nvme_sq *sq)
 {
-	attach(ctrl, SQ_TAIL(sq->id), &sq->doorbell, &sq->kick, &sq->kick_arg, &sq->kick_offset);
 	attach_shadow(ctrl, SQ_TAIL(sq->id), &sq->dbbuf);
+	attach(ctrl, SQ_TAIL(sq->id), &sq->dbbuf, &sq->doorbell, &sq->kick, &sq->kick_arg,
+	       &sq->kick_offset);
 }
 
 void nvme_doorbell_attach_cq(struct nvme_ctrl *ctrl, struct nvme_cq *cq)
 {
-	attach(ctrl, CQ_HEAD(cq->id), &cq->doorbell, &cq->kick, &cq->kick_arg, &cq->kick_offset);
 	attach_shadow(ctrl, CQ_HEAD(cq->id), &cq->dbbuf);
+	attach(ctrl, CQ_HEAD(cq->id), &cq->dbbuf, &cq->doorbell, &cq->kick, &cq->kick_arg,
+	       &cq->kick_offset);
 }
 
 int nvme_dbbuf_alloc(struct nvme_ctrl *ctrl)
@@ -169,7 +177,7 @@ void nvme_dbbuf_on(struct nvme_ctrl *ctrl)
 
 		if (!sq->vaddr)
 			continue;
-		attach_shadow(ctrl, SQ_TAIL(i), &sq->dbbuf);
+		nvme_doorbell_attach_sq(ctrl, sq);
 		seed(&sq->dbbuf, sq->ptail);
 	}
 	for (int i = 0; i <= ctrl->opts.ncqr + 1; i++) {
@@ -177,7 +185,7 @@ void nvme_dbbuf_on(struct nvme_ctrl *ctrl)
 
 		if (!cq->vaddr)
 			continue;
-		attach_shadow(ctrl, CQ_HEAD(i), &cq->dbbuf);
+		nvme_doorbell_attach_cq(ctrl, cq);
 		seed(&cq->dbbuf, cq->head);
 	}
 }
@@ -187,10 +195,14 @@ void nvme_dbbuf_off(struct nvme_ctrl *ctrl)
 	ctrl->dbbuf.doorbells = NULL;
 	ctrl->dbbuf.eventidxs = NULL;
 
-	for (int i = 0; i <= ctrl->opts.nsqr + 1; i++)
-		memset(&ctrl->sq[i].dbbuf, 0, sizeof(ctrl->sq[i].dbbuf));
-	for (int i = 0; i <= ctrl->opts.ncqr + 1; i++)
-		memset(&ctrl->cq[i].dbbuf, 0, sizeof(ctrl->cq[i].dbbuf));
+	for (int i = 0; i <= ctrl->opts.nsqr + 1; i++) {
+		if (ctrl->sq[i].vaddr)
+			nvme_doorbell_attach_sq(ctrl, &ctrl->sq[i]);
+	}
+	for (int i = 0; i <= ctrl->opts.ncqr + 1; i++) {
+		if (ctrl->cq[i].vaddr)
+			nvme_doorbell_attach_cq(ctrl, &ctrl->cq[i]);
+	}
 }
 
 void nvme_dbbuf_free(struct nvme_ctrl *ctrl)

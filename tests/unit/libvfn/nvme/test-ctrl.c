@@ -45,6 +45,24 @@ static void identify(struct nvme_ctrl *ctrl)
 	free(id);
 }
 
+/*
+ * `sqid` is rung by message (0: by stores) while the simulator sleeps, and Flush completes. The
+ * admin queue is rung by message always.
+ */
+static void check_rings(struct nvme_ctrl *ctrl, int sqid, long messages)
+{
+	union nvme_cmd cmd = {.opcode = 0x0, .nsid = cpu_to_le32(1)};
+	long before = sim_stat(&sim, "doorbell_messages");
+
+	ck_assert_ptr_nonnull(ctrl->adminq.sq->kick);
+	for (int i = 0; i < 3; i++) {
+		usleep(2000);
+		ck_assert_msg(!nvme_sync(ctrl, &ctrl->sq[sqid], &cmd, NULL, 0, NULL), "%s",
+			      vfn_error());
+	}
+	ck_assert_int_eq(sim_stat(&sim, "doorbell_messages") - before, messages);
+}
+
 START_TEST(test_init_close)
 {
 	struct nvme_ctrl ctrl;
@@ -75,6 +93,8 @@ START_TEST(test_init_close)
 		ck_assert_int_eq(nvme_reg_read32(&ctrl, 1ull << 40, &cc), -1);
 
 		identify(&ctrl);
+		ck_assert_int_eq(nvme_create_ioqpair(&ctrl, 1, 8, -1, 0), 0);
+		check_rings(&ctrl, 1, 3);
 		nvme_close(&ctrl);
 		check_nothing_left();
 		nvme_close(&ctrl);
@@ -99,6 +119,7 @@ START_TEST(test_options)
 	ck_assert_int_eq(nvme_create_iosq(&ctrl, 5, 8, &ctrl.cq[6], 0), -1);
 	ck_assert_int_eq(errno, EINVAL);
 	ck_assert_int_eq(nvme_create_iosq(&ctrl, 4, 8, &ctrl.cq[6], 0), 0);
+	check_rings(&ctrl, 4, 0);
 	nvme_close(&ctrl);
 	check_nothing_left();
 
