@@ -34,10 +34,10 @@ limit() { # limit NUMBER MODE DOORBELL MOST
         END { if (!found) print "no number for " key }' "$dir/numbers" >"$dir/bad"
     report "$1" "a read costs at most $4 instructions, $2 $3" "$dir/bad"
 }
-limit 1 each plain 90
-limit 2 batch plain 75
-limit 3 each shadow 100
-limit 4 batch shadow 75
+limit 1 each plain 86
+limit 2 batch plain 72
+limit 3 each shadow 97
+limit 4 batch shadow 73
 
 # The functions with all that is inlined into them, and with what the compiler put aside as unlikely
 for f in path_each path_batch; do
