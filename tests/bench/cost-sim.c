@@ -57,7 +57,8 @@ static void write_bar(uint64_t off, uint64_t v, uint32_t len)
 static void setup(bool shadow)
 {
 	static const struct ctrl_opts opts = {
-		.serial = "cost", .model = "cost", .queues = 4, .mdts = 7, .shift = 9};
+		.serial = "cost", .model = "cost", .queues = 4, .mdts = 7};
+	static const struct ns_format format = {.shift = 9, .null = true};
 	uint16_t command = PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE;
 	char why[128];
 	int fd = memfd_create("cost", MFD_CLOEXEC);
@@ -66,7 +67,7 @@ static void setup(bool shadow)
 		bad("memory");
 	mem = mmap(NULL, PAGES * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (mem == MAP_FAILED || ctrl_init(&ctrl, &opts) ||
-	    ns_open(&ctrl.ns[0], 1, 9, "1T", "cost", true, why, sizeof(why)) ||
+	    ns_open(&ctrl.ns[0], 1, &format, "1T", "cost", why, sizeof(why)) ||
 	    dma_add(&ctrl.dma, IOVA, PAGES * 4096, 0, VFU_MAP_READ | VFU_MAP_WRITE | VFU_MAP_MMAP,
 		    fd))
 		bad("setup");

@@ -126,8 +126,11 @@ uint16_t cmb_check(const struct dma *dma, const struct prp_seg *segs, unsigned i
 	bool in = false, out = false;
 
 	for (unsigned int i = 0; i < n && cmb_on(dma); i++) {
-		uint64_t part = dma_own_part(dma, segs[i].iova, segs[i].len);
+		uint64_t part;
 
+		if (segs[i].iova == SEG_DISCARD)
+			continue;
+		part = dma_own_part(dma, segs[i].iova, segs[i].len);
 		in |= part != 0;
 		out |= part != segs[i].len;
 	}

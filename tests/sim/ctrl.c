@@ -83,8 +83,10 @@ int ctrl_init(struct ctrl *c, const struct ctrl_opts *opts)
 		err = ctrl_open_doorbells(c);
 	c->segs_room = most / 4096 + 2;
 	c->segs = calloc(c->segs_room, sizeof(*c->segs));
+	c->meta_segs_room = 1;
+	c->meta_segs = calloc(1, sizeof(*c->meta_segs));
 	c->bounce = malloc(CTRL_BOUNCE);
-	if (!err && (!c->segs || !c->bounce))
+	if (!err && (!c->segs || !c->meta_segs || !c->bounce))
 		err = -ENOMEM;
 	if (err) {
 		ctrl_fini(c);
@@ -108,6 +110,7 @@ void ctrl_fini(struct ctrl *c)
 	dma_fini(&c->dma);
 	cmb_fini(&c->cmb);
 	free(c->segs);
+	free(c->meta_segs);
 	free(c->bounce);
 }
 

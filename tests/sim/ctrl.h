@@ -35,10 +35,10 @@ struct ctrl_opts {
 	const char *model;
 	unsigned int queues; /* I/O pairs */
 	unsigned int mdts;   /* power of two of 4 KiB; 0: no limit */
-	unsigned int shift;  /* of the block size */
 	uint32_t hmb_min, hmb_preferred; /* host memory buffer, in units of 4 KiB; 0: none */
 	uint64_t cmb;	     /* bytes of controller memory buffer; 0: none */
 	bool cmb_old;	     /* the buffer, and with it the controller, is as before NVMe 1.4 */
+	uint32_t sgls;	     /* Identify Controller's SGL support; 0: no SGLs */
 };
 
 /* What one doorbell is known to say. */
@@ -198,6 +198,8 @@ struct ctrl {
 	/* scratch for one command's data: IOVA and length of each piece */
 	struct prp_seg *segs;
 	unsigned int segs_room;
+	struct prp_seg *meta_segs; /* the same for its metadata, where that is apart */
+	unsigned int meta_segs_room;
 	uint8_t *bounce; /* admin data, and data of ranges that are not mapped here */
 
 	struct stats stats;

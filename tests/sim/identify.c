@@ -58,6 +58,7 @@ static void identify_ctrl(struct ctrl *c, struct nvme_id_ctrl *id)
 	id->oncs =
 		NVME_CTRL_ONCS_COMPARE | NVME_CTRL_ONCS_WRITE_ZEROES | NVME_CTRL_ONCS_SAVE_FEATURES;
 	id->vwc = NVME_CTRL_VWC_PRESENT | 3 << 1; /* Flush takes NSID FFFFFFFFh */
+	id->sgls = c->opts.sgls;
 	id->psd[0].mp = 2500;
 	snprintf(id->subnqn, sizeof(id->subnqn), "nqn.2024-01.org.vfnd:sim:%s", c->opts.serial);
 }
@@ -66,8 +67,13 @@ static void identify_ns(const struct ns *ns, struct nvme_id_ns *id)
 {
 	memset(id, 0, sizeof(*id));
 	id->nsze = id->ncap = id->nuse = ns->blocks;
-	id->dlfeat = !ns->null; /* blocks never written read as zeroes */
-	id->lbaf[0].ds = ns->shift;
+	id->dlfeat = !ns->format.null; /* blocks never written read as zeroes */
+	id->lbaf[0].ds = ns->format.shift;
+	id->lbaf[0].ms = ns->format.metadata;
+	if (ns->format.extended)
+		id->flbas = NVME_NS_FLBAS_META_EXT;
+	if (ns->format.metadata)
+		id->mc = ns->format.extended ? NVME_NS_MC_EXTENDED : NVME_NS_MC_SEPARATE;
 	memcpy(id->nguid, ns->nguid, sizeof(id->nguid));
 	memcpy(id->eui64, ns->eui64, sizeof(id->eui64));
 }

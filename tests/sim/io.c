@@ -2,12 +2,13 @@
 #include "config.h"
 
 #include "cmd.h"
-#include "prp.h"
+#include "sgl.h"
 
 #include <errno.h>
 #include <string.h>
 
 #define AT_NSID	 4
+#define AT_MPTR	 16
 #define AT_PRP1	 24
 #define AT_CDW10 40
 #define AT_CDW12 48
@@ -16,11 +17,27 @@
 
 #define IO_FUA (1u << 30)
 
+/* Bits 7:6 of a command's flags. */
+#define PSDT(sqe)     ((sqe)->flags >> 6)
+#define PSDT_PRP      0
+#define PSDT_SGL      1 /* metadata contiguous */
+#define PSDT_SGL_SGL  2
+#define PSDT_RESERVED 3
+
+/* Some bytes on the medium, and the pieces of the host's memory for them. */
+struct extent {
+	uint64_t off;
+	uint64_t len;
+	const struct prp_seg *segs;
+	unsigned int n;
+};
+
 struct io {
 	struct ns *ns;
 	uint64_t slba;
 	uint32_t blocks;
-	uint64_t len;
+	struct extent data;
+	struct extent meta; /* what is transferred apart */
 };
 
 /* Namespace and LBA range. */
@@ -37,24 +54,102 @@ static bool io_range(struct ctrl *c, struct cmd *cmd, struct io *io)
 		cmd_fail(cmd, NVME_SC_LBA_RANGE, AT_CDW10, 0);
 		return false;
 	}
-	io->len = (uint64_t)io->blocks << io->ns->shift;
+	io->data = (struct extent){.off = ns_data_at(io->ns, io->slba),
+				   .len = io->blocks * ns_block(io->ns)};
+	io->meta = (struct extent){.len = io->blocks * ns_metadata(io->ns)};
+	if (io->meta.len)
+		io->meta.off = ns_metadata_at(io->ns, io->slba);
 	return true;
 }
 
-static bool io_prps(struct ctrl *c, struct cmd *cmd, const struct io *io, unsigned int *n)
+/* The pieces that the command's own descriptor, or list, names for its data. */
+static uint16_t io_data(struct ctrl *c, const struct cmd *cmd, struct extent *data, bool to_host)
+{
+	struct sgl sgl = {.sgls = c->opts.sgls,
+			  .to_host = to_host,
+			  .segs = &c->segs,
+			  .room = &c->segs_room};
+	uint16_t status;
+
+	if (PSDT(&cmd->sqe) == PSDT_PRP)
+		status = prp_walk(&c->dma, c->page, cmd->sqe.prp1, cmd->sqe.prp2, data->len,
+				  c->segs, c->segs_room, &data->n);
+	else
+		status = sgl_walk(&c->dma, &sgl, &cmd->sqe.prp1, data->len, &data->n);
+	data->segs = c->segs;
+	return status ? status : cmb_check(&c->dma, data->segs, data->n);
+}
+
+static uint16_t io_meta_contiguous(struct ctrl *c, const struct cmd *cmd, struct extent *meta)
+{
+	bool bytes = PSDT(&cmd->sqe) == PSDT_SGL &&
+		     (c->opts.sgls & NVME_CTRL_SGLS_MPTR_BYTE_ALIGNED);
+
+	if (!bytes && cmd->sqe.mptr & 3)
+		return NVME_SC_INVALID_FIELD;
+	c->meta_segs[0] = (struct prp_seg){cmd->sqe.mptr, meta->len};
+	meta->n = 1;
+	return 0;
+}
+
+/* The same for the metadata that are transferred apart. */
+static uint16_t io_meta(struct ctrl *c, const struct cmd *cmd, struct extent *meta, bool to_host)
+{
+	struct sgl sgl = {.sgls = c->opts.sgls,
+			  .to_host = to_host,
+			  .metadata = true,
+			  .segs = &c->meta_segs,
+			  .room = &c->meta_segs_room};
+	uint8_t first[16];
+	uint16_t status;
+
+	if (PSDT(&cmd->sqe) != PSDT_SGL_SGL) {
+		status = io_meta_contiguous(c, cmd, meta);
+	} else {
+		if (cmd->sqe.mptr & 7)
+			return NVME_SC_SGL_INVALID_LAST;
+		if (dma_read(&c->dma, cmd->sqe.mptr, first, sizeof(first)))
+			return NVME_SC_DATA_XFER_ERROR;
+		status = sgl_walk(&c->dma, &sgl, first, meta->len, &meta->n);
+	}
+	meta->segs = c->meta_segs;
+	return status ? status : cmb_check(&c->dma, meta->segs, meta->n);
+}
+
+/* Everything the device would access is checked first, so that a bad list moves nothing. */
+static bool io_reachable(struct ctrl *c, const struct extent *x, bool to_host)
+{
+	for (unsigned int i = 0; i < x->n; i++) {
+		if (x->segs[i].iova != SEG_DISCARD &&
+		    !dma_covered(&c->dma, x->segs[i].iova, x->segs[i].len, to_host))
+			return false;
+	}
+	return true;
+}
+
+/* Where the command's data and metadata are. */
+static bool io_find(struct ctrl *c, struct cmd *cmd, struct io *io, bool to_host)
 {
 	uint16_t status;
 
-	if (c->opts.mdts && io->len > 4096ull << c->opts.mdts) {
+	if (c->opts.mdts && io->data.len > 4096ull << c->opts.mdts) {
 		cmd_fail(cmd, NVME_SC_INVALID_FIELD, AT_CDW12, 0);
 		return false;
 	}
-	status = prp_walk(&c->dma, c->page, cmd->sqe.prp1, cmd->sqe.prp2, io->len, c->segs,
-			  c->segs_room, n);
-	if (!status)
-		status = cmb_check(&c->dma, c->segs, *n);
-	if (status)
+	status = io_data(c, cmd, &io->data, to_host);
+	if (!status && !io_reachable(c, &io->data, to_host))
+		status = NVME_SC_DATA_XFER_ERROR;
+	if (status) {
 		cmd_fail(cmd, status, AT_PRP1, 0);
+		return false;
+	}
+	if (!io->meta.len)
+		return true;
+	status = io_meta(c, cmd, &io->meta, to_host);
+	if (!status && !io_reachable(c, &io->meta, to_host))
+		status = NVME_SC_DATA_XFER_ERROR;
+	if (status)
+		cmd_fail(cmd, status, AT_MPTR, 0);
 	return !status;
 }
 
@@ -87,15 +182,22 @@ static int io_flush_iov(struct ns *ns, uint64_t *off, struct iovec *iov, int *n,
 }
 
 /* Moves the data: whole pieces of mapped memory together, the rest one by one. */
-static int io_move(struct ctrl *c, struct ns *ns, uint64_t off, unsigned int nsegs, bool to_host)
+static int io_move(struct ctrl *c, struct ns *ns, const struct extent *x, bool to_host)
 {
 	struct iovec iov[IO_IOV];
+	uint64_t off = x->off;
 	int n = 0, err = 0;
 
-	if (ns->null)
+	if (ns->format.null)
 		return 0;
-	for (unsigned int i = 0; i < nsegs && !err; i++) {
-		uint64_t iova = c->segs[i].iova, left = c->segs[i].len;
+	for (unsigned int i = 0; i < x->n && !err; i++) {
+		uint64_t iova = x->segs[i].iova, left = x->segs[i].len;
+
+		if (iova == SEG_DISCARD) {
+			err = io_flush_iov(ns, &off, iov, &n, to_host);
+			off += left;
+			continue;
+		}
 
 		while (left && !err) {
 			size_t part = left;
@@ -129,58 +231,49 @@ static void io_failed(struct cmd *cmd, int err, bool write)
 		cmd_fail(cmd, NVME_SC_DATA_XFER_ERROR, AT_PRP1, 0);
 }
 
-/* Everything the device would access is checked first, so that a bad list moves nothing. */
-static bool io_reachable(struct ctrl *c, struct cmd *cmd, unsigned int nsegs, bool to_host)
+static int io_move_all(struct ctrl *c, const struct io *io, bool to_host)
 {
-	for (unsigned int i = 0; i < nsegs; i++) {
-		if (!dma_covered(&c->dma, c->segs[i].iova, c->segs[i].len, to_host)) {
-			cmd_fail(cmd, NVME_SC_DATA_XFER_ERROR, AT_PRP1, 0);
-			return false;
-		}
-	}
-	return true;
+	int err = io_move(c, io->ns, &io->data, to_host);
+
+	if (!err && io->meta.len)
+		err = io_move(c, io->ns, &io->meta, to_host);
+	return err;
 }
 
 static void io_read(struct ctrl *c, struct cmd *cmd)
 {
 	struct io io;
-	unsigned int n;
 
-	if (!io_range(c, cmd, &io) || !io_prps(c, cmd, &io, &n) || !io_reachable(c, cmd, n, true))
+	if (!io_range(c, cmd, &io) || !io_find(c, cmd, &io, true))
 		return;
-	io_failed(cmd, io_move(c, io.ns, io.slba << io.ns->shift, n, true), false);
+	io_failed(cmd, io_move_all(c, &io, true), false);
 	c->stats.reads++;
-	c->stats.read_512 += io.len >> 9;
+	c->stats.read_512 += io.data.len >> 9;
 }
 
 static void io_write(struct ctrl *c, struct cmd *cmd)
 {
 	struct io io;
-	unsigned int n;
 	int err;
 
-	if (!io_range(c, cmd, &io) || !io_prps(c, cmd, &io, &n) || !io_reachable(c, cmd, n, false))
+	if (!io_range(c, cmd, &io) || !io_find(c, cmd, &io, false))
 		return;
-	err = io_move(c, io.ns, io.slba << io.ns->shift, n, false);
+	err = io_move_all(c, &io, false);
 	if (!err && ((cmd->sqe.cdw12 & IO_FUA) || !features_write_cache(c)))
 		err = ns_flush(io.ns);
 	io_failed(cmd, err, true);
 	c->stats.writes++;
-	c->stats.write_512 += io.len >> 9;
+	c->stats.write_512 += io.data.len >> 9;
 }
 
-static void io_compare(struct ctrl *c, struct cmd *cmd)
+static void io_compare_extent(struct ctrl *c, struct cmd *cmd, struct ns *ns,
+			      const struct extent *x)
 {
 	const size_t half = CTRL_BOUNCE / 2;
-	struct io io;
-	unsigned int n;
-	uint64_t off;
+	uint64_t off = x->off;
 
-	if (!io_range(c, cmd, &io) || !io_prps(c, cmd, &io, &n) || !io_reachable(c, cmd, n, false))
-		return;
-	off = io.slba << io.ns->shift;
-	for (unsigned int i = 0; i < n && !cmd->status && !io.ns->null; i++) {
-		uint64_t iova = c->segs[i].iova, left = c->segs[i].len;
+	for (unsigned int i = 0; i < x->n && !cmd->status && !ns->format.null; i++) {
+		uint64_t iova = x->segs[i].iova, left = x->segs[i].len;
 
 		while (left && !cmd->status) {
 			size_t part = left < half ? left : half;
@@ -188,7 +281,7 @@ static void io_compare(struct ctrl *c, struct cmd *cmd)
 			int err = dma_read(&c->dma, iova, c->bounce + half, part);
 
 			if (!err)
-				err = ns_readv(io.ns, off, &iov, 1);
+				err = ns_readv(ns, off, &iov, 1);
 			if (err)
 				io_failed(cmd, err, false);
 			else if (memcmp(c->bounce, c->bounce + half, part))
@@ -198,8 +291,18 @@ static void io_compare(struct ctrl *c, struct cmd *cmd)
 			left -= part;
 		}
 	}
+}
+
+static void io_compare(struct ctrl *c, struct cmd *cmd)
+{
+	struct io io;
+
+	if (!io_range(c, cmd, &io) || !io_find(c, cmd, &io, false))
+		return;
+	io_compare_extent(c, cmd, io.ns, &io.data);
+	io_compare_extent(c, cmd, io.ns, &io.meta);
 	c->stats.reads++;
-	c->stats.read_512 += io.len >> 9;
+	c->stats.read_512 += io.data.len >> 9;
 }
 
 static void io_write_zeroes(struct ctrl *c, struct cmd *cmd)
@@ -209,7 +312,9 @@ static void io_write_zeroes(struct ctrl *c, struct cmd *cmd)
 
 	if (!io_range(c, cmd, &io))
 		return;
-	err = ns_zero(io.ns, io.slba << io.ns->shift, io.len);
+	err = ns_zero(io.ns, io.data.off, io.data.len);
+	if (!err && io.meta.len)
+		err = ns_zero(io.ns, io.meta.off, io.meta.len);
 	if (!err && ((cmd->sqe.cdw12 & IO_FUA) || !features_write_cache(c)))
 		err = ns_flush(io.ns);
 	io_failed(cmd, err, true);
@@ -230,9 +335,17 @@ static void io_flush(struct ctrl *c, struct cmd *cmd)
 	}
 }
 
+/* No fused commands, and SGLs as Identify Controller has them. */
+static bool io_flags_ok(const struct ctrl *c, const struct sim_sqe *sqe)
+{
+	if (sqe->flags & 3 || PSDT(sqe) == PSDT_RESERVED || !c->opts.sgls)
+		return false;
+	return PSDT(sqe) != PSDT_SGL_SGL || (c->opts.sgls & NVME_CTRL_SGLS_MPTR_SGL);
+}
+
 void io_exec(struct ctrl *c, struct cmd *cmd)
 {
-	if (cmd->sqe.flags & 0xc3) { /* no fused commands, no SGLs */
+	if ((cmd->sqe.flags & 0xc3) && !io_flags_ok(c, &cmd->sqe)) {
 		cmd_fail(cmd, NVME_SC_INVALID_FIELD, 1, 0);
 		return;
 	}

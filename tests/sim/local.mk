@@ -26,6 +26,7 @@ noinst_LTLIBRARIES += %D%/libsim.la
 	%D%/queue.c %D%/queue.h \
 	%D%/server.c %D%/server.h \
 	%D%/session.c %D%/session.h \
+	%D%/sgl.c %D%/sgl.h \
 	%D%/spec.h
 %C%_libsim_la_CPPFLAGS = $(SIM_CPPFLAGS)
 %C%_libsim_la_CFLAGS = $(AM_CFLAGS) $(LIBNVME_CFLAGS) $(JSONC_CFLAGS)
@@ -80,6 +81,13 @@ TESTS += %D%/test-queues
 %C%_test_queues_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
 %C%_test_queues_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_queues_LDADD = $(SIM_TEST_LIBS)
+
+check_PROGRAMS += %D%/test-sgl
+TESTS += %D%/test-sgl
+%C%_test_sgl_SOURCES = %D%/test-sgl.c
+%C%_test_sgl_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
+%C%_test_sgl_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_sgl_LDADD = $(SIM_TEST_LIBS)
 
 check_PROGRAMS += %D%/test-commands
 TESTS += %D%/test-commands

@@ -6,6 +6,7 @@
 
 #include "control.h"
 #include "server.h"
+#include "sgl.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -22,7 +23,7 @@ struct options {
 	const char *tell;
 	const char *ns[CTRL_MAX_NS];
 	unsigned int nns;
-	bool null;
+	struct ns_format format;
 	char **lines;
 	int nlines;
 	struct ctrl_opts ctrl;
@@ -38,6 +39,8 @@ enum {
 	OPT_BLOCK,
 	OPT_CMB,
 	OPT_HMB,
+	OPT_METADATA,
+	OPT_SGLS,
 	OPT_TELL,
 };
 
@@ -58,6 +61,10 @@ static const struct argp_option main_options[] = {
 	 "A controller memory buffer of SIZE, 4K to 2G; old: as before NVMe 1.4", 0},
 	{"hmb", OPT_HMB, "MIN,PREFERRED", 0,
 	 "Ask for a host memory buffer of these sizes, multiples of 4K up to 1G", 0},
+	{"metadata", OPT_METADATA, "BYTES[,extended]", 0,
+	 "Metadata of each block, 1 to 64 bytes, in a buffer apart or behind the block's data", 0},
+	{"sgls", OPT_SGLS, "BITS", 0,
+	 "SGL support as Identify Controller has it; 0: no SGLs (default 0xb0001)", 0},
 	{"tell", OPT_TELL, "PATH", 0,
 	 "Send the COMMANDs to the control socket of a running vfnd-sim and print the answers", 0},
 	{0},
@@ -138,10 +145,23 @@ static void main_hmb(struct argp_state *state, struct ctrl_opts *opts, const cha
 	opts->hmb_preferred = preferred / HMB_UNIT;
 }
 
+static void main_metadata(struct argp_state *state, struct ns_format *format, const char *arg)
+{
+	size_t n = strcspn(arg, ",");
+	char number[8] = "";
+
+	if (n < sizeof(number))
+		memcpy(number, arg, n);
+	format->metadata = main_number(state, "metadata", number, 1, 64);
+	format->extended = arg[n];
+	if (arg[n] && strcmp(arg + n, ",extended"))
+		argp_error(state, "--metadata: '%s': only 'extended' can follow the size", arg);
+}
+
 static void main_end(struct argp_state *state, struct options *o)
 {
 	if (o->tell) {
-		if (o->socket || o->nns || o->null)
+		if (o->socket || o->nns || o->format.null)
 			argp_error(state, "--tell does not go with --socket, --ns or --null");
 		if (!o->nlines)
 			argp_error(state, "--tell needs a COMMAND, for instance: help");
@@ -151,7 +171,7 @@ static void main_end(struct argp_state *state, struct options *o)
 		argp_error(state, "'%s': a COMMAND needs --tell", o->lines[0]);
 	if (!o->socket)
 		argp_error(state, "--socket PATH is needed");
-	if (!o->nns && o->null)
+	if (!o->nns && o->format.null)
 		o->ns[o->nns++] = "1T";
 	if (!o->nns)
 		argp_error(state, "--ns SIZE, --ns PATH or --null is needed");
@@ -174,7 +194,7 @@ static error_t main_option(int key, char *arg, struct argp_state *state)
 		o->ns[o->nns++] = arg;
 		break;
 	case OPT_NULL:
-		o->null = true;
+		o->format.null = true;
 		break;
 	case OPT_QUEUES:
 		o->ctrl.queues = main_number(state, "queues", arg, 1, SIM_MAX_PAIRS);
@@ -190,9 +210,9 @@ static error_t main_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_BLOCK:
 		if (!strcmp(arg, "512"))
-			o->ctrl.shift = 9;
+			o->format.shift = 9;
 		else if (!strcmp(arg, "4096"))
-			o->ctrl.shift = 12;
+			o->format.shift = 12;
 		else
 			argp_error(state, "--block-size: '%s' is neither 512 nor 4096", arg);
 		break;
@@ -201,6 +221,15 @@ static error_t main_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_CMB:
 		main_cmb(state, &o->ctrl, arg);
+		break;
+	case OPT_METADATA:
+		main_metadata(state, &o->format, arg);
+		break;
+	case OPT_SGLS:
+		o->ctrl.sgls = main_number(state, "sgls", arg, 0, UINT32_MAX);
+		if (!sgl_support_ok(o->ctrl.sgls))
+			argp_error(state, "--sgls: '%s' is none of 0, 1 and 2, with bits 16 to 19 "
+				   "where it is not 0", arg);
 		break;
 	case OPT_TELL:
 		o->tell = arg;
@@ -237,7 +266,7 @@ static int main_serve(const struct options *o, struct ctrl *c)
 
 	server_hold_signals();
 	for (unsigned int i = 0; i < o->nns; i++) {
-		if (ns_open(&c->ns[i], i + 1, o->ctrl.shift, o->ns[i], o->ctrl.serial, o->null, why,
+		if (ns_open(&c->ns[i], i + 1, &o->format, o->ns[i], o->ctrl.serial, why,
 			    sizeof(why)) < 0) {
 			fprintf(stderr, "vfnd-sim: --ns %s: %s\n", o->ns[i], why);
 			return EXIT_FAILURE;
@@ -275,13 +304,14 @@ int main(int argc, char **argv)
 {
 	static struct ctrl c;
 	struct options o = {
+		.format = {.shift = 9},
 		.ctrl =
 			{
 				.serial = "vfnd-sim-0001",
 				.model = "vfnd software NVMe controller",
 				.queues = 64,
 				.mdts = 7,
-				.shift = 9,
+				.sgls = SGLS_DEFAULT,
 			},
 	};
 	int err, status;

@@ -69,21 +69,21 @@ static void ns_identify(struct ns *ns, const char *serial)
 	ns->uuid[8] = (ns->uuid[8] & 0x3f) | 0x80;
 }
 
-int ns_open(struct ns *ns, uint32_t nsid, unsigned int shift, const char *spec, const char *serial,
-	    bool null, char *why, size_t room)
+int ns_open(struct ns *ns, uint32_t nsid, const struct ns_format *format, const char *spec,
+	    const char *serial, char *why, size_t room)
 {
-	uint64_t bytes;
+	uint64_t block = (1ull << format->shift) + format->metadata, bytes;
 	off_t end;
 	int err;
 
-	*ns = (struct ns){.nsid = nsid, .shift = shift, .null = null, .fd = -1};
-	if (null) {
-		if (ns_parse_size(spec, &bytes) < 0 || bytes >> shift == 0) {
+	*ns = (struct ns){.nsid = nsid, .format = *format, .fd = -1};
+	if (format->null) {
+		if (ns_parse_size(spec, &bytes) < 0 || bytes < block) {
 			snprintf(why, room, "a namespace that keeps nothing has a size like 64M");
 			return -EINVAL;
 		}
 	} else if (!strchr(spec, '/')) {
-		if (ns_parse_size(spec, &bytes) < 0 || bytes >> shift == 0) {
+		if (ns_parse_size(spec, &bytes) < 0 || bytes < block) {
 			snprintf(why, room, "neither a size like 64M nor a path with a '/'");
 			return -EINVAL;
 		}
@@ -105,7 +105,7 @@ int ns_open(struct ns *ns, uint32_t nsid, unsigned int shift, const char *spec, 
 		}
 		end = lseek(ns->fd, 0, SEEK_END);
 		bytes = end < 0 ? 0 : end;
-		if (bytes >> shift == 0) {
+		if (bytes < block) {
 			close(ns->fd);
 			ns->fd = -1;
 			snprintf(why, room,
@@ -113,7 +113,8 @@ int ns_open(struct ns *ns, uint32_t nsid, unsigned int shift, const char *spec, 
 			return -EINVAL;
 		}
 	}
-	ns->blocks = bytes >> shift;
+	ns->blocks = bytes / block;
+	ns->bytes = bytes;
 	ns_identify(ns, serial);
 	return 0;
 }
@@ -121,7 +122,7 @@ int ns_open(struct ns *ns, uint32_t nsid, unsigned int shift, const char *spec, 
 void ns_close(struct ns *ns)
 {
 	if (ns->mem)
-		munmap(ns->mem, ns->blocks << ns->shift);
+		munmap(ns->mem, ns->bytes);
 	if (ns->fd >= 0)
 		close(ns->fd);
 	ns->mem = NULL;
@@ -164,7 +165,7 @@ static int ns_filev(struct ns *ns, uint64_t off, const struct iovec *iov, int n,
 
 int ns_readv(struct ns *ns, uint64_t off, const struct iovec *iov, int n)
 {
-	if (ns->null)
+	if (ns->format.null)
 		return 0;
 	if (!ns->mem)
 		return ns_filev(ns, off, iov, n, false);
@@ -175,7 +176,7 @@ int ns_readv(struct ns *ns, uint64_t off, const struct iovec *iov, int n)
 
 int ns_writev(struct ns *ns, uint64_t off, const struct iovec *iov, int n)
 {
-	if (ns->null)
+	if (ns->format.null)
 		return 0;
 	if (!ns->mem)
 		return ns_filev(ns, off, iov, n, true);
@@ -195,7 +196,7 @@ int ns_zero(struct ns *ns, uint64_t off, uint64_t len)
 {
 	static const uint8_t zeroes[65536];
 
-	if (ns->null)
+	if (ns->format.null)
 		return 0;
 	if (ns->mem) {
 		memset(ns->mem + off, 0, len);

@@ -9,11 +9,23 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+/* What the namespaces of one controller have in common. */
+struct ns_format {
+	unsigned int shift;    /* of the logical block size */
+	unsigned int metadata; /* bytes a block */
+	bool extended;	       /* they follow the block's data, and are transferred with them */
+	bool null;	       /* holds nothing: no data is moved */
+};
+
+/*
+ * The medium holds block after block: with their metadata where that is extended, else with all
+ * metadata behind the last block.
+ */
 struct ns {
 	uint32_t nsid;
-	unsigned int shift; /* of the logical block size */
+	struct ns_format format;
 	uint64_t blocks;
-	bool null;    /* holds nothing: no data is moved */
+	uint64_t bytes; /* that they take, with their metadata */
 	uint8_t *mem; /* or NULL */
 	int fd;	      /* of the file, or -1 */
 	uint8_t nguid[16];
@@ -23,14 +35,36 @@ struct ns {
 
 /*
  * Opens what `--ns` says: a size with an optional K, M, G or T, or the path of a file or block
- * device. With `null` it is a size, and nothing is kept: a read leaves the host's memory as it is,
+ * device. With format->null it is a size, and nothing is kept: a read leaves the host's memory as it is,
  * a write goes nowhere, a compare finds no difference. Identifiers are made from `serial` and
  * `nsid`, so they stay the same. 0 or -errno, with an explanation in `why`, which has room for
  * `room` bytes.
  */
-int ns_open(struct ns *ns, uint32_t nsid, unsigned int shift, const char *spec, const char *serial,
-	    bool null, char *why, size_t room);
+int ns_open(struct ns *ns, uint32_t nsid, const struct ns_format *format, const char *spec,
+	    const char *serial, char *why, size_t room);
 void ns_close(struct ns *ns);
+
+/* Bytes of a block as they are transferred, and where on the medium `lba` begins. */
+static inline uint64_t ns_block(const struct ns *ns)
+{
+	return (1ull << ns->format.shift) + (ns->format.extended ? ns->format.metadata : 0);
+}
+
+static inline uint64_t ns_data_at(const struct ns *ns, uint64_t lba)
+{
+	return lba * ns_block(ns);
+}
+
+/* The same for metadata that is transferred apart; 0 bytes where there is none. */
+static inline uint64_t ns_metadata(const struct ns *ns)
+{
+	return ns->format.extended ? 0 : ns->format.metadata;
+}
+
+static inline uint64_t ns_metadata_at(const struct ns *ns, uint64_t lba)
+{
+	return (ns->blocks << ns->format.shift) + lba * ns->format.metadata;
+}
 
 /*
  * Moves data between the namespace at byte `off` and client memory. 0; -EFAULT when the memory is

@@ -12,6 +12,9 @@ struct prp_seg {
 	uint64_t len;
 };
 
+/* A piece's address when it is an SGL's bit bucket: what a read has there goes nowhere. */
+#define SEG_DISCARD UINT64_MAX
+
 /* prp_walk() of more than one piece, or of what is no data. */
 uint16_t prp_walk_slow(struct dma *d, size_t page, uint64_t prp1, uint64_t prp2, uint64_t len,
 		       struct prp_seg *segs, unsigned int room, unsigned int *n);

@@ -323,7 +323,7 @@ START_TEST(test_bad_io)
 	ck_assert_uint_eq(cl_io(&c, 1, 2, 0, 1, UINT64_MAX - 3, 0), DNR | 4);
 	e.opcode = 2;
 	e.prp1 = iova;
-	e.flags = 0x40;
+	e.flags = 0xc0; /* neither PRPs nor an SGL */
 	ck_assert_uint_eq(cl_exec(&c, 1, e, NULL), DNR | 2);
 }
 END_TEST

@@ -18,7 +18,7 @@ static uint8_t *mem;
 static void setup(void)
 {
 	static const struct ctrl_opts opts = {
-		.serial = "s", .model = "m", .queues = 4, .mdts = 5, .shift = 9};
+		.serial = "s", .model = "m", .queues = 4, .mdts = 5};
 	int fd = memfd_create("mem", 0);
 	uint64_t v;
 	uint32_t w;

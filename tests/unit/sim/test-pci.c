@@ -80,12 +80,14 @@ END_TEST
 
 START_TEST(test_identifiers)
 {
+	static const struct ns_format f512 = {.shift = 9}, f4k = {.shift = 12},
+				      none = {.shift = 9, .null = true};
 	struct ns a, b, again;
 	char why[128];
 
-	ck_assert_int_eq(ns_open(&a, 1, 9, "1M", "serial", false, why, sizeof(why)), 0);
-	ck_assert_int_eq(ns_open(&b, 2, 12, "1M", "serial", false, why, sizeof(why)), 0);
-	ck_assert_int_eq(ns_open(&again, 1, 9, "2M", "serial", false, why, sizeof(why)), 0);
+	ck_assert_int_eq(ns_open(&a, 1, &f512, "1M", "serial", why, sizeof(why)), 0);
+	ck_assert_int_eq(ns_open(&b, 2, &f4k, "1M", "serial", why, sizeof(why)), 0);
+	ck_assert_int_eq(ns_open(&again, 1, &f512, "2M", "serial", why, sizeof(why)), 0);
 	ck_assert_uint_eq(a.blocks, 2048);
 	ck_assert_uint_eq(b.blocks, 256);
 	ck_assert_int_ne(memcmp(a.nguid, b.nguid, 16), 0);
@@ -96,11 +98,11 @@ START_TEST(test_identifiers)
 	ns_close(&a);
 	ns_close(&b);
 	ns_close(&again);
-	ck_assert_int_eq(ns_open(&a, 1, 9, "/dev/null", "serial", false, why, sizeof(why)), -EINVAL);
-	ck_assert_int_eq(ns_open(&a, 1, 9, "/nowhere/x", "serial", false, why, sizeof(why)), -ENOENT);
+	ck_assert_int_eq(ns_open(&a, 1, &f512, "/dev/null", "serial", why, sizeof(why)), -EINVAL);
+	ck_assert_int_eq(ns_open(&a, 1, &f512, "/nowhere/x", "serial", why, sizeof(why)), -ENOENT);
 	ck_assert_ptr_nonnull(strstr(why, "No such file"));
-	ck_assert_int_eq(ns_open(&a, 1, 9, "/dev/zero", "serial", true, why, sizeof(why)), -EINVAL);
-	ck_assert_int_eq(ns_open(&a, 1, 9, "1T", "serial", true, why, sizeof(why)), 0);
+	ck_assert_int_eq(ns_open(&a, 1, &none, "/dev/zero", "serial", why, sizeof(why)), -EINVAL);
+	ck_assert_int_eq(ns_open(&a, 1, &none, "1T", "serial", why, sizeof(why)), 0);
 	ck_assert_ptr_null(a.mem);
 	ck_assert_uint_eq(a.blocks, 1ull << 31);
 	ns_close(&a);
