@@ -11,6 +11,12 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/server.c %D%/server.h \
 	%D%/session.c %D%/session.h \
 	%D%/takeover.c %D%/takeover.h \
+	%D%/data/check.c %D%/data/check.h \
+	%D%/data/engine.c %D%/data/engine.h \
+	%D%/data/format.h \
+	%D%/data/length.c %D%/data/length.h \
+	%D%/data/map.c %D%/data/map.h \
+	%D%/data/served.c %D%/data/served.h \
 	%D%/device/buffer.c %D%/device/buffer.h \
 	%D%/device/class.c %D%/device/class.h \
 	%D%/device/command.h \

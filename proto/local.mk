@@ -13,7 +13,8 @@ CLEANFILES += %D%/vfnd.pb-c.c %D%/vfnd.pb-c.h
 noinst_LTLIBRARIES += %D%/libproto.la
 %C%_libproto_la_SOURCES = \
 	%D%/frame.c %D%/frame.h \
-	%D%/fdset.c %D%/fdset.h
+	%D%/fdset.c %D%/fdset.h \
+	%D%/served.h
 nodist_%C%_libproto_la_SOURCES = %D%/vfnd.pb-c.c
 %C%_libproto_la_CFLAGS = $(AM_CFLAGS) $(PROTOBUFC_CFLAGS)
 %C%_libproto_la_LIBADD = $(PROTOBUFC_LIBS)

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * How many bytes a command transfers, told from opcode and format alone. A controller that is asked for more than the
- * client's buffer would read its PRP list from the client's memory, and so could be led to
- * any address: a command whose length cannot be told does not go out.
- * Lengths: NVMe Base 2.0 and NVM Command Set 1.0, figures "Command Dword 10" ff. of each command.
+ * How many bytes a command transfers: admin commands here, I/O commands as daemon/data/length.h tells.
+ * Lengths: NVMe Base 2.0, figures "Command Dword 10" ff. of each command.
  */
 #include "daemon/device/nvme.h"
 
@@ -11,6 +9,8 @@
 #include <stdio.h>
 
 #include <vfn/support.h>
+
+#include "daemon/data/length.h"
 
 static uint32_t length_dw(leint32_t v)
 {
@@ -147,75 +147,18 @@ static int length_admin(const union nvme_cmd *sqe, uint64_t *len, char *text, si
 	return -EPERM;
 }
 
-static int length_blocks(const struct nvme_device *nd, const union nvme_cmd *sqe, uint64_t *len,
-			 uint64_t *meta)
-{
-	int i = nvme_ns_find(nd, length_dw(sqe->nsid));
-	uint64_t blocks = (length_dw(sqe->cdw12) & 0xffff) + 1;
-
-	/*
-	 * The controller is to say what is wrong with the namespace. Should it know better and transfer
-	 * after all, then with no pointers, to where nothing is mapped.
-	 */
-	if (i < 0)
-		return 1;
-	*len = blocks << nd->format[i].shift;
-	if (nd->format[i].extended)
-		*len += blocks * nd->ns[i].metadata_size;
-	else
-		*meta = blocks * nd->ns[i].metadata_size;
-	return 0;
-}
-
-/* Copy: NR ranges; formats 0h and 2h have 32 bytes for each, 1h and 3h have 40. */
-static int length_copy(const union nvme_cmd *sqe, uint64_t *len, char *text, size_t size)
-{
-	uint32_t cdw12 = length_dw(sqe->cdw12), format = cdw12 >> 8 & 0xf;
-
-	if (format > 3) {
-		snprintf(text, size, "how much Copy with format %xh transfers cannot be told", format);
-		return -EPERM;
-	}
-	*len = ((cdw12 & 0xff) + 1) * (format & 1 ? 40 : 32);
-	return 0;
-}
-
 int nvme_data_length(const struct nvme_device *nd, bool admin, const union nvme_cmd *sqe,
 		     uint64_t *len, uint64_t *meta, char *text, size_t size)
 {
+	const char *why = NULL;
+	enum data_length known;
+
 	*len = *meta = 0;
 	if (admin)
 		return length_admin(sqe, len, text, size);
-	switch (sqe->opcode) {
-	case 0x01: /* Write, Read, Compare */
-	case 0x02:
-	case 0x05:
-		return length_blocks(nd, sqe, len, meta);
-	case 0x00: /* Flush */
-	case 0x04: /* Write Uncorrectable */
-	case 0x08: /* Write Zeroes */
-	case 0x0c: /* Verify */
-		return 0;
-	case 0x09: /* Dataset Management: NR ranges of 16 bytes */
-		*len = ((length_dw(sqe->cdw10) & 0xff) + 1) * 16;
-		return 0;
-	case 0x0d: /* Reservation Register, Acquire */
-	case 0x11:
-		*len = 16;
-		return 0;
-	case 0x15: /* Reservation Release */
-		*len = 8;
-		return 0;
-	case 0x0e: /* Reservation Report */
-		*len = ((uint64_t)length_dw(sqe->cdw10) + 1) * 4;
-		return 0;
-	case 0x19:
-		return length_copy(sqe, len, text, size);
-	default:
-		break;
-	}
-	if ((sqe->opcode & 3) == 0)
-		return 0;
-	snprintf(text, size, "how much I/O opcode %02xh transfers cannot be told", sqe->opcode);
+	known = data_length(&nd->formats, sqe, len, meta, &why);
+	if (known != DATA_LENGTH_UNKNOWN)
+		return known == DATA_LENGTH_NO_NAMESPACE;
+	snprintf(text, size, "how much %s (%02xh) transfers cannot be told", why, sqe->opcode);
 	return -EPERM;
 }

@@ -18,14 +18,14 @@
 
 static void ns_clear(struct nvme_device *nd)
 {
-	nd->fresh.nns = 0;
+	nd->fresh.nns = nd->fresh.formats.n = 0;
 }
 
 static void ns_commit(struct nvme_device *nd)
 {
 	nd->nns = nd->fresh.nns;
 	memcpy(nd->ns, nd->fresh.ns, nd->nns * sizeof(nd->ns[0]));
-	memcpy(nd->format, nd->fresh.format, nd->nns * sizeof(nd->format[0]));
+	nd->formats = nd->fresh.formats;
 }
 
 /* Identify Namespace (NVM Command Set 1.0, figure 97). */
@@ -37,32 +37,19 @@ static void ns_take(struct nvme_device *nd, uint32_t nsid, const uint8_t *data)
 
 	if (i == NVME_MAX_NAMESPACES || lbaf[2] < 9 || lbaf[2] > 31)
 		return;
-	nd->fresh.format[i] = (struct nvme_format){.shift = lbaf[2], .extended = flbas >> 4 & 1};
+	nd->fresh.formats.of[i] = (struct data_format){
+		.nsid = nsid,
+		.shift = lbaf[2],
+		.extended = flbas >> 4 & 1,
+		.metadata = nvme_get16(lbaf),
+	};
 	nd->fresh.ns[i] = (struct device_namespace){
 		.nsid = nsid,
 		.blocks = nvme_get64(data),
 		.block_size = 1u << lbaf[2],
 		.metadata_size = nvme_get16(lbaf),
 	};
-	nd->fresh.nns++;
-}
-
-int nvme_ns_find(const struct nvme_device *nd, uint32_t nsid)
-{
-	unsigned int low = 0, high = nd->nns;
-
-	/* The active list is in ascending order. */
-	while (low < high) {
-		unsigned int mid = (low + high) / 2;
-
-		if (nd->ns[mid].nsid == nsid)
-			return (int)mid;
-		if (nd->ns[mid].nsid < nsid)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return -1;
+	nd->fresh.formats.n = ++nd->fresh.nns;
 }
 
 static union nvme_cmd ns_identify(uint8_t cns, uint32_t nsid)

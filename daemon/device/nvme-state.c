@@ -45,7 +45,7 @@ static void nvme_save_identity(const struct nvme_device *nd, struct state_device
 			.nsid = nd->ns[i].nsid,
 			.block_size = nd->ns[i].block_size,
 			.metadata_size = nd->ns[i].metadata_size,
-			.extended = nd->format[i].extended,
+			.extended = nd->formats.of[i].extended,
 			.blocks = nd->ns[i].blocks,
 		};
 }
@@ -75,16 +75,19 @@ static int nvme_restore_identity(struct nvme_device *nd, const struct state_devi
 	for (unsigned int i = 0; i < from->nns; i++) {
 		const struct state_namespace *ns = &from->ns[i];
 
-		if (ns->block_size < 512 || (ns->block_size & (ns->block_size - 1)))
+		if (ns->block_size < 512 || (ns->block_size & (ns->block_size - 1)) ||
+		    ns->metadata_size > UINT16_MAX)
 			return -EPROTO;
 		nd->ns[i] = (struct device_namespace){ns->nsid, ns->blocks, ns->block_size,
 						      ns->metadata_size};
-		nd->format[i] = (struct nvme_format){
+		nd->formats.of[i] = (struct data_format){
+			.nsid = ns->nsid,
+			.metadata = (uint16_t)ns->metadata_size,
 			.shift = (uint8_t)__builtin_ctz(ns->block_size),
 			.extended = ns->extended,
 		};
 	}
-	nd->nns = from->nns;
+	nd->nns = nd->formats.n = from->nns;
 	return 0;
 }
 

@@ -26,6 +26,7 @@
 
 #include <vfn/nvme.h>
 
+#include "daemon/data/format.h"
 #include "daemon/device/buffer.h"
 #include "daemon/device/class.h"
 #include "daemon/device/command.h"
@@ -39,7 +40,7 @@
 #define NVME_ADMIN_RESERVED 8   /* places in the admin queue only for the daemon */
 #define NVME_LIST_PAGES     512 /* most pages of one command's data: what one list page holds */
 #define NVME_MAX_AERS       4
-#define NVME_MAX_NAMESPACES 1024
+#define NVME_MAX_NAMESPACES DATA_MAX_NAMESPACES
 #define NVME_MAX_VECTORS    256
 
 extern const struct device_class nvme_class;
@@ -58,11 +59,6 @@ enum nvme_notice {
 	NVME_NOTICE_RELEASE, /* the kernel wants the device back */
 	NVME_NOTICE_ERROR,   /* PCI Express error */
 	NVME_NOTICES,
-};
-
-struct nvme_format {
-	uint8_t shift;      /* block size is 1 << shift */
-	bool extended;      /* metadata follows each block in the same buffer */
 };
 
 struct nvme_device {
@@ -100,11 +96,11 @@ struct nvme_device {
 	uint32_t nn; /* NN of Identify Controller */
 	unsigned int nns;
 	struct device_namespace ns[NVME_MAX_NAMESPACES];
-	struct nvme_format format[NVME_MAX_NAMESPACES];
+	struct data_formats formats; /* of the same, in the same order */
 	struct { /* what was found so far: clients see all of the old ones until all are known */
 		unsigned int nns;
 		struct device_namespace ns[NVME_MAX_NAMESPACES];
-		struct nvme_format format[NVME_MAX_NAMESPACES];
+		struct data_formats formats;
 	} fresh;
 	bool refresh_sent;  /* one is under way */
 	bool refresh_again; /* and what it finds may be old already */
@@ -272,7 +268,6 @@ int nvme_events_resume(struct nvme_device *nd, const uint16_t *cids, unsigned in
 
 /* nvme-ns.c */
 int nvme_ns_identify(struct nvme_device *nd); /* WORKER; 0 or -1, errno */
-int nvme_ns_find(const struct nvme_device *nd, uint32_t nsid); /* index, or -1 */
 /* On the loop: hold I/O, identify all again, then nvme_send_waiting(). One at a time. */
 void nvme_ns_refresh(struct nvme_device *nd);
 /* They were identified by the worker; what the loop was at has come to nothing. */

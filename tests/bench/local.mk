@@ -30,3 +30,6 @@ check_PROGRAMS += %D%/cost-sim
 %C%_cost_sim_CPPFLAGS = $(AM_CPPFLAGS) $(SIM_CPPFLAGS) -I$(top_srcdir)
 %C%_cost_sim_CFLAGS = $(AM_CFLAGS) $(LIBNVME_CFLAGS)
 %C%_cost_sim_LDADD = tests/sim/libsim.la
+EXTRA_DIST += %D%/served-step.c
+dist_check_SCRIPTS += %D%/served-cost %D%/test-served-cost.sh
+TESTS += %D%/test-served-cost.sh

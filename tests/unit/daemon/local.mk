@@ -10,10 +10,12 @@ DAEMON_TESTS = \
 	%D%/test-session \
 	%D%/test-state \
 	%D%/test-length \
+	%D%/test-check \
+	%D%/test-engine \
 	%D%/test-worker
 check_PROGRAMS += $(DAEMON_TESTS)
 TESTS += $(DAEMON_TESTS)
-EXTRA_DIST += %D%/random.h
+EXTRA_DIST += %D%/random.h %D%/rig-data.h
 
 DAEMON_TEST_CFLAGS = $(UNIT_CFLAGS) $(EVENT_CFLAGS)
 DAEMON_TEST_LIBS = daemon/libdaemon.la $(UNIT_LIBS)
@@ -65,6 +67,16 @@ $(%C%_test_state_OBJECTS): $(PROTO_HEADER)
 %C%_test_length_CFLAGS = $(DAEMON_TEST_CFLAGS)
 %C%_test_length_LDADD = $(DAEMON_TEST_LIBS)
 $(%C%_test_length_OBJECTS): $(PROTO_HEADER)
+
+%C%_test_check_SOURCES = %D%/test-check.c
+%C%_test_check_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_check_CFLAGS = $(DAEMON_TEST_CFLAGS)
+%C%_test_check_LDADD = $(DAEMON_TEST_LIBS)
+
+%C%_test_engine_SOURCES = %D%/test-engine.c
+%C%_test_engine_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_engine_CFLAGS = $(DAEMON_TEST_CFLAGS)
+%C%_test_engine_LDADD = $(DAEMON_TEST_LIBS)
 
 # Sessions without a server.
 check_LTLIBRARIES += %D%/libhost.la

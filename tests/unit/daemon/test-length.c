@@ -40,10 +40,14 @@ static void setup(void)
 		nd.ns[i].blocks = 1 << 20;
 		nd.ns[i].block_size = 1u << rows[i].shift;
 		nd.ns[i].metadata_size = rows[i].metadata;
-		nd.format[i].shift = (uint8_t)rows[i].shift;
-		nd.format[i].extended = rows[i].extended;
+		nd.formats.of[i] = (struct data_format){
+			.nsid = rows[i].nsid,
+			.shift = (uint8_t)rows[i].shift,
+			.extended = rows[i].extended,
+			.metadata = (uint16_t)rows[i].metadata,
+		};
 	}
-	nd.nns = sizeof(rows) / sizeof(rows[0]);
+	nd.nns = nd.formats.n = sizeof(rows) / sizeof(rows[0]);
 }
 
 enum { REFUSED = -1, OWN = -2 }; /* OWN: refused with a hint at what to use instead */
@@ -325,7 +329,7 @@ START_TEST(test_unknown_namespaces)
 		ck_assert_uint_eq(len, 0);
 		ck_assert_uint_eq(meta, 0);
 	}
-	nd.nns = 0;
+	nd.nns = nd.formats.n = 0;
 	ck_assert_int_eq(length(false, &(union nvme_cmd){.opcode = 1, .nsid = cpu_to_le32(1)}), 1);
 }
 END_TEST

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/data/engine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <vfn/support.h>
+
+static int engine_room(void *list, unsigned int n, unsigned int *room)
+{
+	void **array = *(void ***)list, **more;
+	unsigned int want = *room ? 2 * *room : 8;
+
+	if (n < *room)
+		return 0;
+	more = reallocarray(array, want, sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	*(void ***)list = more;
+	*room = want;
+	return 0;
+}
+
+int data_engine_add_pair(struct data_engine *engine, struct data_pair *pair)
+{
+	int ret = engine_room(&engine->pairs, engine->npairs, &engine->pairs_room);
+
+	if (ret == 0)
+		engine->pairs[engine->npairs++] = pair;
+	return ret;
+}
+
+void data_engine_remove_pair(struct data_engine *engine, struct data_pair *pair)
+{
+	for (unsigned int i = 0; i < engine->npairs; i++) {
+		if (engine->pairs[i] == pair) {
+			engine->pairs[i] = engine->pairs[--engine->npairs];
+			return;
+		}
+	}
+}
+
+int data_engine_add(struct data_engine *engine, struct served *served)
+{
+	/* Room for all to be active: waking one up cannot fail. */
+	int ret = engine_room(&engine->active, engine->nserved, &engine->active_room);
+
+	if (ret < 0)
+		return ret;
+	engine->nserved++;
+	served->engine = engine;
+	served_start(served);
+	/* The client may have been quicker. */
+	data_engine_kick(engine, served);
+	return 0;
+}
+
+static void engine_deactivate(struct data_engine *engine, struct served *q, enum served_state state)
+{
+	struct served *last = engine->active[--engine->nactive];
+
+	engine->active[q->slot] = last;
+	last->slot = q->slot;
+	q->state = state;
+}
+
+void data_engine_remove(struct data_engine *engine, struct served *q)
+{
+	if (q->state == SERVED_ACTIVE)
+		engine_deactivate(engine, q, SERVED_STOPPED);
+	if (q->touched) {
+		struct served **at = &engine->touched;
+
+		while (*at != q)
+			at = &(*at)->next_touched;
+		*at = q->next_touched;
+		q->touched = false;
+	}
+	engine->nserved--;
+}
+
+void data_engine_kick(struct data_engine *engine, struct served *q)
+{
+	if (q->state != SERVED_ASLEEP)
+		return;
+	q->state = SERVED_ACTIVE;
+	q->idle = 0;
+	q->slot = engine->nactive;
+	engine->active[engine->nactive++] = q;
+	served_disarm(q);
+}
+
+void data_engine_stop(struct data_engine *engine, struct served *q)
+{
+	if (q->state == SERVED_ACTIVE)
+		engine_deactivate(engine, q, SERVED_STOPPED);
+	q->state = SERVED_STOPPED;
+	if (!q->inflight && q->drained)
+		q->drained(q);
+}
+
+void data_engine_pause(struct data_engine *engine)
+{
+	engine->paused = true;
+	if (!engine->inflight && engine->quiet)
+		engine->quiet(engine);
+}
+
+void data_engine_resume(struct data_engine *engine)
+{
+	engine->paused = false;
+}
+
+static void engine_tell(struct data_engine *engine)
+{
+	struct served *q;
+
+	while ((q = engine->touched)) {
+		engine->touched = q->next_touched;
+		q->touched = false;
+		served_tell(q);
+	}
+}
+
+static unsigned int engine_forward(struct data_engine *engine)
+{
+	unsigned int n = 0, count = engine->nactive, at;
+
+	if (!count)
+		return 0;
+	/* Each is first in its turn, so that what the pairs have no places for is not always the
+	 * same one's. */
+	at = ++engine->first;
+	if (unlikely(at >= count))
+		at = engine->first = 0;
+	while (count--) {
+		struct served *q;
+		unsigned int taken;
+
+		if (at >= engine->nactive)
+			at = 0;
+		q = engine->active[at];
+		taken = served_forward(q, q->window);
+		n += taken;
+		if (taken) {
+			q->idle = 0;
+		} else if (unlikely(++q->idle * engine->nactive > engine->patience)) {
+			/* Those that wait for the controller alone are woken by it, and do not
+			 * sleep. */
+			q->idle = 0;
+			if (served_arm(q)) {
+				engine_deactivate(engine, q, SERVED_ASLEEP);
+				if (!engine->nactive)
+					break;
+				continue; /* another one has its place */
+			}
+		}
+		at++;
+	}
+	return n;
+}
+
+unsigned int data_engine_round(struct data_engine *engine)
+{
+	unsigned int n = 0, before = engine->inflight;
+
+	for (unsigned int i = 0; i < engine->npairs; i++)
+		if (engine->pairs[i]->inflight)
+			n += data_pair_reap(engine, engine->pairs[i]);
+	if (unlikely(engine->paused)) {
+		if (before && !engine->inflight && engine->quiet)
+			engine->quiet(engine);
+	} else {
+		n += engine_forward(engine);
+		for (unsigned int i = 0; i < engine->npairs; i++)
+			nvme_sq_update_tail(engine->pairs[i]->sq);
+	}
+	engine_tell(engine);
+	return n;
+}
+
+void data_engine_fail(struct data_engine *engine, uint16_t status)
+{
+	for (unsigned int i = 0; i < engine->npairs; i++) {
+		struct data_pair *pair = engine->pairs[i];
+
+		for (int cid = 0; cid < pair->sq->nrqs && pair->inflight; cid++) {
+			struct data_cmd *cmd = &pair->cmds[cid];
+			struct served *q = cmd->served;
+
+			if (!__nvme_rq_busy(&pair->sq->rqs[cid]))
+				continue;
+			data_refs_drop(q->map, &cmd->refs);
+			q->inflight--;
+			pair->inflight--;
+			engine->inflight--;
+			served_complete(q, cmd->cid, 0, status);
+			nvme_rq_release(&pair->sq->rqs[cid]);
+			if (q->state == SERVED_STOPPED && !q->inflight && q->drained)
+				q->drained(q);
+		}
+	}
+	engine_tell(engine);
+	if (engine->paused && engine->quiet)
+		engine->quiet(engine);
+}
+
+void data_engine_clear(struct data_engine *engine)
+{
+	free(engine->pairs);
+	free(engine->active);
+	engine->pairs = NULL;
+	engine->active = NULL;
+	engine->npairs = engine->pairs_room = engine->nactive = engine->active_room = 0;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * engine - serves the queues of one device, round after round
+ *
+ * One thread runs it: the loop, or a poller (poller.h). A round takes completions of all pairs,
+ * then at most a burst of commands of each active queue. A queue that has had nothing to do for
+ * some rounds goes to sleep, and costs nothing until its client kicks. While several queues are
+ * active, each has at most its window in flight, so that none waits for more than a burst and a
+ * window of each other.
+ */
+#ifndef VFND_DAEMON_DATA_ENGINE_H
+#define VFND_DAEMON_DATA_ENGINE_H
+
+#include <stdbool.h>
+
+#include "daemon/data/check.h"
+#include "daemon/data/served.h"
+
+struct data_engine {
+	struct data_rules rules;
+	struct data_pair **pairs;
+	unsigned int npairs, pairs_room;
+	struct served **active;
+	unsigned int nactive, active_room;
+	unsigned int first; /* whose turn it is to be first */
+	unsigned int nserved;
+	struct served *touched;
+	/* Looks in vain, at all queues together, before a queue that has nothing to do goes to
+	 * sleep. */
+	unsigned int patience;
+	unsigned int inflight;			   /* on all pairs */
+	bool paused;				   /* nothing is forwarded */
+	void (*quiet)(struct data_engine *engine); /* paused, and nothing in flight (any more) */
+	void *owner;
+};
+
+/* 0, or -ENOMEM. */
+int data_engine_add_pair(struct data_engine *engine, struct data_pair *pair);
+void data_engine_remove_pair(struct data_engine *engine, struct data_pair *pair);
+
+/* A queue joins, asleep. 0, or -ENOMEM. */
+int data_engine_add(struct data_engine *engine, struct served *served);
+/* And leaves: nothing of it is in flight. */
+void data_engine_remove(struct data_engine *engine, struct served *served);
+
+/* Its client has kicked, or may have. */
+void data_engine_kick(struct data_engine *engine, struct served *served);
+
+/* Take no more commands of it; served->drained is called when nothing is in flight, possibly at
+ * once. */
+void data_engine_stop(struct data_engine *engine, struct served *served);
+
+/*
+ * Forward nothing until data_engine_resume(); engine->quiet is called when nothing is in flight,
+ * possibly at once.
+ */
+void data_engine_pause(struct data_engine *engine);
+void data_engine_resume(struct data_engine *engine);
+
+/* One round. How many commands and completions were moved. */
+unsigned int data_engine_round(struct data_engine *engine);
+
+/* The controller has forgotten all queues: everything in flight ends with the status. */
+void data_engine_fail(struct data_engine *engine, uint16_t status);
+
+static inline bool data_engine_busy(const struct data_engine *engine)
+{
+	return engine->nactive || engine->touched;
+}
+
+/* Free what it has allocated; it has no queue and no pair any more. */
+void data_engine_clear(struct data_engine *engine);
+
+#endif

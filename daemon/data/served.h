@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * served - a client's queue in shared memory, forwarded to a queue pair of the controller
+ *
+ * Commands are copied out of the memory that the client can write, checked there (check.h), given
+ * an identifier of the daemon's, and posted in the order in which the client queued them;
+ * completions go back. No lock, no allocation and no system call on the way. The daemon reads three
+ * words and the submission queue of the shared memory, each once for each use, and never its own
+ * words there: what it knows it knows from its own.
+ *
+ * All of it belongs to the thread that runs the engine (engine.h).
+ */
+#ifndef VFND_DAEMON_DATA_SERVED_H
+#define VFND_DAEMON_DATA_SERVED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <vfn/nvme.h>
+
+#include "daemon/data/check.h"
+#include "daemon/data/map.h"
+#include "proto/served.h"
+
+#define SERVED_BURST 16 /* commands of one queue before the next one has its turn */
+
+struct data_engine;
+struct served;
+
+/* A command that the controller has. */
+struct data_cmd {
+	struct served *served;
+	uint64_t length; /* bytes that it transfers */
+	struct data_refs refs;
+	struct data_list list;
+	uint16_t cid; /* the client's */
+	uint8_t opcode;
+};
+
+/* A queue pair of the controller that only the daemon can see. */
+struct data_pair {
+	struct nvme_sq *sq;
+	struct nvme_cq *cq;
+	struct data_cmd *cmds; /* by the tracker's identifier */
+	unsigned int inflight;
+	unsigned int users; /* served queues */
+};
+
+struct served_stats {
+	uint64_t completed;
+	uint64_t failed;  /* of them, with another status than success */
+	uint64_t refused; /* by a check: the controller has not seen them */
+	uint64_t bytes_read, bytes_written;
+	uint64_t kicks, wakes;
+};
+
+enum served_state {
+	SERVED_ASLEEP,	/* the event indices are set: a kick wakes it */
+	SERVED_ACTIVE,	/* looked at in each round */
+	SERVED_STOPPED, /* takes no more commands; what the controller has goes on */
+};
+
+struct served {
+	struct data_engine *engine;
+	struct data_pair *pair;
+	struct data_map *map;
+
+	/* shared with the client */
+	struct served_control *control;
+	const volatile uint8_t *sqes;
+	volatile uint64_t *cqes; /* two words an entry */
+
+	uint32_t entries;
+	uint32_t sq_head; /* the next command to copy */
+	uint32_t cq_tail; /* the next completion's place */
+	uint32_t cq_head; /* how far the client has read, when that was last looked at */
+	uint32_t cq_told; /* cq_tail, when the wake index was last looked at */
+	uint32_t phase;	  /* 0 or 1, of the next completion */
+	uint32_t room;	  /* completions that are sure to have a place, beside those in flight */
+	uint32_t inflight;
+	uint32_t window; /* most in flight while others want the controller as well */
+	uint32_t idle;	 /* rounds without anything to do */
+	uint16_t qid;	 /* the client's number for it */
+	bool broken;	 /* the client has written a tail or head that is beyond the queue */
+	enum served_state state;
+	unsigned int slot; /* in the engine's list of active queues */
+	bool touched;	   /* in the list of those with new completions */
+	struct served *next_touched;
+	int wake_fd; /* a socket */
+	struct served_stats stats;
+	void (*drained)(struct served *served); /* stopped, and nothing in flight */
+	void *owner;
+};
+
+/*
+ * Begin to serve: the members from `engine` to `map`, `control` to `entries`, `qid`, `window` and
+ * `wake_fd` are set and all others zero. The queue is asleep, and its words in the shared memory
+ * say so.
+ */
+void served_start(struct served *q);
+
+/* Forward at most `burst` commands; how many were taken from the queue. */
+unsigned int served_forward(struct served *q, unsigned int burst);
+
+/* Put a completion into the client's queue. There is room. */
+void served_complete(struct served *q, uint16_t cid, uint64_t result, uint16_t status);
+
+/* Wake the client if it waits for what has been completed since this was last called. */
+void served_tell(struct served *q);
+
+/* Go to sleep: true unless there is something to do already. */
+bool served_arm(struct served *q);
+
+/* The opposite: no kicks are needed. */
+void served_disarm(struct served *q);
+
+/* Take what the controller has completed on a pair; how many. */
+unsigned int data_pair_reap(struct data_engine *engine, struct data_pair *pair);
+
+/*
+ * Make a pair of two queues whose trackers nobody else uses. 0 or -ENOMEM; and give it back when
+ * nothing is in flight.
+ */
+int data_pair_init(struct data_pair *pair, struct nvme_sq *sq, struct nvme_cq *cq);
+void data_pair_fini(struct data_pair *pair);
+
+#endif
