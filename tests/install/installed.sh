@@ -100,6 +100,23 @@ for f in "$root$prefix"/lib/pkgconfig/*.pc; do
     module=$(basename "$f" .pc)
     run "a program uses the installed $module" module_program "$module"
 done
+# The examples need nothing but what is installed.
+example() { # SOURCE MODULE
+    # shellcheck disable=SC2046
+    gcc -Wall -Wextra -Werror -o "$scratch/example" "$1" $(pc --cflags --libs "$2") || return 1
+    # Without arguments each tells how it is used, or that there is no daemon.
+    LD_LIBRARY_PATH=$root$prefix/lib VFND_SOCKET=/nonexistent "$scratch/example"
+    case $2:$? in
+    libvfn:2|vfn-client:1) ;;
+    *) return 1 ;;
+    esac
+}
+for f in "$top_srcdir"/doc/examples/*.c; do
+    run "example $(basename "$f") on the installed copy" example "$f" vfn-client
+done
+for f in "$top_srcdir"/doc/examples/libvfn/*.c; do
+    run "example libvfn/$(basename "$f") on the installed copy" example "$f" libvfn
+done
 run "make uninstall DESTDIR=" make -C "$top_builddir" uninstall DESTDIR="$root"
 find "$root" ! -type d >"$scratch/out"
 [ ! -s "$scratch/out" ]

@@ -10,6 +10,10 @@ noinst_PROGRAMS += %D%/demo-client
 dist_check_SCRIPTS += %D%/demo.sh %D%/test-demo.sh %D%/test-example.sh
 TESTS += %D%/test-demo.sh %D%/test-example.sh
 
+# The programs of doc/examples/libvfn; in the guest, too.
+dist_check_SCRIPTS += %D%/test-libvfn-examples.sh
+TESTS += %D%/test-libvfn-examples.sh
+
 # The units as systemd reads them.
 dist_check_SCRIPTS += %D%/test-units.sh
 TESTS += %D%/test-units.sh

@@ -173,6 +173,7 @@ check "requests of several processes do not mix" concurrent_requests
 
 append "tests of the transport" "$top_builddir/tests/vm/vm-transport"
 [ ! -x tests/int/suite.sh ] || append "integration suite" tests/int/suite.sh --real "$VM_NVME0" "$VM_NVME1"
+append "examples of libvfn" tests/int/test-libvfn-examples.sh --real "$VM_NVME0" "$VM_NVME1" "$VM_EDU"
 
 check "a device can be pulled" unplugged
 echo "1..$cases"

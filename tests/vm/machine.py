@@ -50,8 +50,9 @@ def initramfs(scratch, init, files):
 def disks(scratch):
     """Drive and device arguments of the NVMe controllers, edu and the ports that they sit behind.
 
-    nvme0: two namespaces, one of 512-byte and one of 4-KiB blocks; nvme1: one namespace. Both keep
-    what is written. nvme2 and nvme3: functions of one device, hence in one IOMMU group; null devices.
+    nvme0: two namespaces, one of 512-byte and one of 4-KiB blocks; nvme1: one namespace, and a
+    controller memory buffer of 16 MiB. Both keep what is written.
+    nvme2 and nvme3: functions of one device, hence in one IOMMU group; null devices.
     """
     args = []
 
@@ -78,7 +79,7 @@ def disks(scratch):
     controller(0, "port0")
     namespace(0, 1, "disk0a")
     namespace(0, 2, "disk0b", ",logical_block_size=4096,physical_block_size=4096")
-    controller(1, "port1")
+    controller(1, "port1", ",cmb_size_mb=16")
     namespace(1, 1, "disk1")
     for number, function in ((2, "addr=0.0,multifunction=on"), (3, "addr=0.1")):
         args.extend(["-blockdev", f"driver=null-co,node-name=null{number},size={64 << 20},"
