@@ -24,12 +24,19 @@ TESTS += %D%/test-perf.sh
 noinst_PROGRAMS += %D%/roundtrip
 %C%_roundtrip_SOURCES = %D%/roundtrip.c %D%/bounce.c %D%/bounce.h
 %C%_roundtrip_LDADD = %D%/libperf.la
+dist_check_SCRIPTS += %D%/test-roundtrip.sh
+TESTS += %D%/test-roundtrip.sh
 
+# What a read costs the simulator: counted, not timed.
 check_PROGRAMS += %D%/cost-sim
 %C%_cost_sim_SOURCES = %D%/cost-sim.c
 %C%_cost_sim_CPPFLAGS = $(AM_CPPFLAGS) $(SIM_CPPFLAGS) -I$(top_srcdir)
 %C%_cost_sim_CFLAGS = $(AM_CFLAGS) $(LIBNVME_CFLAGS)
 %C%_cost_sim_LDADD = tests/sim/libsim.la
+dist_check_SCRIPTS += %D%/cost-sim.sh %D%/test-cost-sim.sh
+TESTS += %D%/test-cost-sim.sh
+
+# What the daemon's serving of a queue costs.
 EXTRA_DIST += %D%/served-step.c
 dist_check_SCRIPTS += %D%/served-cost %D%/test-served-cost.sh
 TESTS += %D%/test-served-cost.sh

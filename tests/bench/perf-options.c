@@ -21,7 +21,7 @@ static const char perf_usage[] =
 	"  -c, --core-mask MASK      run on this core: 0x4 or [2] (any)\n"
 	"  -n, --nsid NSID           namespace (1)\n"
 	"  -L, --latencies           print how latencies are distributed\n"
-	"  -j, --json[=FILE]         print JSON in place of the table, or besides it to FILE\n"
+	"  -j[FILE], --json[=FILE]   print JSON in place of the table, or besides it to FILE\n"
 	"  -p, --plot FILE           draw IOPS and latency over depth, as SVG\n"
 	"      --no-shadow           leave shadow doorbells alone\n"
 	"  -r, --transport DEVICE    0000:01:00.0, vfio-user:/path, 'trtype:PCIe traddr:01:00.0',\n"
@@ -287,7 +287,7 @@ int perf_parse(struct perf_options *opts, int argc, char **argv)
 	int c;
 
 	perf_defaults(opts);
-	while ((c = getopt_long(argc, argv, "q:o:w:M:t:d:a:W:c:n:r:p:jLh", perf_long, NULL)) !=
+	while ((c = getopt_long(argc, argv, "q:o:w:M:t:d:a:W:c:n:r:p:j::Lh", perf_long, NULL)) !=
 	       -1) {
 		if (c == 'h') {
 			fputs(perf_usage, stdout);

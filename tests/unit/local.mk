@@ -13,5 +13,6 @@ include %D%/libvfn/vfio/local.mk
 include %D%/libvfn/nvme/local.mk
 include %D%/proto/local.mk
 include %D%/sim/local.mk
+include %D%/bench/local.mk
 include %D%/daemon/local.mk
 include %D%/client/local.mk
