@@ -98,18 +98,18 @@ static void map_registers(struct nvme_ctrl *ctrl)
 static void map_doorbells(struct nvme_ctrl *ctrl)
 {
 	int queues = (ctrl->opts.nsqr > ctrl->opts.ncqr ? ctrl->opts.nsqr : ctrl->opts.ncqr) + 2;
-	size_t want =
-		ALIGN_UP((size_t)queues * 2 * ((size_t)4 << ctrl->config.dstrd), __VFN_PAGESIZE);
+	size_t want = REG_DOORBELLS + (size_t)queues * 2 * ((size_t)4 << ctrl->config.dstrd);
+	size_t ends[2] = {ALIGN_UP(want, __VFN_PAGESIZE),
+			  ALIGN_UP(REG_DOORBELLS + 1, __VFN_PAGESIZE)};
 	uint64_t size = ctrl->pci.bar_region_info[0].size;
 	size_t lens[2];
 
-	if (size <= REG_DOORBELLS)
-		return;
-	if (want > size - REG_DOORBELLS)
-		want = ALIGN_DOWN((size_t)(size - REG_DOORBELLS), __VFN_PAGESIZE);
+	if (ends[0] > size)
+		ends[0] = ALIGN_DOWN((size_t)size, __VFN_PAGESIZE);
 
-	lens[0] = want;
-	lens[1] = __VFN_PAGESIZE;
+	/* a page of the processor may hold both registers and doorbells */
+	for (int i = 0; i < 2; i++)
+		lens[i] = ends[i] > REG_DOORBELLS ? ends[i] - REG_DOORBELLS : 0;
 	for (int i = 0; i < 2 && !ctrl->doorbells; i++) {
 		if (!lens[i])
 			continue;

@@ -10,6 +10,7 @@ libvfn_libvfn_core_la_SOURCES += \
 	%D%/iov.c \
 	%D%/list.c \
 	%D%/mem.c \
+	%D%/mps.c \
 	%D%/prp.c \
 	%D%/queue.c \
 	%D%/ready.c \

@@ -153,6 +153,10 @@ static int build(struct sgl *sgl, struct nvme_iov_iter *iter)
 	if (!r && !sgl->blocks)
 		r = fail(sgl->ctrl, EINVAL, "no data");
 
+	/* the command has room for a data block or the way to a segment, and for no bit bucket */
+	if (!r && !sgl->segment && sgl->first.type == NVME_SGLD_TYPE_BIT_BUCKET << 4)
+		r = segment_next(sgl);
+
 	/* after a failure, too: what was written there is for a later PRP list to clear */
 	if (sgl->segment)
 		segment_close(sgl, true);

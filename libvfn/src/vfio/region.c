@@ -88,6 +88,14 @@ int vfio_regions_init(struct vfio_device *dev)
 	return 0;
 }
 
+/* Mapped are whole pages, though a mapping may begin within its first one. */
+static void mapping_end(const struct vfio_region_mapping *m)
+{
+	size_t into = (uintptr_t)m->mem & (__VFN_PAGESIZE - 1);
+
+	munmap((char *)m->mem - into, m->len + into);
+}
+
 void vfio_regions_close(struct vfio_device *dev)
 {
 	struct vfio_device_state *state = dev->state;
@@ -95,7 +103,7 @@ void vfio_regions_close(struct vfio_device *dev)
 
 	while ((m = state->mappings)) {
 		state->mappings = m->next;
-		munmap(m->mem, m->len);
+		mapping_end(m);
 		free(m);
 	}
 	for (int i = 0; i < VFIO_REGIONS; i++) {
@@ -281,11 +289,12 @@ void *vfio_region_map(struct vfio_device *dev, unsigned int region, size_t len, 
 	struct vfio_device_state *state = dev->state;
 	struct vfio_region_state *r = &state->regions[region];
 	struct vfio_region_mapping *m;
+	uint64_t start = ALIGN_DOWN(offset, __VFN_PAGESIZE);
 	bool mappable = false;
+	char *mem;
 
-	if (!len || !ALIGNED(offset, __VFN_PAGESIZE)) {
-		vfn_fail(EINVAL, "a mapping of region %u must begin at a page and not be empty",
-			 region);
+	if (!len) {
+		vfn_fail(EINVAL, "a mapping of region %u must not be empty", region);
 		return NULL;
 	}
 	if (region_check(dev, region, len, offset))
@@ -293,7 +302,7 @@ void *vfio_region_map(struct vfio_device *dev, unsigned int region, size_t len, 
 	for (int i = 0; i < r->nareas; i++) {
 		const struct vfio_region_sparse_mmap_area *a = &r->areas[i];
 
-		if (offset >= a->offset && offset - a->offset <= a->size &&
+		if (start >= a->offset && offset - a->offset <= a->size &&
 		    len <= a->size - (offset - a->offset))
 			mappable = true;
 	}
@@ -309,14 +318,15 @@ void *vfio_region_map(struct vfio_device *dev, unsigned int region, size_t len, 
 	}
 	*m = (struct vfio_region_mapping){
 		.region = region, .len = len, .offset = offset, .prot = prot};
-	m->mem = mmap(NULL, len, prot, MAP_SHARED, r->fd >= 0 ? r->fd : dev->fd,
-		      (off_t)(r->info.offset + offset));
-	if (m->mem == MAP_FAILED) {
+	mem = mmap(NULL, len + (offset - start), prot, MAP_SHARED, r->fd >= 0 ? r->fd : dev->fd,
+		   (off_t)(r->info.offset + start));
+	if (mem == MAP_FAILED) {
 		vfn_fail(errno, "mmap of %zu bytes at 0x%llx of region %u of %s: %s", len,
 			 (unsigned long long)offset, region, state->address, strerror(errno));
 		free(m);
 		return NULL;
 	}
+	m->mem = mem + (offset - start);
 	pthread_rwlock_wrlock(&state->lock);
 	m->next = state->mappings;
 	state->mappings = m;
@@ -344,7 +354,7 @@ void vfio_region_unmap(struct vfio_device *dev, unsigned int region, void *mem, 
 	}
 	pthread_rwlock_unlock(&state->lock);
 	if (m) {
-		munmap(m->mem, m->len);
+		mapping_end(m);
 		free(m);
 	}
 }

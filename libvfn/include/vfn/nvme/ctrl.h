@@ -154,6 +154,20 @@ void nvme_close(struct nvme_ctrl *ctrl);
 int nvme_reset(struct nvme_ctrl *ctrl);
 
 /*
+ * Let the controller have memory pages of 2^(12 + mps) bytes when it is enabled next: those that
+ * PRPs describe, and that its queues and lists are aligned to. Without this call they are the
+ * processor's where the controller can have those, else of the size that is nearest. With larger
+ * ones fewer PRPs describe the same data, but of several pieces all but the first must begin, and
+ * all but the last end, where such a page does.
+ *
+ * To be called while the controller is disabled: after nvme_ctrl_init(), or nvme_reset() and
+ * nvme_discard_cq(), nvme_discard_sq() of all I/O queues. Then call nvme_reinit(), or
+ * nvme_configure_adminq() and nvme_enable(). EINVAL `mps` is not between CAP.MPSMIN and
+ * CAP.MPSMAX; EBUSY the controller is enabled, or there are I/O queues or a host memory buffer.
+ */
+int nvme_set_mps(struct nvme_ctrl *ctrl, int mps);
+
+/*
  * Set CC (page size, command set, entry sizes, EN) and wait until the controller is ready. The
  * admin queue must have been configured since the last reset.
  *

@@ -44,7 +44,8 @@ int vfio_pci_open(struct vfio_pci_device *pci, const char *bdf);
 void vfio_pci_close(struct vfio_pci_device *pci);
 
 /*
- * Map `len` bytes at `offset` of BAR `idx` with `prot` as for mmap(2). NULL: EINVAL no such BAR or
+ * Map `len` bytes at `offset` of BAR `idx` with `prot` as for mmap(2); what lies with them in pages
+ * of the processor's can be reached then, too. NULL: EINVAL no such BAR or
  * beyond it; ENOTSUP not mappable (no BAR of a vfio-user device but for its doorbells is): use
  * vfio_region_read(); or the errno of mmap(2).
  */

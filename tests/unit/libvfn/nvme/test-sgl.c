@@ -262,7 +262,8 @@ START_TEST(test_discard)
 
 	sgl_setup(0, ALL);
 	a = mapped(IOVA_A);
-	ck_assert_int_eq(check_data(iov, 1), 0);
+	/* a command has no room for a bit bucket */
+	ck_assert_int_eq(check_data(iov, 1), 1);
 	ck_assert_int_eq(check_data(iov, 5), 1);
 	for (int i = 0; i < PIECES; i++)
 		many[i] = (struct nvme_iova){i & 1 ? 0x1000 + (uint64_t)i * 64 : NVME_IOVA_DISCARD,

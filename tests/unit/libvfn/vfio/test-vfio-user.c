@@ -129,8 +129,18 @@ START_TEST(test_map_bar)
 	ck_assert_int_eq(errno, EINVAL);
 	ck_assert_ptr_null(vfio_pci_map_bar(&pci, 6, 0x1000, 0, PROT_READ));
 	ck_assert_int_eq(errno, EINVAL);
-	ck_assert_ptr_null(vfio_pci_map_bar(&pci, 0, 0x1000, 0x800, PROT_READ));
+	ck_assert_ptr_null(vfio_pci_map_bar(&pci, 0, 0, 0x1000, PROT_READ));
 	ck_assert_int_eq(errno, EINVAL);
+	/* Within a page that can be mapped, or not. */
+	ck_assert_ptr_null(vfio_pci_map_bar(&pci, 0, 0x1000, 0x800, PROT_READ));
+	ck_assert_int_eq(errno, ENOTSUP);
+	db = vfio_pci_map_bar(&pci, 0, 0x800, 0x1800, PROT_READ | PROT_WRITE);
+	ck_assert_msg(db, "%s", vfn_error());
+	mmio_write32(db + 4, cpu_to_le32(78));
+	ck_assert_int_eq(pread(fake->memfd, &v, 4, 0x1804), 4);
+	ck_assert_uint_eq(le32_to_cpu(v), 78);
+	vfio_pci_unmap_bar(&pci, 0, db, 0x800, 0x1800);
+	v = 77;
 	db = vfio_pci_map_bar(&pci, 0, 0x1000, 0x1000, PROT_READ | PROT_WRITE);
 	ck_assert_msg(db, "%s", vfn_error());
 	mmio_write32(db + 8, cpu_to_le32(v));
