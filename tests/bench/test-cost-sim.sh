@@ -28,10 +28,10 @@ limit() { # limit NUMBER MODE DOORBELL MOST
         failed=1
     fi
 }
-limit 1 each plain 800
-limit 2 batch plain 550
+limit 1 each plain 750
+limit 2 batch plain 500
 limit 3 idle plain 130
-limit 4 each shadow 820
-limit 5 batch shadow 550
+limit 4 each shadow 770
+limit 5 batch shadow 500
 limit 6 idle shadow 140
 exit $failed

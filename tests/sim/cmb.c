@@ -105,11 +105,6 @@ void cmb_place(const struct cmb *cmb, const struct pci *pci, struct dma *dma)
 	dma_own(dma, base, on ? cmb->size : 0, cmb->mem);
 }
 
-bool cmb_on(const struct dma *dma)
-{
-	return dma->own.size;
-}
-
 int cmb_access(const struct cmb *cmb, uint64_t off, void *buf, uint32_t len, bool write)
 {
 	if (off > cmb->size || len > cmb->size - off || !len)
@@ -121,11 +116,11 @@ int cmb_access(const struct cmb *cmb, uint64_t off, void *buf, uint32_t len, boo
 	return 0;
 }
 
-uint16_t cmb_check(const struct dma *dma, const struct prp_seg *segs, unsigned int n)
+uint16_t cmb_check_pieces(const struct dma *dma, const struct prp_seg *segs, unsigned int n)
 {
 	bool in = false, out = false;
 
-	for (unsigned int i = 0; i < n && cmb_on(dma); i++) {
+	for (unsigned int i = 0; i < n; i++) {
 		uint64_t part;
 
 		if (segs[i].iova == SEG_DISCARD)

@@ -40,12 +40,21 @@ void cmb_reset(struct cmb *cmb);
 void cmb_place(const struct cmb *cmb, const struct pci *pci, struct dma *dma);
 
 /* Whether it answers somewhere. */
-bool cmb_on(const struct dma *dma);
+static inline bool cmb_on(const struct dma *dma)
+{
+	return dma->own.size;
+}
 
 /* BAR4 by message: 0 or -EINVAL. */
 int cmb_access(const struct cmb *cmb, uint64_t off, void *buf, uint32_t len, bool write);
 
+/* cmb_check() while there is one. */
+uint16_t cmb_check_pieces(const struct dma *dma, const struct prp_seg *segs, unsigned int n);
+
 /* Status of a command with this data: 0, or Invalid Use of Controller Memory Buffer. */
-uint16_t cmb_check(const struct dma *dma, const struct prp_seg *segs, unsigned int n);
+static inline uint16_t cmb_check(const struct dma *dma, const struct prp_seg *segs, unsigned int n)
+{
+	return cmb_on(dma) ? cmb_check_pieces(dma, segs, n) : 0;
+}
 
 #endif

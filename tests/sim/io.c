@@ -41,7 +41,7 @@ struct io {
 };
 
 /* Namespace and LBA range. */
-static bool io_range(struct ctrl *c, struct cmd *cmd, struct io *io)
+static inline bool io_range(struct ctrl *c, struct cmd *cmd, struct io *io)
 {
 	io->ns = ctrl_ns(c, cmd->sqe.nsid);
 	io->slba = (uint64_t)cmd->sqe.cdw11 << 32 | cmd->sqe.cdw10;
@@ -63,12 +63,11 @@ static bool io_range(struct ctrl *c, struct cmd *cmd, struct io *io)
 }
 
 /* The pieces that the command's own descriptor, or list, names for its data. */
-static uint16_t io_data(struct ctrl *c, const struct cmd *cmd, struct extent *data, bool to_host)
+static inline uint16_t io_data(struct ctrl *c, const struct cmd *cmd, struct extent *data,
+			       bool to_host)
 {
-	struct sgl sgl = {.sgls = c->opts.sgls,
-			  .to_host = to_host,
-			  .segs = &c->segs,
-			  .room = &c->segs_room};
+	struct sgl sgl = {
+		.sgls = c->opts.sgls, .to_host = to_host, .segs = &c->segs, .room = &c->segs_room};
 	uint16_t status;
 
 	if (PSDT(&cmd->sqe) == PSDT_PRP)
@@ -82,8 +81,8 @@ static uint16_t io_data(struct ctrl *c, const struct cmd *cmd, struct extent *da
 
 static uint16_t io_meta_contiguous(struct ctrl *c, const struct cmd *cmd, struct extent *meta)
 {
-	bool bytes = PSDT(&cmd->sqe) == PSDT_SGL &&
-		     (c->opts.sgls & NVME_CTRL_SGLS_MPTR_BYTE_ALIGNED);
+	bool bytes =
+		PSDT(&cmd->sqe) == PSDT_SGL && (c->opts.sgls & NVME_CTRL_SGLS_MPTR_BYTE_ALIGNED);
 
 	if (!bytes && cmd->sqe.mptr & 3)
 		return NVME_SC_INVALID_FIELD;
@@ -117,7 +116,7 @@ static uint16_t io_meta(struct ctrl *c, const struct cmd *cmd, struct extent *me
 }
 
 /* Everything the device would access is checked first, so that a bad list moves nothing. */
-static bool io_reachable(struct ctrl *c, const struct extent *x, bool to_host)
+static inline bool io_reachable(struct ctrl *c, const struct extent *x, bool to_host)
 {
 	for (unsigned int i = 0; i < x->n; i++) {
 		if (x->segs[i].iova != SEG_DISCARD &&
@@ -128,7 +127,7 @@ static bool io_reachable(struct ctrl *c, const struct extent *x, bool to_host)
 }
 
 /* Where the command's data and metadata are. */
-static bool io_find(struct ctrl *c, struct cmd *cmd, struct io *io, bool to_host)
+static inline bool io_find(struct ctrl *c, struct cmd *cmd, struct io *io, bool to_host)
 {
 	uint16_t status;
 
@@ -188,8 +187,6 @@ static int io_move(struct ctrl *c, struct ns *ns, const struct extent *x, bool t
 	uint64_t off = x->off;
 	int n = 0, err = 0;
 
-	if (ns->format.null)
-		return 0;
 	for (unsigned int i = 0; i < x->n && !err; i++) {
 		uint64_t iova = x->segs[i].iova, left = x->segs[i].len;
 
@@ -233,8 +230,11 @@ static void io_failed(struct cmd *cmd, int err, bool write)
 
 static int io_move_all(struct ctrl *c, const struct io *io, bool to_host)
 {
-	int err = io_move(c, io->ns, &io->data, to_host);
+	int err;
 
+	if (io->ns->format.null)
+		return 0;
+	err = io_move(c, io->ns, &io->data, to_host);
 	if (!err && io->meta.len)
 		err = io_move(c, io->ns, &io->meta, to_host);
 	return err;

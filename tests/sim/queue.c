@@ -78,31 +78,29 @@ static uint8_t *queue_cq_mem(struct ctrl *c, struct cq *cq)
 	return cq->mem;
 }
 
-static void queue_post(struct ctrl *c, struct cq *cq, const struct cmd *cmd)
+static inline void queue_post(struct ctrl *c, struct cq *cq, const struct cmd *cmd)
 {
-	struct sim_cqe cqe = {
-		.dw0 = cmd->dw0,
-		.dw1 = cmd->dw1,
-		.sqhd = c->sq[cmd->sqid].head,
-		.sqid = cmd->sqid,
-		.cid = cmd->sqe.cid,
-		.sfp = cmd->status << 1 | cq->phase,
+	/* Put together in registers: a struct would be written in parts, and its reading wait for
+	 * all. */
+	uint64_t half[2] = {
+		(uint64_t)cmd->dw1 << 32 | cmd->dw0,
+		(uint64_t)(uint16_t)(cmd->status << 1 | cq->phase) << 48 |
+			(uint64_t)cmd->sqe.cid << 32 | (uint32_t)cmd->sqid << 16 |
+			(uint16_t)c->sq[cmd->sqid].head,
 	};
 	uint8_t *mem = queue_cq_mem(c, cq);
-	uint64_t half[2];
 	int err = 0;
 
-	memcpy(half, &cqe, sizeof(half));
 	if (mem) {
-		uint64_t *at = (uint64_t *)(mem + (size_t)cq->tail * sizeof(cqe));
+		uint64_t *at = (uint64_t *)(mem + (size_t)cq->tail * sizeof(half));
 
 		/* The host takes the entry for complete as soon as the phase turns. */
 		__atomic_store_n(&at[0], half[0], __ATOMIC_RELAXED);
 		__atomic_store_n(&at[1], half[1], __ATOMIC_RELEASE);
 		err = dma_check(&c->dma);
 	} else {
-		err = dma_write(&c->dma, cq->addr + (uint64_t)cq->tail * sizeof(cqe), &cqe,
-				sizeof(cqe));
+		err = dma_write(&c->dma, cq->addr + (uint64_t)cq->tail * sizeof(half), half,
+				sizeof(half));
 	}
 	if (err) {
 		ctrl_fatal(c, "a completion queue is not in mapped memory");
@@ -148,7 +146,7 @@ struct held *queue_hold(struct ctrl *c, const struct cmd *cmd, enum held_why why
 	return h;
 }
 
-static void queue_complete(struct ctrl *c, struct cmd *cmd)
+static inline void queue_complete(struct ctrl *c, struct cmd *cmd)
 {
 	struct cq *cq = &c->cq[c->sq[cmd->sqid].cqid];
 
@@ -191,7 +189,7 @@ static bool queue_drain(struct ctrl *c)
 	return did;
 }
 
-static void queue_exec(struct ctrl *c, struct cmd *cmd, bool resumed)
+static inline void queue_exec(struct ctrl *c, struct cmd *cmd, bool resumed)
 {
 	bool io = cmd->sqid != 0;
 	struct fault f;
@@ -243,7 +241,7 @@ static bool queue_resume(struct ctrl *c)
 	return did;
 }
 
-static int queue_fetch(struct ctrl *c, struct sq *sq, struct sim_sqe *sqe)
+static inline int queue_fetch(struct ctrl *c, struct sq *sq, struct sim_sqe *sqe)
 {
 	size_t len = (size_t)sq->size * sizeof(*sqe);
 

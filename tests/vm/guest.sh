@@ -98,6 +98,16 @@ concurrent_requests() {
     done
 }
 
+# Reads at two depths: all counted, none failed. No speeds, the machine is emulated.
+measured() {
+    "$top_builddir/tests/bench/vfn-perf" -q 1,16 -t 0.5 -a 0.1 -c 1 -j -r "trtype:PCIe traddr:$1" \
+        >$vm/tmp/json || return 1
+    cat $vm/tmp/json
+    python3 -c 'import json, sys
+for x in json.load(open(sys.argv[1]))["results"]:
+    assert x["commands"] == x["reads"] > 0 and not x["errors"], x' $vm/tmp/json
+}
+
 unplugged() {
     answers ok unplug nvme1 || return 1
     for _ in $(seq 100); do
@@ -174,6 +184,8 @@ check "requests of several processes do not mix" concurrent_requests
 append "tests of the transport" "$top_builddir/tests/vm/vm-transport"
 [ ! -x tests/int/suite.sh ] || append "integration suite" tests/int/suite.sh --real "$VM_NVME0" "$VM_NVME1"
 append "examples of libvfn" tests/int/test-libvfn-examples.sh --real "$VM_NVME0" "$VM_NVME1" "$VM_EDU"
+
+check "reads of nvme0 are measured" measured "$VM_NVME0"
 
 check "a device can be pulled" unplugged
 echo "1..$cases"
