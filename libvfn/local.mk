@@ -18,7 +18,8 @@ vfninclude_HEADERS = \
 vfniommudir = $(vfnincludedir)/iommu
 vfniommu_HEADERS = \
 	%D%/include/vfn/iommu/context.h \
-	%D%/include/vfn/iommu/dma.h
+	%D%/include/vfn/iommu/dma.h \
+	%D%/include/vfn/iommu/replace.h
 vfnnvmedir = $(vfnincludedir)/nvme
 vfnnvme_HEADERS = \
 	%D%/include/vfn/nvme/bringup.h \

@@ -6,7 +6,7 @@ set -u
 
 : "${top_srcdir:?}" "${top_builddir:?}"
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/vfnd-install.XXXXXX") || exit 1
-trap 'rm -rf "$scratch"' EXIT
+trap 'sim_stop; rm -rf "$scratch"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
@@ -79,6 +79,81 @@ module_program() {
         LD_LIBRARY_PATH=$root$prefix/lib "$scratch/use-$module"
 }
 
+# The names that programs use, each of them in what is installed.
+names_declared() { # COMPILER LANGUAGE STANDARD
+    awk -f "$top_srcdir/tests/install/names.awk" "$top_srcdir/tests/install/names.txt" \
+        >"$scratch/names.c" || return 1
+    # shellcheck disable=SC2046
+    $1 -x "$2" -std="$3" -Wall -Wextra -Werror -fsyntax-only $(pc --cflags libvfn) \
+        "$scratch/names.c"
+}
+
+# A name that is missed by nobody would make the case above worthless.
+names_missed() {
+    echo 'f nvme_no_such_function' |
+        cat "$top_srcdir/tests/install/names.txt" - >"$scratch/names.txt" || return 1
+    awk -f "$top_srcdir/tests/install/names.awk" "$scratch/names.txt" >"$scratch/names.c"
+    # shellcheck disable=SC2046
+    ! gcc -fsyntax-only $(pc --cflags libvfn) "$scratch/names.c"
+}
+
+# Programs as users of the library write them: each is built in every language that it is in, with
+# the shared and with the static library, and run.
+sim_pid=
+sim_stop() {
+    [ -n "$sim_pid" ] || return 0
+    kill "$sim_pid" 2>/dev/null
+    wait "$sim_pid" 2>/dev/null
+    sim_pid=
+}
+
+sim_start() {
+    rm -f "$scratch/sim.sock" "$scratch/sim.control" "$scratch/sim.log"
+    "$top_builddir/tests/sim/vfnd-sim" --socket "$scratch/sim.sock" \
+        --control "$scratch/sim.control" --ns 16M >"$scratch/sim.log" 2>&1 &
+    sim_pid=$!
+    tries=500
+    until [ -s "$scratch/sim.log" ]; do
+        tries=$((tries - 1))
+        { [ $tries -gt 0 ] && kill -0 "$sim_pid"; } || { cat "$scratch/sim.log"; return 1; }
+        sleep 0.02
+    done
+}
+
+program_runs() { # on a controller of its own
+    event="$top_builddir/tests/sim/vfnd-sim --tell $scratch/sim.control 'smart-warning 4'"
+    sim_start || return 1
+    LD_LIBRARY_PATH=$root$prefix/lib timeout 60 "$1" "vfio-user:$scratch/sim.sock" "$event"
+    status=$?
+    sim_stop
+    [ $status -eq 0 ] || echo "exit status $status"
+    return $status
+}
+
+program_works() { # SOURCE COMPILER LANGUAGE STANDARD
+    # shellcheck disable=SC2046
+    $2 -x "$3" -std="$4" -O1 -Wall -Wextra -Werror $(pc --cflags libvfn) -c \
+        -o "$scratch/program.o" "$top_srcdir/tests/install/programs/$1" || return 1
+    # shellcheck disable=SC2046
+    $2 -o "$scratch/program" "$scratch/program.o" $(pc --libs libvfn) &&
+        program_runs "$scratch/program" || return 1
+    [ -e "$root$prefix/lib/libvfn.a" ] || return 0
+    # shellcheck disable=SC2046
+    $2 -o "$scratch/program" "$scratch/program.o" "$root$prefix/lib/libvfn.a" \
+        $(pc --static --libs-only-other libvfn) && program_runs "$scratch/program"
+}
+
+programs() {
+    for source in "$top_srcdir"/tests/install/programs/*.c; do
+        source=$(basename "$source")
+        run "$source in C11" program_works "$source" gcc c c11
+        run "$source in C with GNU's extensions" program_works "$source" gcc c gnu11
+        # a compound literal with designators is C's alone
+        [ "$source" = identify.c ] ||
+            run "$source in C++17" program_works "$source" g++ c++ c++17
+    done
+}
+
 if [ -e "$top_srcdir/.git" ]; then
     run "the tarball has every committed file" dist_is_whole
 else
@@ -117,6 +192,10 @@ done
 for f in "$top_srcdir"/doc/examples/libvfn/*.c; do
     run "example libvfn/$(basename "$f") on the installed copy" example "$f" libvfn
 done
+run "every name that programs use is there, in C" names_declared gcc c c11
+run "every name that programs use is there, in C++" names_declared g++ c++ c++17
+run "a name that is not there is missed" names_missed
+programs
 run "make uninstall DESTDIR=" make -C "$top_builddir" uninstall DESTDIR="$root"
 find "$root" ! -type d >"$scratch/out"
 [ ! -s "$scratch/out" ]

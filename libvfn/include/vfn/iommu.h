@@ -5,6 +5,7 @@
 
 #include <vfn/iommu/context.h>
 #include <vfn/iommu/dma.h>
+#include <vfn/iommu/replace.h>
 #include <vfn/support.h>
 
 #endif

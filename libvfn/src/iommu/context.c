@@ -35,9 +35,8 @@ static struct iommu_ctx *ctx_new(const char *name)
 		goto fail;
 	ctx->refs = 1;
 	ctx->page_size = __VFN_PAGESIZE;
-	ctx->allocator = &iova_first_fit;
-	skiplist_init(&ctx->by_vaddr);
-	skiplist_init(&ctx->by_iova);
+	iommu_table_init(&ctx->by_vaddr, false);
+	iommu_table_init(&ctx->by_iova, true);
 	ctx->nranges = 1;
 	ctx->ranges = ranges_dup(&default_range, 1);
 	if (!ctx->ranges || iova_init(&ctx->space, ctx->ranges, 1, ctx->page_size))
@@ -46,7 +45,7 @@ static struct iommu_ctx *ctx_new(const char *name)
 		goto fail;
 	pthread_mutex_init(&ctx->map_lock, NULL);
 	pthread_mutex_init(&ctx->lock, NULL);
-	return ctx;
+	return ctx; /* the caller puts it on the list */
 
 fail:
 	if (ctx) {
@@ -58,9 +57,34 @@ fail:
 	return NULL;
 }
 
+static void ctx_enlist(struct iommu_ctx *ctx)
+{
+	ctx->next = ctxs;
+	ctxs = ctx;
+}
+
 struct iommu_ctx *iommu_ctx_new(void)
 {
-	return ctx_new(NULL);
+	struct iommu_ctx *ctx = ctx_new(NULL);
+
+	pthread_mutex_lock(&ctxs_lock);
+	if (ctx)
+		ctx_enlist(ctx);
+	pthread_mutex_unlock(&ctxs_lock);
+	return ctx;
+}
+
+struct iommu_ctx *iommu_ctx_ref_if(const struct iommu_ctx *maybe)
+{
+	struct iommu_ctx *ctx;
+
+	pthread_mutex_lock(&ctxs_lock);
+	for (ctx = ctxs; ctx && ctx != maybe; ctx = ctx->next)
+		;
+	if (ctx)
+		ctx->refs++;
+	pthread_mutex_unlock(&ctxs_lock);
+	return ctx;
 }
 
 struct iommu_ctx *iommu_ctx_ref(struct iommu_ctx *ctx)
@@ -79,16 +103,14 @@ struct iommu_ctx *iommu_get_context(const char *name)
 		name = "default";
 	pthread_mutex_lock(&ctxs_lock);
 	for (ctx = ctxs; ctx; ctx = ctx->next) {
-		if (!strcmp(ctx->name, name)) {
+		if (ctx->name && !strcmp(ctx->name, name)) {
 			ctx->refs++;
 			goto out;
 		}
 	}
 	ctx = ctx_new(name);
-	if (ctx) {
-		ctx->next = ctxs;
-		ctxs = ctx;
-	}
+	if (ctx)
+		ctx_enlist(ctx);
 out:
 	pthread_mutex_unlock(&ctxs_lock);
 	return ctx;
@@ -114,8 +136,8 @@ void iommu_put_context(struct iommu_ctx *ctx)
 	 * Devices hold references, so there is no backend left that would have to unmap anything.
 	 */
 	iommu_forget_all(ctx);
-	skiplist_clear(&ctx->by_vaddr);
-	skiplist_clear(&ctx->by_iova);
+	iommu_table_clear(&ctx->by_vaddr);
+	iommu_table_clear(&ctx->by_iova);
 	iova_clear(&ctx->space);
 	pthread_mutex_destroy(&ctx->map_lock);
 	pthread_mutex_destroy(&ctx->lock);
@@ -155,6 +177,15 @@ static int ranges_intersect(const struct iommu_iova_range *a, int na,
 	return n;
 }
 
+bool iommu_ranges_have(const struct iommu_iova_range *ranges, int n, uint64_t iova, uint64_t len)
+{
+	for (int i = 0; i < n; i++) {
+		if (iova >= ranges[i].start && iova + (len - 1) <= ranges[i].last)
+			return true;
+	}
+	return false;
+}
+
 /* Narrow the context to what `backend` can do; both locks are held. */
 static int ctx_narrow(struct iommu_ctx *ctx, const struct iommu_backend *backend)
 {
@@ -162,6 +193,7 @@ static int ctx_narrow(struct iommu_ctx *ctx, const struct iommu_backend *backend
 		backend->page_size > ctx->page_size ? backend->page_size : ctx->page_size;
 	struct iommu_iova_range *ranges;
 	struct iova_space space = {0};
+	struct iommu_mapping *m;
 	int n;
 
 	ranges = calloc((size_t)(ctx->nranges + backend->nranges) + 1, sizeof(*ranges));
@@ -176,18 +208,21 @@ static int ctx_narrow(struct iommu_ctx *ctx, const struct iommu_backend *backend
 				     ranges);
 	else
 		memcpy(ranges, backend->ranges, (size_t)(n = backend->nranges) * sizeof(*ranges));
-	if (iova_init(&space, ranges, (size_t)n, page_size)) {
+	if (iova_init_by(&space, ranges, (size_t)n, page_size, ctx->allocator,
+			 ctx->allocator_opaque)) {
+		int err = errno ? errno : ENOMEM;
+
 		free(ranges);
-		return vfn_fail(ENOMEM, "out of memory for IOVA ranges");
+		return vfn_fail(err, "no allocator for the IOVA ranges: %s", strerror(err));
 	}
-	for (struct skiplist_node *node = skiplist_first(&ctx->by_iova); node;
-	     node = skiplist_next(node)) {
-		if (!iova_reserve(&space, node->start, node->last - node->start + 1))
+	for (m = iommu_table_first(&ctx->by_iova); m; m = iommu_table_after(&ctx->by_iova, m)) {
+		if (iommu_ranges_have(ranges, n, m->iova, m->len) &&
+		    !iova_reserve(&space, m->iova, m->len))
 			continue;
 		iova_clear(&space);
 		free(ranges);
 		return vfn_fail(ERANGE, "%s cannot reach IOVA 0x%llx, which is mapped already",
-				backend->ops->name, (unsigned long long)node->start);
+				backend->ops->name, (unsigned long long)m->iova);
 	}
 	if (iommu_window_reserve_all(ctx, &space, ranges, n)) {
 		int err = errno;
@@ -198,6 +233,10 @@ static int ctx_narrow(struct iommu_ctx *ctx, const struct iommu_backend *backend
 				strerror(err));
 	}
 	iova_clear(&ctx->space);
+	/* What the mappings had lent to the old space is nobody's now, and was not lent to the new.
+	 */
+	for (m = iommu_table_first(&ctx->by_iova); m; m = iommu_table_after(&ctx->by_iova, m))
+		((struct iommu_node *)m)->extent.lent = IOVA_NOT_LENT;
 	free(ctx->ranges);
 	ctx->space = space;
 	ctx->ranges = ranges;
@@ -209,10 +248,10 @@ static int ctx_narrow(struct iommu_ctx *ctx, const struct iommu_backend *backend
 /* Make the mappings that are there in a new backend, too; map_lock is held. */
 static int ctx_replay(struct iommu_ctx *ctx, struct iommu_backend *backend)
 {
-	struct skiplist_node *node, *done;
+	struct iommu_table *table = &ctx->by_iova;
+	const struct iommu_mapping *m, *done;
 
-	for (node = skiplist_first(&ctx->by_iova); node; node = skiplist_next(node)) {
-		const struct iommu_mapping *m = node->value;
+	for (m = iommu_table_first(table); m; m = iommu_table_after(table, m)) {
 		struct iommu_request req = {
 			.iova = m->iova, .len = m->len, .vaddr = m->vaddr, .flags = m->flags};
 
@@ -220,12 +259,12 @@ static int ctx_replay(struct iommu_ctx *ctx, struct iommu_backend *backend)
 		if (backend->ops->map(backend, &req))
 			break;
 	}
-	if (!node)
+	if (!m)
 		return 0;
-	for (done = skiplist_first(&ctx->by_iova); done != node; done = skiplist_next(done)) {
+	for (done = iommu_table_first(table); done != m; done = iommu_table_after(table, done)) {
 		int err = errno;
 
-		backend->ops->unmap(backend, done->start, done->last - done->start + 1);
+		backend->ops->unmap(backend, done->iova, done->len);
 		errno = err;
 	}
 	return -1;
@@ -233,6 +272,7 @@ static int ctx_replay(struct iommu_ctx *ctx, struct iommu_backend *backend)
 
 int iommu_attach(struct iommu_ctx *ctx, struct iommu_backend *backend, bool imported)
 {
+	const struct iommu_mapping *m;
 	int rc;
 
 	pthread_mutex_lock(&ctx->map_lock);
@@ -249,10 +289,9 @@ int iommu_attach(struct iommu_ctx *ctx, struct iommu_backend *backend, bool impo
 		if (rc && !imported) {
 			int err = errno;
 
-			for (struct skiplist_node *node = skiplist_first(&ctx->by_iova); node;
-			     node = skiplist_next(node))
-				backend->ops->unmap(backend, node->start,
-						    node->last - node->start + 1);
+			for (m = iommu_table_first(&ctx->by_iova); m;
+			     m = iommu_table_after(&ctx->by_iova, m))
+				backend->ops->unmap(backend, m->iova, m->len);
 			errno = err;
 		}
 	}
@@ -283,10 +322,9 @@ void iommu_detach(struct iommu_ctx *ctx, struct iommu_backend *backend, bool unm
 		}
 	}
 	pthread_mutex_unlock(&ctx->lock);
-	for (struct skiplist_node *node = unmap ? skiplist_first(&ctx->by_iova) : NULL; node;
-	     node = skiplist_next(node)) {
-		if (backend->ops->unmap(backend, node->start, node->last - node->start + 1) &&
-		    errno == ENODEV)
+	for (const struct iommu_mapping *m = unmap ? iommu_table_first(&ctx->by_iova) : NULL; m;
+	     m = iommu_table_after(&ctx->by_iova, m)) {
+		if (backend->ops->unmap(backend, m->iova, m->len) && errno == ENODEV)
 			break;
 	}
 	pthread_mutex_unlock(&ctx->map_lock);
@@ -301,4 +339,71 @@ struct iommu_backend *iommu_find_backend(struct iommu_ctx *ctx, const struct iom
 		;
 	pthread_mutex_unlock(&ctx->lock);
 	return backend;
+}
+
+/* Whether anything keeps the context's addresses; both locks are held. */
+static int ctx_check_unused(const struct iommu_ctx *ctx)
+{
+	if (!ctx->by_iova.count && !ctx->windows)
+		return 0;
+	return vfn_fail(EBUSY, "the context has mappings already");
+}
+
+int iommu_set_allocator(struct iommu_ctx *ctx, const struct iommu_allocator *a, void *opaque)
+{
+	struct iova_space space = {0};
+	int rc;
+
+	if (a && (!a->create || !a->destroy || !a->alloc || !a->reserve || !a->release))
+		return vfn_fail(EINVAL, "an allocator has to have all functions");
+
+	pthread_mutex_lock(&ctx->map_lock);
+	pthread_mutex_lock(&ctx->lock);
+	rc = ctx_check_unused(ctx);
+	if (!rc &&
+	    iova_init_by(&space, ctx->ranges, (size_t)ctx->nranges, ctx->page_size, a, opaque)) {
+		int err = errno ? errno : ENOMEM;
+
+		rc = vfn_fail(err, "no allocator for the IOVA ranges: %s", strerror(err));
+	}
+	if (!rc) {
+		iova_clear(&ctx->space);
+		ctx->space = space;
+		ctx->allocator = a;
+		ctx->allocator_opaque = opaque;
+	}
+	pthread_mutex_unlock(&ctx->lock);
+	pthread_mutex_unlock(&ctx->map_lock);
+	return rc;
+}
+
+int iommu_set_lookup(struct iommu_ctx *ctx, const struct iommu_lookup *l, void *opaque)
+{
+	void *own[2] = {NULL, NULL};
+	int rc;
+
+	if (l && (!l->create || !l->destroy || !l->insert || !l->remove || !l->find || !l->next))
+		return vfn_fail(EINVAL, "a lookup has to have all functions");
+
+	pthread_mutex_lock(&ctx->map_lock);
+	pthread_mutex_lock(&ctx->lock);
+	rc = ctx_check_unused(ctx);
+	for (int i = 0; i < 2 && l && !rc; i++) {
+		own[i] = l->create(opaque);
+		if (own[i])
+			continue;
+		rc = vfn_fail(errno ? errno : ENOMEM, "no table for mappings");
+		if (i)
+			l->destroy(own[0]);
+	}
+	if (!rc) {
+		iommu_table_clear(&ctx->by_vaddr);
+		iommu_table_clear(&ctx->by_iova);
+		ctx->by_vaddr.lookup = ctx->by_iova.lookup = l;
+		ctx->by_vaddr.own = own[0];
+		ctx->by_iova.own = own[1];
+	}
+	pthread_mutex_unlock(&ctx->lock);
+	pthread_mutex_unlock(&ctx->map_lock);
+	return rc;
 }

@@ -13,7 +13,7 @@
 #include <vfn/iommu/context.h>
 #include <vfn/iommu/dma.h>
 #include "iommu/iova.h"
-#include "support/skiplist.h"
+#include "iommu/table.h"
 
 /* One mapping to be made. `fd` is -1 when the memory has none. */
 struct iommu_request {
@@ -51,8 +51,9 @@ struct iommu_ctx {
 	int refs;
 	pthread_mutex_t map_lock; /* held while transports map and unmap; taken first */
 	pthread_mutex_t lock;	  /* guards all below; held shortly */
-	struct skiplist by_vaddr, by_iova;
-	const struct iova_allocator *allocator;
+	struct iommu_table by_vaddr, by_iova;
+	const struct iommu_allocator *allocator; /* the program's, or NULL */
+	void *allocator_opaque;
 	struct iova_space space;
 	struct iommu_iova_range *ranges;
 	int nranges;
@@ -62,11 +63,23 @@ struct iommu_ctx {
 	struct iommu_ctx *next;
 };
 
+/*
+ * A mapping as it lies in memory, with all that finds it again and keeps its place: one allocation.
+ * The nodes of the tables follow.
+ */
+struct iommu_node {
+	struct iommu_mapping m;	   /* first */
+	struct iova_extent extent; /* lent to the space while it is mapped */
+};
+
 /* A context that has no name; one reference. NULL: ENOMEM. */
 struct iommu_ctx *iommu_ctx_new(void);
 
 /* One more reference. */
 struct iommu_ctx *iommu_ctx_ref(struct iommu_ctx *ctx);
+
+/* The same for what may be no context at all: NULL then. Nothing is read through `ctx` before. */
+struct iommu_ctx *iommu_ctx_ref_if(const struct iommu_ctx *ctx);
 
 /*
  * Add a backend: its limits narrow those of the context, and it gets every mapping that the
@@ -90,6 +103,9 @@ struct iommu_backend *iommu_find_backend(struct iommu_ctx *ctx,
 
 /* Forget every mapping without telling the backends. Called when there is none any more. */
 void iommu_forget_all(struct iommu_ctx *ctx);
+
+/* Whether all of [iova, iova + len) is in one of the ranges. */
+bool iommu_ranges_have(const struct iommu_iova_range *ranges, int n, uint64_t iova, uint64_t len);
 
 /*
  * As iommu_translate_vaddr(), with the number of bytes from `vaddr` to the end of its mapping in

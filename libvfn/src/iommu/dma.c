@@ -41,8 +41,7 @@ static int map_check(const struct iommu_ctx *ctx, const struct iommu_request *re
 static int map_existing(struct iommu_ctx *ctx, struct iommu_request *req)
 {
 	uint64_t start = vaddr_num(req->vaddr), last = start + (req->len - 1), iova;
-	struct skiplist_node *node = skiplist_overlap(&ctx->by_vaddr, start, last);
-	const struct iommu_mapping *m;
+	const struct iommu_mapping *m = iommu_table_overlap(&ctx->by_vaddr, start, last);
 	uint64_t left;
 
 	if (iommu_window_translate(ctx, start, &iova, &left)) {
@@ -52,14 +51,13 @@ static int map_existing(struct iommu_ctx *ctx, struct iommu_request *req)
 		req->iova = iova;
 		return 1;
 	}
-	if (!node)
+	if (!m)
 		return 0;
-	m = node->value;
-	if (start < node->start || last > node->last)
+	if (start < vaddr_num(m->vaddr) || last > vaddr_num(m->vaddr) + (m->len - 1))
 		return vfn_fail(EEXIST,
 				"%zu bytes at %p overlap the mapping of %zu bytes at %p in part",
 				req->len, req->vaddr, m->len, m->vaddr);
-	iova = m->iova + (start - node->start);
+	iova = m->iova + (start - vaddr_num(m->vaddr));
 	if ((req->flags & IOMMU_MAP_FIXED_IOVA) && iova != req->iova)
 		return vfn_fail(EEXIST, "%p is mapped already, at IOVA 0x%llx", req->vaddr,
 				(unsigned long long)iova);
@@ -67,13 +65,27 @@ static int map_existing(struct iommu_ctx *ctx, struct iommu_request *req)
 	return 1;
 }
 
-static bool range_usable(const struct iommu_ctx *ctx, uint64_t iova, size_t len)
+static bool map_usable(const struct iommu_ctx *ctx, const struct iommu_request *req)
 {
-	for (int i = 0; i < ctx->nranges; i++) {
-		if (iova >= ctx->ranges[i].start && iova + (len - 1) <= ctx->ranges[i].last)
-			return true;
-	}
-	return false;
+	return req->iova >= IOVA_FIRST && req->iova + (req->len - 1) >= req->iova &&
+	       iommu_ranges_have(ctx->ranges, ctx->nranges, req->iova, req->len);
+}
+
+/* A program's allocator may be wrong. */
+static int map_check_choice(struct iommu_ctx *ctx, const struct iommu_request *req)
+{
+	int err = 0;
+
+	if (!ALIGNED(req->iova, ctx->page_size) || !map_usable(ctx, req))
+		err = ERANGE;
+	else if (iommu_table_overlap(&ctx->by_iova, req->iova, req->iova + (req->len - 1)))
+		err = EADDRINUSE;
+	if (!err)
+		return 0;
+	iova_release(&ctx->space, req->iova, req->len);
+	return vfn_fail(err, "the allocator chose IOVA 0x%llx for %zu bytes, which %s",
+			(unsigned long long)req->iova, req->len,
+			err == ERANGE ? "is not usable" : "is taken");
 }
 
 static int map_reserve(struct iommu_ctx *ctx, struct iommu_request *req)
@@ -81,53 +93,71 @@ static int map_reserve(struct iommu_ctx *ctx, struct iommu_request *req)
 	if (!(req->flags & IOMMU_MAP_FIXED_IOVA)) {
 		bool top_down = req->flags & IOMMU_MAP_EPHEMERAL;
 
-		if (!ctx->allocator->alloc(&ctx->space, req->len, top_down, &req->iova))
-			return 0;
-		return vfn_fail(errno, "no IOVA left for %zu bytes: %s", req->len, strerror(errno));
+		if (iova_alloc(&ctx->space, req->len, top_down, &req->iova))
+			return vfn_fail(errno, "no IOVA left for %zu bytes: %s", req->len,
+					strerror(errno));
+		return ctx->allocator ? map_check_choice(ctx, req) : 0;
 	}
 	if (!ALIGNED(req->iova, ctx->page_size))
 		return vfn_fail(EINVAL, "IOVA 0x%llx is not a whole page",
 				(unsigned long long)req->iova);
-	if (req->iova < IOVA_FIRST || req->iova + (req->len - 1) < req->iova ||
-	    !range_usable(ctx, req->iova, req->len))
+	if (!map_usable(ctx, req))
 		return vfn_fail(ERANGE, "IOVA 0x%llx with %zu bytes is not usable",
 				(unsigned long long)req->iova, req->len);
-	if (ctx->allocator->reserve(&ctx->space, req->iova, req->len))
+	if (iova_reserve(&ctx->space, req->iova, req->len))
 		return vfn_fail(errno, "IOVA 0x%llx with %zu bytes: %s",
 				(unsigned long long)req->iova, req->len,
 				errno == EADDRINUSE ? "is taken" : strerror(errno));
 	return 0;
 }
 
-/* Enter a mapping into both tables; lock is held. */
-static int map_record(struct iommu_ctx *ctx, const struct iommu_request *req)
+/* Choose the IOVA, and enter a mapping into both tables; lock is held. NULL with errno. */
+static struct iommu_mapping *map_record(struct iommu_ctx *ctx, struct iommu_request *req)
 {
-	struct iommu_mapping *m = malloc(sizeof(*m));
-	uint64_t start = vaddr_num(req->vaddr);
+	int nv = iommu_table_levels(&ctx->by_vaddr), ni = iommu_table_levels(&ctx->by_iova), err;
+	size_t size = sizeof(struct iommu_node);
+	struct iommu_node *node = malloc(size + skiplist_node_size(nv) + skiplist_node_size(ni));
+	struct skiplist_node *by_vaddr = (void *)((char *)node + size);
+	struct skiplist_node *by_iova = (void *)((char *)by_vaddr + skiplist_node_size(nv));
 
-	if (!m)
-		goto fail;
-	*m = (struct iommu_mapping){
-		.vaddr = req->vaddr, .len = req->len, .iova = req->iova, .flags = req->flags};
-	if (skiplist_insert(&ctx->by_vaddr, start, start + (req->len - 1), m))
-		goto fail;
-	if (skiplist_insert(&ctx->by_iova, req->iova, req->iova + (req->len - 1), m)) {
-		skiplist_remove(&ctx->by_vaddr, start);
-		goto fail;
+	if (!node) {
+		vfn_fail(ENOMEM, "out of memory for a mapping");
+		return NULL;
 	}
-	return 0;
-
+	memset(&node->extent, 0, sizeof(node->extent));
+	iova_lend(&ctx->space, &node->extent);
+	if (map_reserve(ctx, req))
+		goto fail;
+	node->m = (struct iommu_mapping){
+		.vaddr = req->vaddr, .len = req->len, .iova = req->iova, .flags = req->flags};
+	if (iommu_table_insert(&ctx->by_vaddr, &node->m, by_vaddr, nv))
+		goto fail_reserved;
+	if (!iommu_table_insert(&ctx->by_iova, &node->m, by_iova, ni))
+		return &node->m;
+	err = errno;
+	iommu_table_remove(&ctx->by_vaddr, &node->m);
+	errno = err;
+fail_reserved:
+	err = errno;
+	vfn_fail(err, "the tables do not take another mapping: %s", strerror(err));
+	iova_release(&ctx->space, req->iova, req->len);
 fail:
-	free(m);
-	return vfn_fail(ENOMEM, "out of memory for a mapping");
+	err = errno;
+	iova_take_back(&ctx->space, &node->extent);
+	free(node);
+	errno = err;
+	return NULL;
 }
 
 static void map_forget(struct iommu_ctx *ctx, struct iommu_mapping *m)
 {
-	skiplist_remove(&ctx->by_vaddr, vaddr_num(m->vaddr));
-	skiplist_remove(&ctx->by_iova, m->iova);
-	ctx->allocator->release(&ctx->space, m->iova, m->len);
-	free(m);
+	struct iommu_node *node = (struct iommu_node *)m;
+
+	iommu_table_remove(&ctx->by_vaddr, m);
+	iommu_table_remove(&ctx->by_iova, m);
+	iova_release(&ctx->space, m->iova, m->len);
+	iova_take_back(&ctx->space, &node->extent);
+	free(node);
 }
 
 /* Map in every backend, or in none; map_lock is held. */
@@ -157,6 +187,7 @@ static int backends_map(struct iommu_ctx *ctx, const struct iommu_request *req)
 
 static int map_request(struct iommu_ctx *ctx, struct iommu_request *req, bool imported)
 {
+	struct iommu_mapping *m;
 	int rc;
 
 	pthread_mutex_lock(&ctx->map_lock);
@@ -168,16 +199,10 @@ static int map_request(struct iommu_ctx *ctx, struct iommu_request *req, bool im
 		rc = vfn_fail(EEXIST, "%p is mapped already", req->vaddr);
 	if (rc)
 		goto out;
-	rc = map_reserve(ctx, req);
-	if (rc)
-		goto out;
 	/* Recorded first, since that can fail without a trace; nobody was told the IOVA yet. */
-	rc = map_record(ctx, req);
-	if (rc) {
-		ctx->allocator->release(&ctx->space, req->iova, req->len);
-		goto out;
-	}
-	if (imported)
+	m = map_record(ctx, req);
+	rc = m ? 0 : -1;
+	if (!m || imported)
 		goto out;
 	pthread_mutex_unlock(&ctx->lock);
 	rc = backends_map(ctx, req);
@@ -185,7 +210,7 @@ static int map_request(struct iommu_ctx *ctx, struct iommu_request *req, bool im
 	if (rc) {
 		int err = errno;
 
-		map_forget(ctx, skiplist_find(&ctx->by_iova, req->iova)->value);
+		map_forget(ctx, m);
 		errno = err;
 	}
 out:
@@ -274,17 +299,29 @@ static int unmap_mapping(struct iommu_ctx *ctx, struct iommu_mapping *m)
 	return 0;
 }
 
+/* A program's lookup may count or cache when it is asked: never two threads in it at once. */
+static struct iommu_mapping *map_find(struct iommu_ctx *ctx, struct iommu_table *table,
+				      uint64_t number)
+{
+	struct iommu_mapping *m;
+
+	pthread_mutex_lock(&ctx->lock);
+	m = iommu_table_find(table, number);
+	pthread_mutex_unlock(&ctx->lock);
+	return m;
+}
+
 int iommu_unmap_vaddr(struct iommu_ctx *ctx, void *vaddr, size_t *len)
 {
-	struct skiplist_node *node;
+	struct iommu_mapping *m;
 	int rc;
 
 	pthread_mutex_lock(&ctx->map_lock);
-	node = skiplist_find(&ctx->by_vaddr, vaddr_num(vaddr));
-	if (node) {
-		size_t n = ((struct iommu_mapping *)node->value)->len;
+	m = map_find(ctx, &ctx->by_vaddr, vaddr_num(vaddr));
+	if (m) {
+		size_t n = m->len;
 
-		rc = unmap_mapping(ctx, node->value);
+		rc = unmap_mapping(ctx, m);
 		if (!rc && len)
 			*len = n;
 	} else {
@@ -296,13 +333,13 @@ int iommu_unmap_vaddr(struct iommu_ctx *ctx, void *vaddr, size_t *len)
 
 int iommu_unmap_iova(struct iommu_ctx *ctx, uint64_t iova, size_t len)
 {
-	struct skiplist_node *node;
+	struct iommu_mapping *m;
 	int rc;
 
 	pthread_mutex_lock(&ctx->map_lock);
-	node = skiplist_find(&ctx->by_iova, iova);
-	if (node && node->start == iova && node->last - iova + 1 == len)
-		rc = unmap_mapping(ctx, node->value);
+	m = map_find(ctx, &ctx->by_iova, iova);
+	if (m && m->iova == iova && m->len == len)
+		rc = unmap_mapping(ctx, m);
 	else
 		rc = vfn_fail(ENOENT, "IOVA 0x%llx with %zu bytes is not a mapping",
 			      (unsigned long long)iova, len);
@@ -310,15 +347,27 @@ int iommu_unmap_iova(struct iommu_ctx *ctx, uint64_t iova, size_t len)
 	return rc;
 }
 
+/* The first one if `m` is NULL, else the one after it. */
+static struct iommu_mapping *map_after(struct iommu_ctx *ctx, struct iommu_table *table,
+				       const struct iommu_mapping *m)
+{
+	struct iommu_mapping *next;
+
+	pthread_mutex_lock(&ctx->lock);
+	next = m ? iommu_table_after(table, m) : iommu_table_first(table);
+	pthread_mutex_unlock(&ctx->lock);
+	return next;
+}
+
 int iommu_unmap_all(struct iommu_ctx *ctx)
 {
-	struct skiplist_node *node, *next;
+	struct iommu_mapping *m, *next;
 	int err = 0;
 
 	pthread_mutex_lock(&ctx->map_lock);
-	for (node = skiplist_first(&ctx->by_iova); node; node = next) {
-		next = skiplist_next(node);
-		if (unmap_mapping(ctx, node->value) && !err)
+	for (m = map_after(ctx, &ctx->by_iova, NULL); m; m = next) {
+		next = map_after(ctx, &ctx->by_iova, m);
+		if (unmap_mapping(ctx, m) && !err)
 			err = errno;
 	}
 	pthread_mutex_unlock(&ctx->map_lock);
@@ -330,26 +379,25 @@ int iommu_unmap_all(struct iommu_ctx *ctx)
 
 void iommu_forget_all(struct iommu_ctx *ctx)
 {
-	struct skiplist_node *node;
+	struct iommu_mapping *m;
 
 	pthread_mutex_lock(&ctx->lock);
-	while ((node = skiplist_first(&ctx->by_iova)))
-		map_forget(ctx, node->value);
+	while ((m = iommu_table_first(&ctx->by_iova)))
+		map_forget(ctx, m);
 	pthread_mutex_unlock(&ctx->lock);
 }
 
 bool iommu_translate_range(struct iommu_ctx *ctx, void *vaddr, uint64_t *iova, size_t *len)
 {
-	struct skiplist_node *node;
+	const struct iommu_mapping *m;
 	uint64_t left = 0;
 	bool found;
 
 	pthread_mutex_lock(&ctx->lock);
-	node = skiplist_find(&ctx->by_vaddr, vaddr_num(vaddr));
-	found = node || iommu_window_translate(ctx, vaddr_num(vaddr), iova, &left);
-	if (node) {
-		const struct iommu_mapping *m = node->value;
-		uint64_t offset = vaddr_num(vaddr) - node->start;
+	m = iommu_table_find(&ctx->by_vaddr, vaddr_num(vaddr));
+	found = m || iommu_window_translate(ctx, vaddr_num(vaddr), iova, &left);
+	if (m) {
+		uint64_t offset = vaddr_num(vaddr) - vaddr_num(m->vaddr);
 
 		*iova = m->iova + offset;
 		left = m->len - offset;
@@ -383,9 +431,9 @@ int iommu_for_each_mapping(struct iommu_ctx *ctx,
 	int rc = 0;
 
 	pthread_mutex_lock(&ctx->map_lock);
-	for (struct skiplist_node *node = skiplist_first(&ctx->by_vaddr); node && !rc;
-	     node = skiplist_next(node))
-		rc = fn(node->value, opaque);
+	for (const struct iommu_mapping *m = map_after(ctx, &ctx->by_vaddr, NULL); m && !rc;
+	     m = map_after(ctx, &ctx->by_vaddr, m))
+		rc = fn(m, opaque);
 	pthread_mutex_unlock(&ctx->map_lock);
 	return rc;
 }

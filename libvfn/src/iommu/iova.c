@@ -8,16 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vfn/iommu/dma.h>
 #include <vfn/support/align.h>
 #include "iommu/iova.h"
-
-struct iova_extent {
-	uint64_t start, last;
-	uint64_t max; /* largest length - 1 in this subtree; a whole 64-bit space does not overflow
-		       */
-	uint64_t prio;
-	struct iova_extent *left, *right;
-};
 
 static uint64_t extent_span(const struct iova_extent *e)
 {
@@ -80,7 +73,7 @@ static struct iova_extent *treap_floor(struct iova_extent *t, uint64_t iova)
 	return best;
 }
 
-static struct iova_extent *spare_pop(struct iova_space *space)
+static struct iova_extent *own_pop(struct iova_space *space)
 {
 	struct iova_extent *e = space->spare;
 
@@ -89,11 +82,73 @@ static struct iova_extent *spare_pop(struct iova_space *space)
 	return e;
 }
 
+static void lent_unlink(struct iova_space *space, struct iova_extent *e)
+{
+	*(e->left ? &e->left->right : &space->lent) = e->right;
+	if (e->right)
+		e->right->left = e->left;
+	space->nspare--;
+}
+
+static struct iova_extent *spare_pop(struct iova_space *space)
+{
+	struct iova_extent *e = space->lent;
+
+	if (!e)
+		return own_pop(space);
+	lent_unlink(space, e);
+	e->lent = IOVA_LENT_USED;
+	return e;
+}
+
 static void spare_push(struct iova_space *space, struct iova_extent *e)
 {
-	e->right = space->spare;
-	space->spare = e;
 	space->nspare++;
+	if (!e->lent) {
+		e->right = space->spare;
+		space->spare = e;
+		return;
+	}
+	e->lent = IOVA_LENT_SPARE;
+	e->left = NULL;
+	e->right = space->lent;
+	if (e->right)
+		e->right->left = e;
+	space->lent = e;
+}
+
+void iova_lend(struct iova_space *space, struct iova_extent *e)
+{
+	if (space->custom)
+		return;
+	e->lent = IOVA_LENT_SPARE;
+	spare_push(space, e);
+}
+
+/* Put `to` into the tree in the place of `e`. */
+static void treap_replace(struct iova_space *space, struct iova_extent *e, struct iova_extent *to)
+{
+	struct iova_extent **link = &space->root;
+	enum iova_lent lent = to->lent;
+
+	while (*link != e)
+		link = e->start < (*link)->start ? &(*link)->left : &(*link)->right;
+	*to = *e;
+	to->lent = lent;
+	*link = to;
+}
+
+void iova_take_back(struct iova_space *space, struct iova_extent *e)
+{
+	/* Not lent to this space: it is another one than the one that it was lent to. */
+	if (!e->lent)
+		return;
+	/* There is one spare more than needed since what it was lent for is gone. */
+	if (e->lent == IOVA_LENT_SPARE)
+		lent_unlink(space, e);
+	else
+		treap_replace(space, e, spare_pop(space));
+	e->lent = IOVA_NOT_LENT;
 }
 
 /*
@@ -103,7 +158,7 @@ static void spare_push(struct iova_space *space, struct iova_extent *e)
 static int spare_fill(struct iova_space *space, size_t live)
 {
 	while (space->nextents + space->nspare < space->nranges + live + 1) {
-		struct iova_extent *e = malloc(sizeof(*e));
+		struct iova_extent *e = calloc(1, sizeof(*e));
 
 		if (!e)
 			return -1;
@@ -115,13 +170,14 @@ static int spare_fill(struct iova_space *space, size_t live)
 static void treap_insert(struct iova_space *space, uint64_t start, uint64_t last)
 {
 	struct iova_extent *e = spare_pop(space), *l, *r;
+	enum iova_lent lent = e->lent;
 	uint64_t x = space->random;
 
 	x ^= x << 13;
 	x ^= x >> 7;
 	x ^= x << 17;
 	space->random = x;
-	*e = (struct iova_extent){.start = start, .last = last, .prio = x};
+	*e = (struct iova_extent){.start = start, .last = last, .prio = x, .lent = lent};
 	extent_update(e);
 	treap_split(space->root, start, &l, &r);
 	space->root = treap_merge(treap_merge(l, e), r);
@@ -208,6 +264,12 @@ int iova_alloc(struct iova_space *space, uint64_t len, bool top_down, uint64_t *
 		errno = EINVAL;
 		return -1;
 	}
+	if (space->custom) {
+		if (space->custom->alloc(space->own, len, top_down ? IOMMU_MAP_EPHEMERAL : 0, iova))
+			return -1;
+		space->live++;
+		return 0;
+	}
 	if (spare_fill(space, space->live + 1))
 		return -1;
 	for (size_t i = 0; i < sizeof(aligns) / sizeof(aligns[0]); i++) {
@@ -234,6 +296,12 @@ int iova_reserve(struct iova_space *space, uint64_t iova, uint64_t len)
 		errno = EINVAL;
 		return -1;
 	}
+	if (space->custom) {
+		if (space->custom->reserve(space->own, iova, len))
+			return -1;
+		space->live++;
+		return 0;
+	}
 	e = treap_floor(space->root, iova);
 	if (!e || e->last < iova + (len - 1)) {
 		errno = EADDRINUSE;
@@ -251,6 +319,11 @@ void iova_release(struct iova_space *space, uint64_t iova, uint64_t len)
 	uint64_t start = iova, last = iova + (len - 1);
 	struct iova_extent *e;
 
+	space->live--;
+	if (space->custom) {
+		space->custom->release(space->own, iova, len);
+		return;
+	}
 	e = start ? treap_floor(space->root, start - 1) : NULL;
 	if (e && e->last == start - 1) {
 		start = e->start;
@@ -262,11 +335,23 @@ void iova_release(struct iova_space *space, uint64_t iova, uint64_t len)
 		treap_remove(space, e);
 	}
 	treap_insert(space, start, last);
-	space->live--;
 	/* Give back the memory of many mappings that are gone, but not for every single one. */
-	while (space->nspare > 64 &&
+	while (space->spare && space->nspare > 64 &&
 	       space->nextents + space->nspare > 2 * (space->nranges + space->live + 1))
-		free(spare_pop(space));
+		free(own_pop(space));
+}
+
+int iova_init_by(struct iova_space *space, const struct iommu_iova_range *ranges, size_t n,
+		 uint64_t page_size, const struct iommu_allocator *custom, void *opaque)
+{
+	if (!custom)
+		return iova_init(space, ranges, n, page_size);
+	*space = (struct iova_space){.page_size = page_size, .nranges = n};
+	space->own = custom->create(opaque, ranges, (int)n, page_size);
+	if (!space->own)
+		return -1;
+	space->custom = custom;
+	return 0;
 }
 
 int iova_init(struct iova_space *space, const struct iommu_iova_range *ranges, size_t n,
@@ -301,14 +386,17 @@ static void treap_free(struct iova_extent *t)
 		return;
 	treap_free(t->left);
 	treap_free(t->right);
-	free(t);
+	if (!t->lent)
+		free(t);
 }
 
 void iova_clear(struct iova_space *space)
 {
+	if (space->custom)
+		space->custom->destroy(space->own);
 	treap_free(space->root);
 	while (space->spare)
-		free(spare_pop(space));
+		free(own_pop(space));
 	memset(space, 0, sizeof(*space));
 }
 
@@ -321,9 +409,3 @@ uint64_t iova_free_bytes(const struct iova_space *space)
 {
 	return treap_bytes(space->root);
 }
-
-const struct iova_allocator iova_first_fit = {
-	.alloc = iova_alloc,
-	.reserve = iova_reserve,
-	.release = iova_release,
-};

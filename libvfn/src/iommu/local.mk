@@ -3,4 +3,5 @@ libvfn_libvfn_core_la_SOURCES += \
 	%D%/context.c %D%/context.h \
 	%D%/dma.c \
 	%D%/iova.c %D%/iova.h \
+	%D%/table.c %D%/table.h \
 	%D%/window.c %D%/window.h

@@ -30,29 +30,29 @@ static bool window_part(const struct iommu_window *w, const struct iommu_iova_ra
 	return true;
 }
 
-static void window_release(const struct iommu_window *w, const struct iova_allocator *allocator,
-			   struct iova_space *space, const struct iommu_iova_range *ranges, int n)
+static void window_release(const struct iommu_window *w, struct iova_space *space,
+			   const struct iommu_iova_range *ranges, int n)
 {
 	uint64_t start, len;
 
 	for (int i = 0; i < n; i++) {
 		if (window_part(w, &ranges[i], space->page_size, &start, &len))
-			allocator->release(space, start, len);
+			iova_release(space, start, len);
 	}
 }
 
-static int window_reserve(const struct iommu_window *w, const struct iova_allocator *allocator,
-			  struct iova_space *space, const struct iommu_iova_range *ranges, int n)
+static int window_reserve(const struct iommu_window *w, struct iova_space *space,
+			  const struct iommu_iova_range *ranges, int n)
 {
 	uint64_t start, len;
 	int err;
 
 	for (int i = 0; i < n; i++) {
 		if (!window_part(w, &ranges[i], space->page_size, &start, &len) ||
-		    !allocator->reserve(space, start, len))
+		    !iova_reserve(space, start, len))
 			continue;
 		err = errno;
-		window_release(w, allocator, space, ranges, i);
+		window_release(w, space, ranges, i);
 		errno = err;
 		return -1;
 	}
@@ -63,7 +63,7 @@ int iommu_window_reserve_all(const struct iommu_ctx *ctx, struct iova_space *spa
 			     const struct iommu_iova_range *ranges, int nranges)
 {
 	for (const struct iommu_window *w = ctx->windows; w; w = w->next) {
-		if (window_reserve(w, ctx->allocator, space, ranges, nranges))
+		if (window_reserve(w, space, ranges, nranges))
 			return -1;
 	}
 	return 0;
@@ -76,10 +76,10 @@ static int window_choose(struct iommu_ctx *ctx, uint64_t len, uint64_t align, ui
 
 	if (align > page)
 		all += align - page;
-	if (ctx->allocator->alloc(&ctx->space, all, false, &base))
+	if (iova_alloc(&ctx->space, all, false, &base))
 		return -1;
 	*iova = ALIGN_UP(base, align);
-	ctx->allocator->release(&ctx->space, base, all);
+	iova_release(&ctx->space, base, all);
 	return 0;
 }
 
@@ -103,9 +103,9 @@ struct iommu_window *iommu_window_add(struct iommu_ctx *ctx, uint64_t iova, uint
 	w->len = len;
 	w->start = ALIGN_DOWN(iova, ctx->page_size);
 	w->last = (iova + (len - 1)) | (ctx->page_size - 1);
-	if (skiplist_overlap(&ctx->by_iova, w->start, w->last))
+	if (iommu_table_overlap(&ctx->by_iova, w->start, w->last))
 		err = EADDRINUSE;
-	else if (window_reserve(w, ctx->allocator, &ctx->space, ctx->ranges, ctx->nranges))
+	else if (window_reserve(w, &ctx->space, ctx->ranges, ctx->nranges))
 		err = errno;
 	if (!err) {
 		w->next = ctx->windows;
@@ -144,7 +144,7 @@ void iommu_window_remove(struct iommu_ctx *ctx, struct iommu_window *window)
 			break;
 		}
 	}
-	window_release(window, ctx->allocator, &ctx->space, ctx->ranges, ctx->nranges);
+	window_release(window, &ctx->space, ctx->ranges, ctx->nranges);
 	pthread_mutex_unlock(&ctx->lock);
 	free(window);
 }

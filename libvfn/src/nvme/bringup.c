@@ -306,7 +306,11 @@ int nvme_init_in(struct nvme_ctrl *ctrl, struct iommu_ctx *ctx, const char *bdf,
 
 int nvme_init(struct nvme_ctrl *ctrl, const char *bdf, const struct nvme_ctrl_opts *opts)
 {
-	return nvme_init_in(ctrl, NULL, bdf, opts);
+	struct iommu_ctx *ctx = nvme_chosen_ctx(ctrl);
+	int rc = nvme_init_in(ctrl, ctx, bdf, opts);
+
+	iommu_put_context(ctx);
+	return rc;
 }
 
 int nvme_reinit(struct nvme_ctrl *ctrl)

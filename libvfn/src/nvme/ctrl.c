@@ -8,11 +8,21 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "iommu/context.h"
 #include "nvme/internal.h"
 #include "nvme/regs.h"
 
 /* Mass storage, non-volatile memory; the interface is NVMe's I/O or administrative one. */
 #define CLASS_NVM 0x0108
+
+/*
+ * Programs choose a controller's context by setting its member before they initialise it; others
+ * hand in memory that nobody has set.
+ */
+struct iommu_ctx *nvme_chosen_ctx(const struct nvme_ctrl *ctrl)
+{
+	return iommu_ctx_ref_if(ctrl->pci.dev.ctx);
+}
 
 static int pci_open(struct nvme_ctrl *ctrl, struct iommu_ctx *ctx, const char *bdf)
 {
@@ -47,7 +57,11 @@ static int pci_open(struct nvme_ctrl *ctrl, struct iommu_ctx *ctx, const char *b
 
 int nvme_pci_init(struct nvme_ctrl *ctrl, const char *bdf)
 {
-	return pci_open(ctrl, NULL, bdf);
+	struct iommu_ctx *ctx = nvme_chosen_ctx(ctrl);
+	int rc = pci_open(ctrl, ctx, bdf);
+
+	iommu_put_context(ctx);
+	return rc;
 }
 
 static int opts_check(const char *bdf, const struct nvme_ctrl_opts *opts)
@@ -186,7 +200,11 @@ int nvme_ctrl_init_in(struct nvme_ctrl *ctrl, struct iommu_ctx *ctx, const char 
 
 int nvme_ctrl_init(struct nvme_ctrl *ctrl, const char *bdf, const struct nvme_ctrl_opts *opts)
 {
-	return nvme_ctrl_init_in(ctrl, NULL, bdf, opts);
+	struct iommu_ctx *ctx = nvme_chosen_ctx(ctrl);
+	int rc = nvme_ctrl_init_in(ctrl, ctx, bdf, opts);
+
+	iommu_put_context(ctx);
+	return rc;
 }
 
 /* Bring an admin queue's memory and indices back to their start. */

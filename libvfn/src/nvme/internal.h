@@ -200,6 +200,9 @@ void nvme_hmb_free(struct nvme_ctrl *ctrl);
 bool nvme_hmb_prep_return(struct nvme_ctrl *ctrl, union nvme_cmd *cmd);
 bool nvme_hmb_end_return(struct nvme_ctrl *ctrl, bool ok);
 
+/* The context that ctrl->pci.dev.ctx names, with a reference, if it is one at all; else NULL. */
+struct iommu_ctx *nvme_chosen_ctx(const struct nvme_ctrl *ctrl);
+
 /* The first step of nvme_ctrl_init(): everything but the reset. */
 int nvme_ctrl_open(struct nvme_ctrl *ctrl, struct iommu_ctx *ctx, const char *bdf,
 		   const struct nvme_ctrl_opts *opts);

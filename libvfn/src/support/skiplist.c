@@ -27,7 +27,7 @@ void skiplist_clear(struct skiplist *list)
 }
 
 /* Half of the nodes have one level, a quarter two, and so on. */
-static int skiplist_random_levels(struct skiplist *list)
+int skiplist_levels(struct skiplist *list)
 {
 	uint64_t x = list->random;
 
@@ -55,7 +55,7 @@ static void skiplist_seek(struct skiplist *list, uint64_t key, struct skiplist_n
 
 struct skiplist_node *skiplist_find(struct skiplist *list, uint64_t key)
 {
-	struct skiplist_node **link = list->head, *stop = NULL, *node;
+	struct skiplist_node **link = list->head, *stop = NULL, *node, *found = NULL;
 	uint64_t compares = 0;
 
 	for (int i = list->levels - 1; i >= 0; i--) {
@@ -66,35 +66,46 @@ struct skiplist_node *skiplist_find(struct skiplist *list, uint64_t key)
 				stop = node;
 				break;
 			}
-			if (key <= node->last)
-				goto out;
+			found = node;
 			link = node->next;
 		}
 	}
-	node = NULL;
-out:
+	/* The last one that does not begin behind the key is the only one that it can be in. */
+	if (found) {
+		compares++;
+		if (key > found->last)
+			found = NULL;
+	}
 	/* Finds may run side by side; the count is for tests, and may lose some then. */
 	__atomic_store_n(&list->compares,
 			 __atomic_load_n(&list->compares, __ATOMIC_RELAXED) + compares,
 			 __ATOMIC_RELAXED);
-	return node;
+	return found;
+}
+
+struct skiplist_node *skiplist_from(struct skiplist *list, uint64_t start)
+{
+	struct skiplist_node **links[SKIPLIST_LEVELS];
+
+	if (!list->levels)
+		return NULL;
+	skiplist_seek(list, start, links);
+	return *links[0];
 }
 
 struct skiplist_node *skiplist_overlap(struct skiplist *list, uint64_t start, uint64_t last)
 {
-	struct skiplist_node **links[SKIPLIST_LEVELS], *node;
+	struct skiplist_node *node = skiplist_find(list, start);
 
-	node = skiplist_find(list, start);
-	if (node || !list->levels)
+	if (node)
 		return node;
-	skiplist_seek(list, start, links);
-	node = *links[0];
+	node = skiplist_from(list, start);
 	return node && node->start <= last ? node : NULL;
 }
 
 int skiplist_insert(struct skiplist *list, uint64_t start, uint64_t last, void *value)
 {
-	struct skiplist_node **links[SKIPLIST_LEVELS], *node;
+	struct skiplist_node *node;
 	int levels;
 
 	if (last < start) {
@@ -105,27 +116,33 @@ int skiplist_insert(struct skiplist *list, uint64_t start, uint64_t last, void *
 		errno = EEXIST;
 		return -1;
 	}
-	levels = skiplist_random_levels(list);
-	node = malloc(sizeof(*node) + (size_t)levels * sizeof(node->next[0]));
+	levels = skiplist_levels(list);
+	node = malloc(skiplist_node_size(levels));
 	if (!node)
 		return -1;
 	*node = (struct skiplist_node){
 		.start = start, .last = last, .value = value, .levels = levels};
-	if (list->levels < levels)
-		list->levels = levels;
-	skiplist_seek(list, start, links);
-	for (int i = 0; i < levels; i++) {
+	skiplist_insert_node(list, node);
+	return 0;
+}
+
+void skiplist_insert_node(struct skiplist *list, struct skiplist_node *node)
+{
+	struct skiplist_node **links[SKIPLIST_LEVELS];
+
+	if (list->levels < node->levels)
+		list->levels = node->levels;
+	skiplist_seek(list, node->start, links);
+	for (int i = 0; i < node->levels; i++) {
 		node->next[i] = *links[i];
 		*links[i] = node;
 	}
 	list->count++;
-	return 0;
 }
 
-void *skiplist_remove(struct skiplist *list, uint64_t start)
+struct skiplist_node *skiplist_remove_node(struct skiplist *list, uint64_t start)
 {
 	struct skiplist_node **links[SKIPLIST_LEVELS], *node;
-	void *value;
 
 	if (!list->levels)
 		return NULL;
@@ -137,8 +154,15 @@ void *skiplist_remove(struct skiplist *list, uint64_t start)
 		*links[i] = node->next[i];
 	while (list->levels && !list->head[list->levels - 1])
 		list->levels--;
-	value = node->value;
-	free(node);
 	list->count--;
+	return node;
+}
+
+void *skiplist_remove(struct skiplist *list, uint64_t start)
+{
+	struct skiplist_node *node = skiplist_remove_node(list, start);
+	void *value = node ? node->value : NULL;
+
+	free(node);
 	return value;
 }

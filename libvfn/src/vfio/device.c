@@ -43,10 +43,14 @@ int vfio_device_open(struct vfio_device *dev, const char *name, const struct vfi
 		state->regions[i].fd = -1;
 	dev->state = state;
 	dev->fd = -1;
-	if (dev->ctx)
-		iommu_ctx_ref(dev->ctx);
-	else
+	if (dev->ctx) {
+		dev->ctx = iommu_ctx_ref_if(dev->ctx);
+		if (!dev->ctx)
+			vfn_fail(EINVAL, "%s: dev.ctx is not NULL, and no IOMMU context either",
+				 name);
+	} else {
 		dev->ctx = t->own_context ? iommu_ctx_new() : iommu_get_context(NULL);
+	}
 	if (!dev->ctx)
 		goto fail_state;
 	if (t->open(dev, address, from))

@@ -27,6 +27,33 @@ static const struct vfio_transport *transport_by_name(const char *name)
 	return NULL;
 }
 
+static const struct vfio_transport *transport_forced;
+
+int vfio_force_transport(const char *name)
+{
+	const struct vfio_transport *t = name ? transport_by_name(name) : NULL;
+
+	if (name && !t)
+		return -1;
+	__atomic_store_n(&transport_forced, t, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/*
+ * What is forced, into *forced (NULL: nothing). It must exist, and is used for what it can address
+ * only. -1: EINVAL.
+ */
+static int transport_get_forced(const struct vfio_transport **forced)
+{
+	const char *name = getenv("VFN_TRANSPORT");
+
+	*forced = __atomic_load_n(&transport_forced, __ATOMIC_ACQUIRE);
+	if (*forced || !name || !*name)
+		return 0;
+	*forced = transport_by_name(name);
+	return *forced ? 0 : -1;
+}
+
 const struct vfio_transport *vfio_transport_named(const char *name, const char *address,
 						  const char **rest)
 {
@@ -41,7 +68,7 @@ const struct vfio_transport *vfio_transport_named(const char *name, const char *
 
 const struct vfio_transport *vfio_transport_find(const char *address, const char **rest)
 {
-	const char *forced = getenv("VFN_TRANSPORT");
+	const struct vfio_transport *forced;
 
 	if (vfio_transport_test && vfio_transport_test->match(address, rest))
 		return vfio_transport_test;
@@ -50,16 +77,11 @@ const struct vfio_transport *vfio_transport_find(const char *address, const char
 
 		if (!t->match(address, rest))
 			continue;
-		/*
-		 * A transport that is forced must exist, and is used for what it can address only.
-		 */
-		if (forced && *forced) {
-			const struct vfio_transport *f = transport_by_name(forced);
-
-			if (!f)
-				return NULL;
-			if (f->match(address, rest))
-				return f;
+		if (transport_get_forced(&forced))
+			return NULL;
+		if (forced) {
+			if (forced->match(address, rest))
+				return forced;
 			t->match(address, rest);
 		}
 		if (t->usable && !t->usable(*rest))

@@ -91,7 +91,8 @@ int nvme_reg_write32(struct nvme_ctrl *ctrl, uint64_t offset, uint32_t value);
 int nvme_reg_write64(struct nvme_ctrl *ctrl, uint64_t offset, uint64_t value);
 
 /*
- * Open the PCI device `bdf` and nothing else; *ctrl is overwritten. As vfio_pci_open(), and ENODEV
+ * Open the PCI device `bdf` and nothing else; *ctrl is overwritten. If ctrl->pci.dev.ctx is an IOMMU
+ * context the device goes into that; nvme_ctrl_init() and nvme_init() do the same. As vfio_pci_open(), and ENODEV
  * when it is no NVMe controller. Undone by nvme_close(), or vfio_pci_close().
  */
 int nvme_pci_init(struct nvme_ctrl *ctrl, const char *bdf);

@@ -70,8 +70,11 @@ void *reallocn(void *mem, unsigned int n, size_t size);
 }
 #endif
 
-#define new_t(type)	       ((type *)xmalloc(sizeof(type)))
-#define znew_t(type)	       ((type *)zmalloc(sizeof(type)))
+/* new_t(type) is one of it, new_t(type, n) an array; znew_t() the same with zeroes. */
+#define __vfn_new_t(alloc, type, n, ...) ((type *)alloc(n, sizeof(type)))
+#define new_t(...)			 __vfn_new_t(mallocn, __VA_ARGS__, 1, 0)
+#define znew_t(...)			 __vfn_new_t(zmallocn, __VA_ARGS__, 1, 0)
+
 #define newn_t(n, type)	       ((type *)mallocn(n, sizeof(type)))
 #define znewn_t(n, type)       ((type *)zmallocn(n, sizeof(type)))
 #define renewn_t(mem, n, type) ((type *)reallocn(mem, n, sizeof(type)))

@@ -4,8 +4,8 @@
  *
  * Devices are named by address (0000:01:00.0: the kernel's VFIO), or vfio-user:/path/to/socket.
  * Those with an address are reached by the transport "iommufd" where they have a VFIO device file
- * and this process may open that and /dev/iommu, else by "type1"; the environment variable
- * VFN_TRANSPORT forces one.
+ * and this process may open that and /dev/iommu, else by "type1"; vfio_force_transport(), or else
+ * the environment variable VFN_TRANSPORT, forces one.
  */
 #ifndef VFN_VFIO_PCI_H
 #define VFN_VFIO_PCI_H
@@ -27,12 +27,19 @@ struct vfio_pci_device {
 };
 
 /*
+ * Reach devices that are opened from now on by the transport "iommufd" or "type1" where their names
+ * let it, whatever there is and VFN_TRANSPORT says; NULL: as if never called. Thread safe. 0, or
+ * -1 with EINVAL: there is no such transport.
+ */
+int vfio_force_transport(const char *name);
+
+/*
  * Open the device: everything of *pci is set, but dev.ctx, which the caller sets to a context or
  * (usually) NULL. The device is reset where it can be, its bus mastering enabled, its interrupts
- * disabled. 0, or
- * -1, and nothing is left behind then: EINVAL bad name; ENOENT no such device or socket, or not
- * bound to vfio-pci; EBUSY somebody else has it, or its group is not viable; EACCES; ENOTSUP;
- * EPROTO, ETIMEDOUT, ENODEV: the vfio-user server. vfn_error() says what to do.
+ * disabled. 0, or -1, and nothing is left behind then: EINVAL bad name, or dev.ctx is no context;
+ * ENOENT no such device or socket, or not bound to vfio-pci; EBUSY somebody else has it, or its
+ * group is not viable; EACCES; ENOTSUP; EPROTO, ETIMEDOUT, ENODEV: the vfio-user server.
+ * vfn_error() says what to do.
  */
 int vfio_pci_open(struct vfio_pci_device *pci, const char *bdf);
 

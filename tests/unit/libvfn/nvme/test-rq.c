@@ -66,9 +66,9 @@ START_TEST(test_by_hand)
 		[1] = {.cq = &cq, .vaddr = sqes, .id = 1, .qsize = 4, .doorbell = &doorbells[0]}};
 	struct nvme_sq *sq = &sqs[1];
 	struct nvme_rq rqs[4] = {
-		{&rqs[0], &sqs[1], 0, {list, 0x8000000}, NULL},
-		{NULL, &sqs[1], 1, {list, 0x8000000}, &rqs[0]},
-		{NULL, &sqs[1], 2, {list, 0x8000000}, &rqs[1]},
+		{.sq = sq, .cid = 0, .page = {list, 0x8000000}, .rq_next = NULL},
+		{.sq = sq, .cid = 1, .page = {list, 0x8000000}, .rq_next = &rqs[0]},
+		{.sq = sq, .cid = 2, .page = {list, 0x8000000}, .rq_next = &rqs[1]},
 	};
 	struct nvme_cqe *cqe;
 	struct nvme_rq *rq;
