@@ -53,6 +53,7 @@ def disks(scratch):
     nvme0: two namespaces, one of 512-byte and one of 4-KiB blocks; nvme1: one namespace, and a
     controller memory buffer of 16 MiB. Both keep what is written.
     nvme2 and nvme3: functions of one device, hence in one IOMMU group; null devices.
+    nvme5: namespaces without metadata, with metadata beside each block, and behind it.
     """
     args = []
 
@@ -86,6 +87,11 @@ def disks(scratch):
                                   "read-zeroes=on"])
         controller(number, "port2", f",{function}")
         namespace(number, 1, f"null{number}")
+    port(5)
+    controller(5, "port5")
+    for nsid, metadata in ((1, ""), (2, ",ms=8"), (3, ",ms=8,mset=1")):
+        disk(f"disk5{nsid}")
+        namespace(5, nsid, f"disk5{nsid}", metadata)
     args.extend(["-device", "edu,id=edu,bus=pcie.0"])
     return args
 

@@ -55,6 +55,7 @@ static void describe(struct nvme_sgld *sgld, enum nvme_sgld_type type, uint64_t 
 static int segment_open(struct sgl *sgl)
 {
 	struct nvme_rq_list *list;
+	size_t room;
 
 	if (!sgl->meta && !sgl->segment) {
 		sgl->segment = sgl->rq->page.vaddr;
@@ -62,13 +63,21 @@ static int segment_open(struct sgl *sgl)
 		return 0;
 	}
 
+	/*
+	 * Every other segment is one shorter: QEMU takes the link of a segment for the one that led
+	 * to it when both are in the same place, and then for a wrong one if it says "last".
+	 */
+	room = per_page(sgl->ctrl);
+	if (sgl->room == room)
+		room--;
+
 	list = sgl->meta ? nvme_rq_next_meta_list(sgl->ctrl, sgl->rq, sgl->list)
 			 : nvme_rq_next_list(sgl->ctrl, sgl->rq, sgl->list);
 	if (!list)
 		return -1;
 	sgl->list = list;
 	sgl->segment = list->mem.vaddr;
-	sgl->room = per_page(sgl->ctrl);
+	sgl->room = room;
 	return 0;
 }
 

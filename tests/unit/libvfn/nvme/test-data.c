@@ -328,7 +328,8 @@ static bool meta_io(uint8_t opcode, size_t blocks, enum place place, uint64_t da
 START_TEST(test_metadata)
 {
 	static const char *const options[] = {"--metadata", "8", NULL};
-	const size_t blocks = 150, len = blocks * META;
+	/* QEMU 7.2 moves only the odd bytes of metadata that are more than 512, and no multiple */
+	const size_t blocks = 192, len = blocks * META;
 	unsigned int ways = 0;
 
 	begin(2, options);
@@ -344,8 +345,12 @@ START_TEST(test_metadata)
 			if (!meta_io(2, blocks, from, in_iova + 128, in_iova + i))
 				continue;
 			HOLDS(!memcmp(in + 128, out + 64, blocks * BLOCK));
-			for (size_t k = 0; k < len; k++)
-				HOLDS(in[i + k] == out[o + (pieces ? k ^ 4 : k)]);
+			for (size_t k = 0; k < len; k++) {
+				if (in[i + k] != out[o + (pieces ? k ^ 4 : k)])
+					ck_abort_msg("metadata written in way %d and read in way "
+						     "%d differ in byte %zu",
+						     to, from, k);
+			}
 			HOLDS(!in[i + len] && !in[i - 1]);
 			ways++;
 		}
