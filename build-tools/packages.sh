@@ -5,7 +5,7 @@
 # `guest` to run the tests in a virtual machine.
 packages_build='
     autoconf automake libtool pkg-config make gcc g++ python3
-    binutils check libevent-dev libinih-dev libjson-c-dev libnvme-dev libprotobuf-c-dev libsystemd-dev
+    binutils check groff-base libevent-dev libinih-dev libjson-c-dev libnvme-dev libprotobuf-c-dev libsystemd-dev
     protobuf-c-compiler uthash-dev valgrind'
 packages_guest='
     bc bison busybox-static cpio flex kmod libelf-dev libssl-dev linux-source-6.12

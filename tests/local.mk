@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 include %D%/unit/local.mk
 include %D%/int/local.mk
+include %D%/doc/local.mk
 include %D%/sim/local.mk
 include %D%/vm/local.mk
 include %D%/fuzz/local.mk

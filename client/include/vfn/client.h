@@ -68,7 +68,7 @@ struct vfnc; /* a connection: one session of the daemon */
 int vfnc_connect(const char *path, struct vfnc **conn);
 
 /*
- * The same on a connected SOCK_SEQPACKET unix socket that the caller has. The library owns `fd`
+ * Say hello on a connected SOCK_SEQPACKET unix socket that the caller has. The library owns `fd`
  * from now on, also when this fails, and makes it non-blocking.
  */
 int vfnc_connect_fd(int fd, struct vfnc **conn);
@@ -110,6 +110,7 @@ const char *vfnc_daemon(const struct vfnc *conn);
 /* Whether the daemon offers the feature of this name (doc/protocol.md lists them). */
 bool vfnc_has_feature(const struct vfnc *conn, const char *feature);
 
+/* Put what the daemon said of its limits into *limits. */
 void vfnc_limits(const struct vfnc *conn, struct vfnc_limits *limits);
 
 /* ---- devices ------------------------------------------------------------------------------- */
@@ -199,7 +200,7 @@ struct vfnc_device_info {
 	const struct vfnc_iova_range *iova;  /* n_iova of them */
 };
 
-/* On success *info is one block to be given to free(3). */
+/* Ask what the daemon knows of the device. On success *info is one block to be given to free(3). */
 int vfnc_device_info(struct vfnc_device *dev, struct vfnc_device_info **info);
 
 /* What vfnc_device_info() tells of one namespace. -ENOENT: it is not active. */
@@ -207,16 +208,20 @@ int vfnc_namespace(struct vfnc_device *dev, uint32_t nsid, struct vfnc_namespace
 
 /* ---- registers and configuration space ----------------------------------------------------- */
 
-/* A register by its name in the specification: "cap", "vs", "csts", ... -ENOENT: none has it. */
+/*
+ * Read a register by its name in the specification: "cap", "vs", "csts", ... -ENOENT: none has it.
+ */
 int vfnc_register_read(struct vfnc_device *dev, const char *name, uint64_t *value);
 
-/* `width` (4 or 8) bytes at `offset`, a multiple of it, of BAR 0; host byte order. */
+/*
+ * Read `width` (4 or 8) bytes at `offset`, a multiple of it, of BAR 0; *value in host byte order.
+ */
 int vfnc_register_read_at(struct vfnc_device *dev, uint64_t offset, unsigned int width,
 			  uint64_t *value);
 
 /*
- * PCI configuration space, bytes as they are there. Returns how many were read: fewer than `len`
- * where configuration space ends. `offset` + `len` is at most 4096.
+ * Read PCI configuration space, bytes as they are there. Returns how many were read: fewer than
+ * `len` where configuration space ends. `offset` + `len` is at most 4096.
  */
 int vfnc_config_read(struct vfnc_device *dev, uint32_t offset, void *buf, uint32_t len);
 
@@ -235,8 +240,8 @@ struct vfnc_buffer {
 int vfnc_buffer_alloc(struct vfnc_device *dev, size_t size, struct vfnc_buffer **buf);
 
 /*
- * -EBUSY: commands that use it are outstanding; it stays as it is. On success it is unmapped here
- * and gone. NULL is ignored.
+ * Free a buffer: it is unmapped here and gone. NULL is ignored. -EBUSY: commands that use it are
+ * outstanding; it stays as it is.
  */
 int vfnc_buffer_free(struct vfnc_buffer *buf);
 
@@ -250,13 +255,16 @@ struct vfnc_queue {
 };
 
 /*
- * `entries`: 2 or more slots; 0: 64, or what the controller has. -EBUSY: all queue pairs of the
- * controller are in use; -EDQUOT: as many as this user may have; -EINVAL: more slots than the
- * controller takes; -EIO: the controller refused.
+ * Create a queue pair of `entries` slots: 2 or more; 0 is 64, or what the controller has. -EBUSY:
+ * all queue pairs of the controller are in use; -EDQUOT: as many as this user may have; -EINVAL:
+ * more slots than the controller takes; -EIO: the controller refused.
  */
 int vfnc_queue_create(struct vfnc_device *dev, uint32_t entries, struct vfnc_queue **queue);
 
-/* Outstanding commands end with the status that the controller gives them. NULL is ignored. */
+/*
+ * Delete a queue pair. Outstanding commands end with the status that the controller gives them.
+ * NULL is ignored.
+ */
 int vfnc_queue_delete(struct vfnc_queue *queue);
 
 /* ---- commands ------------------------------------------------------------------------------ */
@@ -334,9 +342,9 @@ int vfnc_io(struct vfnc_queue *queue, const struct vfnc_cmd *cmd,
 	    struct vfnc_completion *completion);
 
 /*
- * Send it and do not wait. *ticket, never 0, names it until its completion was taken by one of the
- * functions below, or vfnc_forget(). `data_out` is copied; `data_in` must stay until then. Errors
- * as above; nothing was sent then.
+ * Send a command and do not wait. *ticket, never 0, names it until its completion was taken by one
+ * of the functions below, or vfnc_forget(). `data_out` is copied; `data_in` must stay until then.
+ * Errors as of vfnc_admin(); nothing was sent then.
  */
 int vfnc_submit_admin(struct vfnc_device *dev, const struct vfnc_cmd *cmd, uint64_t *ticket);
 int vfnc_submit(struct vfnc_queue *queue, const struct vfnc_cmd *cmd, uint64_t *ticket);
@@ -353,7 +361,7 @@ int vfnc_wait(struct vfnc *conn, uint64_t ticket, struct vfnc_completion *comple
 	      int timeout_ms);
 
 /*
- * The same for whichever command is complete first; *ticket tells which. -ENOENT: none is
+ * Take the completion of whichever command is complete first; *ticket tells which. -ENOENT: none is
  * outstanding. Where the result is another error, *ticket is the failed command's, or 0 when the
  * error is not about one command.
  */
@@ -372,18 +380,18 @@ unsigned int vfnc_outstanding(const struct vfnc *conn);
  * the controller gave them, little-endian; <libnvme.h> has types for them.
  */
 
-/* Identify Controller (CNS 1): 4096 bytes to `data`. */
+/* Send Identify Controller (CNS 1): 4096 bytes to `data`. */
 int vfnc_identify_ctrl(struct vfnc_device *dev, void *data, struct vfnc_completion *completion);
 
-/* Identify Namespace (CNS 0): 4096 bytes to `data`. */
+/* Send Identify Namespace (CNS 0): 4096 bytes to `data`. */
 int vfnc_identify_ns(struct vfnc_device *dev, uint32_t nsid, void *data,
 		     struct vfnc_completion *completion);
 
-/* SMART / Health Information (log page 2): 512 bytes. `nsid` 0xffffffff: of the controller. */
+/* Get SMART / Health Information (log page 2): 512 bytes. `nsid` 0xffffffff: of the controller. */
 int vfnc_smart_log(struct vfnc_device *dev, uint32_t nsid, void *data,
 		   struct vfnc_completion *completion);
 
-/* The first `len` (multiple of 4) bytes of a log page. */
+/* Get the first `len` (multiple of 4) bytes of a log page. */
 int vfnc_get_log(struct vfnc_device *dev, uint32_t nsid, uint8_t log_page, void *data, uint32_t len,
 		 struct vfnc_completion *completion);
 
@@ -398,7 +406,7 @@ int vfnc_write(struct vfnc_queue *queue, uint32_t nsid, uint64_t slba, uint32_t 
 	       const struct vfnc_buffer *buf, uint64_t offset, uint64_t length,
 	       struct vfnc_completion *completion);
 
-/* Flush. */
+/* Send Flush: what was written is on the medium when it is complete. */
 int vfnc_flush(struct vfnc_queue *queue, uint32_t nsid, struct vfnc_completion *completion);
 
 /* ---- events -------------------------------------------------------------------------------- */
@@ -429,14 +437,14 @@ struct vfnc_event {
 	uint8_t log[VFNC_EVENT_LOG_MAX];
 };
 
-/* Events of the device are sent to this session from now on. -EALREADY: they are. */
+/* Ask for the device's events to be sent to this session from now on. -EALREADY: they are. */
 int vfnc_subscribe(struct vfnc_device *dev, struct vfnc_subscription **sub);
 
-/* Events that were kept for it are dropped. NULL is ignored. */
+/* End a subscription. Events that were kept for it are dropped. NULL is ignored. */
 int vfnc_unsubscribe(struct vfnc_subscription *sub);
 
 /*
- * The next event of any subscription. `timeout_ms` -1: wait without limit; 0: do not wait.
+ * Take the next event of any subscription. `timeout_ms` -1: wait without limit; 0: do not wait.
  *   -ETIMEDOUT none came
  *   -EINTR     a signal handler ran
  */
@@ -477,7 +485,7 @@ struct vfnc_statistics {
 	uint64_t rsvd[16];
 };
 
-/* `dev` NULL: of the daemon alone. */
+/* Ask for counters, into *stats. `dev` NULL: of the daemon alone. */
 int vfnc_statistics(struct vfnc *conn, const struct vfnc_device *dev,
 		    struct vfnc_statistics *stats);
 

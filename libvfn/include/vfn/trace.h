@@ -30,7 +30,7 @@ extern "C" {
  */
 extern const unsigned short *const __vfn_trace_state;
 
-/* Note which tracepoint this thread's next trace_emit() belongs to; always true. */
+/* Note which tracepoint this thread's next trace_emit() belongs to. Always true. */
 bool __vfn_trace_begin(int event);
 
 /* Turn on or off every tracepoint whose name begins with `prefix`. Thread safe. */

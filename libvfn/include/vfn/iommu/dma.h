@@ -49,8 +49,9 @@ int iommu_map_vaddr(struct iommu_ctx *ctx, void *vaddr, size_t len, uint64_t *io
 		    unsigned long flags);
 
 /*
- * The same for memory that is a shared mapping of `fd` at `offset` (a multiple of the page size).
- * The descriptor stays the caller's, and may be closed after the call.
+ * Map memory that is a shared mapping of `fd` at `offset` (a multiple of the page size), which need
+ * not be from pgmap() then. The descriptor stays the caller's, and may be closed after the call.
+ * Otherwise as iommu_map_vaddr(). 0, or -1 as there.
  */
 int iommu_map_fd(struct iommu_ctx *ctx, int fd, off_t offset, void *vaddr, size_t len,
 		 uint64_t *iova, unsigned long flags);
@@ -83,8 +84,8 @@ int iommu_import(struct iommu_ctx *ctx, int fd, off_t offset, void *vaddr, size_
 size_t iommu_mappings(struct iommu_ctx *ctx);
 
 /*
- * Call `fn` for every mapping, in the order of their addresses, until it returns other than 0;
- * that is returned, else 0. `fn` must not call back into this context.
+ * Call `fn` for every mapping, in the order of their addresses, until it returns other than 0. `fn`
+ * must not call back into this context. Returns what `fn` returned last; 0 without mappings.
  */
 int iommu_for_each_mapping(struct iommu_ctx *ctx,
 			   int (*fn)(const struct iommu_mapping *mapping, void *opaque),

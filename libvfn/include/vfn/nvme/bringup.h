@@ -32,20 +32,21 @@ struct nvme_bringup {
 };
 
 /*
- * Open the device and begin to reset it. `bringup` and `ctrl` stay in use until the end. As
- * nvme_ctrl_init(); nothing is left behind on failure.
+ * Open the device and begin to reset it. `bringup` and `ctrl` stay in use until the end. 0, or -1
+ * as nvme_ctrl_init(); nothing is left behind then.
  */
 int nvme_bringup_start(struct nvme_bringup *bringup, struct nvme_ctrl *ctrl, const char *bdf,
 		       const struct nvme_ctrl_opts *opts);
 
 /*
- * Go on as far as can be. 1: done, as after nvme_init(). 0: call again after *delay_ms
- * milliseconds. -1: failed, as nvme_init(); the controller is closed then.
+ * Go on with a bring-up as far as can be. 1: done, as after nvme_init(). 0: call again after
+ * *delay_ms milliseconds. -1: failed, as nvme_init(); the controller is closed then.
  */
 int nvme_bringup_poll(struct nvme_bringup *bringup, unsigned int *delay_ms);
 
 /*
- * Begin to reset a controller that is open, and to bring it up again, as nvme_reinit() does. When it fails, the
+ * Begin to reset a controller that is open, and to bring it up again, as nvme_reinit() does: call
+ * nvme_bringup_poll() then. 0, or -1 as nvme_reset(). When this or a later step fails, the
  * controller stays open, and must be closed.
  */
 int nvme_bringup_again(struct nvme_bringup *bringup, struct nvme_ctrl *ctrl);

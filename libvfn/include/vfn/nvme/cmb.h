@@ -46,18 +46,18 @@ struct nvme_cmb {
  * Turn the buffer on, map it, and tell what it is in *cmb (may be NULL). Contents are undefined. It
  * stays on in nvme_reset() and nvme_reinit(), but what it holds need not.
  *
- * ENOTSUP the controller has none, or it cannot be mapped; EBUSY it is on already; EADDRNOTAVAIL
- * the controller cannot have it at any address that is free; ENOSPC no addresses are left; ENODEV
- * the registers read as all ones; ENOMEM, or of vfio_pci_map_bar().
+ * 0, or -1: ENOTSUP the controller has none, or it cannot be mapped; EBUSY it is on already;
+ * EADDRNOTAVAIL the controller cannot have it at any address that is free; ENOSPC no addresses are
+ * left; ENODEV the registers read as all ones; ENOMEM, or of vfio_pci_map_bar().
  */
 int nvme_cmb_enable(struct nvme_ctrl *ctrl, struct nvme_cmb *cmb);
 
 /*
- * Turn it off, and unmap it. What was queued or transferred there must be over: delete the queues
- * first.
+ * Turn the buffer off, and unmap it. What was queued or transferred there must be over: delete the
+ * queues first.
  *
- * EBUSY memory of it is allocated still; EINVAL it is not on; or of the transport, and it counts as
- * off then.
+ * 0, or -1: EBUSY memory of it is allocated still; EINVAL it is not on; or of the transport, and it
+ * counts as off then.
  */
 int nvme_cmb_disable(struct nvme_ctrl *ctrl);
 
@@ -70,7 +70,10 @@ int nvme_cmb_disable(struct nvme_ctrl *ctrl);
  */
 void *nvme_cmb_alloc(struct nvme_ctrl *ctrl, size_t len, uint64_t *iova);
 
-/* Give it back. NULL is fine; so is what nvme_close() has taken away. EINVAL: no such piece. */
+/*
+ * Give memory of nvme_cmb_alloc() back. NULL is fine; so is what nvme_close() has taken away. 0, or
+ * -1: EINVAL no such piece.
+ */
 int nvme_cmb_free(struct nvme_ctrl *ctrl, void *vaddr);
 
 #ifdef __cplusplus

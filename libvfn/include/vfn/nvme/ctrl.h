@@ -108,25 +108,27 @@ int nvme_pci_init(struct nvme_ctrl *ctrl, const char *bdf);
 int nvme_ctrl_init(struct nvme_ctrl *ctrl, const char *bdf, const struct nvme_ctrl_opts *opts);
 
 /*
- * The same in the IOMMU context `ctx`, as nvme_init_in(). For callers that want interrupts: they set them up now, and
- * enable the controller by nvme_reinit(). The vector of the admin completion queue is known to the controller
- * from then on, and there are controllers that look only once whether it is there.
+ * nvme_ctrl_init() in the IOMMU context `ctx`, as nvme_init_in(). For callers that want interrupts:
+ * they set them up now, and enable the controller by nvme_reinit(). The vector of the admin
+ * completion queue is known to the controller from then on, and there are controllers that look
+ * only once whether it is there.
  */
 int nvme_ctrl_init_in(struct nvme_ctrl *ctrl, struct iommu_ctx *ctx, const char *bdf,
 		      const struct nvme_ctrl_opts *opts);
 
 /*
- * Full bring-up: nvme_ctrl_init(), admin queue, enable, Identify Controller, Number of Queues, and
- * doorbell buffers where the controller has them. Blocks: at worst for three times the controller's
- * time limit and that of a command; nvme_bringup_start() does not.
+ * Open a controller and bring it up into *ctrl, a struct nvme_ctrl: nvme_ctrl_init(), admin queue,
+ * enable, Identify Controller, Number of Queues, and doorbell buffers where the controller has
+ * them. Blocks: at worst for three times the controller's time limit and that of a command;
+ * nvme_bringup_start() does not.
  *
  * As nvme_ctrl_init() and nvme_enable(), and EIO when the controller fails a command.
  */
 int nvme_init(struct nvme_ctrl *ctrl, const char *bdf, const struct nvme_ctrl_opts *opts);
 
 /*
- * The same in the IOMMU context `ctx`, so that what is mapped for other devices is out of its reach. NULL: the
- * default one. The device holds a reference of its own.
+ * nvme_init() in the IOMMU context `ctx`, so that what is mapped for other devices is out of its
+ * reach. NULL: the default one. The device holds a reference of its own.
  */
 int nvme_init_in(struct nvme_ctrl *ctrl, struct iommu_ctx *ctx, const char *bdf,
 		 const struct nvme_ctrl_opts *opts);
@@ -169,8 +171,8 @@ int nvme_reset(struct nvme_ctrl *ctrl);
 int nvme_set_mps(struct nvme_ctrl *ctrl, int mps);
 
 /*
- * Set CC (page size, command set, entry sizes, EN) and wait until the controller is ready. The
- * admin queue must have been configured since the last reset.
+ * Enable the controller (CC: page size, command set, entry sizes, EN) and wait until it is ready.
+ * The admin queue must have been configured since the last reset.
  *
  * EINVAL no admin queue; ETIMEDOUT not ready within CAP.TO (or CRTO); EIO the controller reports
  * CSTS.CFS; ENODEV the registers read as all ones.
@@ -178,8 +180,11 @@ int nvme_set_mps(struct nvme_ctrl *ctrl, int mps);
 int nvme_enable(struct nvme_ctrl *ctrl);
 
 /*
- * The same without waiting. After start, call poll until it is done: 1 done, -1 failed (as above),
- * 0 call again after *delay_ms milliseconds. One of them at a time.
+ * nvme_reset() and nvme_enable() without waiting: after start, call poll until it is done. One of
+ * them at a time.
+ *
+ * 0, or -1 when it cannot be started; of poll 1 when it is done, 0 to be called again after
+ * *delay_ms milliseconds, or -1 when it has failed. Errors as of nvme_reset() and nvme_enable().
  */
 int nvme_reset_start(struct nvme_ctrl *ctrl);
 int nvme_reset_poll(struct nvme_ctrl *ctrl, unsigned int *delay_ms);
@@ -241,17 +246,19 @@ int nvme_create_iosq_at(struct nvme_ctrl *ctrl, int qid, int qsize, struct nvme_
 			unsigned long flags, const struct nvme_queue_mem *mem,
 			const struct nvme_queue_mem *pages);
 
-/* Both queues of the pair `qid`, together: when one fails, neither is there, if the controller lets
- * it. */
+/*
+ * Create or delete both queues of the pair `qid`: when one cannot be created, neither is there, if
+ * the controller lets it be deleted again. As nvme_create_iocq() and the others.
+ */
 int nvme_create_ioqpair(struct nvme_ctrl *ctrl, int qid, int qsize, int vector,
 			unsigned long flags);
 int nvme_delete_ioqpair(struct nvme_ctrl *ctrl, int qid);
 
 /*
- * The same for a caller that sends the command by itself, as an event loop does: allocate and map
- * the queue's memory and fill in *cmd, all but its CID. Then send it; when it fails, discard the
- * queue, and when a Delete I/O Queue has completed well, too. As long as the outcome of either is
- * unknown the memory stays. Errors as above.
+ * Create and delete I/O queues by commands that the caller sends, as an event loop does: allocate
+ * and map the queue's memory and fill in *cmd, all but its CID. Then send it; when it fails,
+ * discard the queue, and when a Delete I/O Queue has completed well, too. As long as the outcome of
+ * either is unknown the memory stays. Errors as of nvme_create_iocq() and the others.
  */
 int nvme_prep_create_iocq(struct nvme_ctrl *ctrl, int qid, int qsize, int vector,
 			  union nvme_cmd *cmd);

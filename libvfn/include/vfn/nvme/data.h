@@ -49,7 +49,7 @@ int nvme_rq_mapv_iova(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd
 
 /*
  * As nvme_rq_mapv_sgl(), but a piece whose iov_base is NULL is data to discard: a read of which
- * only parts are wanted. ENOTSUP also when the controller cannot do that.
+ * only parts are wanted. 0, or -1 as there; ENOTSUP also when the controller cannot do that.
  */
 int nvme_rq_mapv_sgl_discard(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd *cmd,
 			     struct iovec *iov, int niov);

@@ -38,10 +38,13 @@ struct nvme_hmb {
 	unsigned int chunks; /* descriptors in it */
 };
 
-/* Ask for the limits. 0, or -1 as nvme_admin(). */
+/* Ask what host memory buffer the controller wants. 0, or -1 as nvme_admin(). */
 int nvme_hmb_limits(struct nvme_ctrl *ctrl, struct nvme_hmb_limits *limits);
 
-/* Ask what is set. 0, or -1 as nvme_admin(): EIO also when there is no such feature. */
+/*
+ * Ask what host memory buffer is set. 0, or -1 as nvme_admin(): EIO also when there is no such
+ * feature.
+ */
 int nvme_hmb_get(struct nvme_ctrl *ctrl, struct nvme_hmb *hmb);
 
 /*

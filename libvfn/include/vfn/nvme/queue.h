@@ -133,7 +133,7 @@ static inline bool __nvme_dbbuf_need_event(uint32_t eventidx, uint32_t value, ui
 	       (uint16_t)(value - eventidx - 1) < (uint16_t)(value - old);
 }
 
-/* Move a shadow doorbell from `old` to `value`; true when the doorbell itself must be rung too. */
+/* Move a shadow doorbell from `old` to `value`. True when the doorbell itself must be rung too. */
 static inline bool __nvme_dbbuf_update(const struct nvme_dbbuf *dbbuf, uint32_t value, uint32_t old)
 {
 	/* the queue's entries before the doorbell that tells of them */
@@ -157,7 +157,7 @@ typedef struct {
 	uint64_t qw[8];
 } __attribute__((may_alias)) __nvme_sqe;
 
-/* nvme_sq_post() without its tracepoint; the new tail. */
+/* nvme_sq_post() without its tracepoint. Returns the new tail. */
 static inline uint32_t __nvme_sq_post(struct nvme_sq *sq, const union nvme_cmd *cmd)
 {
 	uint32_t tail = sq->tail;

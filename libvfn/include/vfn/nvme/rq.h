@@ -73,11 +73,16 @@ enum nvme_rq_state {
  * look at the top and its exchange finds out when others have taken that tracker and brought it
  * back (ABA). Who finds one stack empty looks on the other, out of line.
  */
+
+/* The tracker on top of the _atomic forms' stack `top`, which is not empty. */
 static inline struct nvme_rq *__nvme_rq_of_atomic(const struct nvme_sq *sq, uint64_t top)
 {
 	return &sq->rqs[(uint32_t)top - 1];
 }
 
+/*
+ * What nvme_rq_acquire() and nvme_rq_acquire_atomic() do when their own stack is empty. As these.
+ */
 struct nvme_rq *__nvme_rq_acquire_slow(struct nvme_sq *sq) __cold;
 struct nvme_rq *__nvme_rq_acquire_atomic_slow(struct nvme_sq *sq) __cold;
 
@@ -157,7 +162,7 @@ struct nvme_rq *nvme_rq_acquire_cid(struct nvme_sq *sq, uint16_t cid);
  */
 struct nvme_rq *__nvme_rq_stray(struct nvme_rq *rq, struct nvme_cqe *cqe) __cold;
 
-/* __nvme_rq_from_cqe() of an identifier that is not a tracker's alone. */
+/* What __nvme_rq_from_cqe() does with an identifier that is not a tracker's alone. As that. */
 struct nvme_rq *__nvme_rq_from_cqe_slow(struct nvme_sq *sq, struct nvme_cqe *cqe) __cold;
 
 /*
@@ -195,8 +200,10 @@ static inline struct nvme_rq *__nvme_rq_from_cqe(struct nvme_sq *sq, struct nvme
 	return rq;
 }
 
-/* The same, with the queue looked up by the completion's sqid. NULL also for a queue that is not
- * there. */
+/*
+ * The tracker of a completion whose queue is looked up by its sqid, else as __nvme_rq_from_cqe().
+ * NULL also for a queue that is not there.
+ */
 static inline struct nvme_rq *nvme_rq_from_cqe(struct nvme_ctrl *ctrl, struct nvme_cqe *cqe)
 {
 	uint16_t sqid = le16_to_cpu(cqe->sqid);
@@ -232,8 +239,8 @@ static inline void nvme_rq_exec(struct nvme_rq *rq, union nvme_cmd *cmd)
 
 /*
  * Look, without waiting, for the completion of the tracker's command, and copy it to `cqe_copy`
- * (may be NULL): 1 when it has completed, with whatever status, 0 when it has not. What
- * nvme_rq_wait() does with other completions, this does too.
+ * (may be NULL). What nvme_rq_wait() does with other completions, this does too. 1 when it has
+ * completed, with whatever status, 0 when it has not.
  */
 int nvme_rq_poll(struct nvme_rq *rq, struct nvme_cqe *cqe_copy);
 
@@ -282,32 +289,36 @@ static inline int nvme_rq_map_prp(struct nvme_ctrl *ctrl, struct nvme_rq *rq, un
 }
 
 /*
- * The same for `niov` pieces of memory at virtual addresses that are mapped in the controller's
- * IOMMU context. PRPs can describe them if each but the first starts at a page boundary and each
- * but the last ends at one, as IOVAs; pieces that follow each other as IOVAs count as one. Empty
- * pieces are skipped.
+ * Point the command's dptr, by PRPs, at `niov` pieces of memory at virtual addresses that are
+ * mapped in the controller's IOMMU context. PRPs can describe them if each but the first starts at
+ * a page boundary and each but the last ends at one, as IOVAs; pieces that follow each other as
+ * IOVAs count as one. Empty pieces are skipped.
  *
- * 0, or -1 as above; EINVAL for what PRPs cannot describe, EFAULT for memory that is not mapped.
+ * 0, or -1 as nvme_rq_map_prp(); EINVAL for what PRPs cannot describe, EFAULT for memory that is
+ * not mapped.
  */
 int nvme_rq_mapv_prp(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd *cmd,
 		     struct iovec *iov, int niov);
 
 /*
- * The same by an SGL (NVMe base, 4.1.2): a data block where one describes everything, else segments
- * of descriptors in the tracker's page and in further ones. Pieces may begin and end anywhere, but
- * where the controller wants dwords (NVME_CTRL_F_SGLS_DWORD_ALIGNMENT). How much data the pieces
- * have must be what the command transfers, neither less nor (as far as Identify's SGLS bit 18
- * does not allow it) more.
+ * Point the command's dptr, by an SGL (NVMe base, 4.1.2), at pieces of memory as nvme_rq_mapv_prp()
+ * takes them: a data block where one describes everything, else segments of descriptors in the
+ * tracker's page and in further ones. Pieces may begin and end anywhere, but where the controller
+ * wants dwords (NVME_CTRL_F_SGLS_DWORD_ALIGNMENT). How much data the pieces have must be what the
+ * command transfers, neither less nor (as far as Identify's SGLS bit 18 does not allow it) more.
  *
- * 0, or -1 as above; ENOTSUP when the controller has no SGLs; EINVAL where it wants dwords and a
- * piece is not made of them. See vfn/nvme/data.h for IOVAs, data to discard, and metadata.
+ * 0, or -1 as nvme_rq_mapv_prp(); ENOTSUP when the controller has no SGLs; EINVAL where it wants
+ * dwords and a piece is not made of them. See vfn/nvme/data.h for IOVAs, data to discard, and
+ * metadata.
  */
 int nvme_rq_mapv_sgl(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd *cmd,
 		     struct iovec *iov, int niov);
 
 /*
- * By an SGL where the controller has them and the queue is not the admin queue (whose commands have
- * PRPs only), else by PRPs. Also by PRPs what SGLs of dwords cannot describe, if those can.
+ * Point the command's dptr at pieces of memory: by an SGL where the controller has them and the
+ * queue is not the admin queue (whose commands have PRPs only), else by PRPs. Also by PRPs what
+ * SGLs of dwords cannot describe, if those can. 0, or -1 as nvme_rq_mapv_sgl() or
+ * nvme_rq_mapv_prp().
  */
 int nvme_rq_mapv(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd *cmd, struct iovec *iov,
 		 int niov);

@@ -8,6 +8,8 @@
  * numbers replaced), and ends without nvme_close(). The successor restores the controller, then
  * completion queues, then submission queues. The controller is not reset, and notices nothing.
  *
+ * Functions return 0, or -1 with errno set and the reason in words from vfn_error().
+ *
  * Queues must be quiet while they are saved: no call on them under way. Commands may be
  * outstanding; the successor gets their trackers by nvme_rq_acquire_cid().
  */

@@ -13,6 +13,7 @@
 
 #include <vfn/support/endian.h>
 
+/* Checks the layouts below, in C and in C++; not for programs. */
 #ifdef __cplusplus
 #define __VFN_STATIC_ASSERT(cond, text) static_assert(cond, text)
 extern "C" {

@@ -16,12 +16,13 @@
 extern "C" {
 #endif
 
-/* The page size that a value of CC.MPS, CAP.MPSMIN or CAP.MPSMAX stands for. */
+/* The logarithm of the page size that a value of CC.MPS, CAP.MPSMIN or CAP.MPSMAX stands for. */
 static inline int __mps_to_pageshift(int mps)
 {
 	return 12 + mps;
 }
 
+/* The page size, in bytes, that such a value stands for. */
 static inline size_t __mps_to_pagesize(int mps)
 {
 	return (size_t)1 << __mps_to_pageshift(mps);
@@ -33,15 +34,17 @@ static inline bool nvme_cqe_ok(const struct nvme_cqe *cqe)
 	return !(le16_to_cpu(cqe->sfp) & 0xfffe);
 }
 
-/* 0 when the command succeeded, else -1 with EIO and vfn_error() naming status code type and
- * status. */
+/*
+ * Set errno, and vfn_error(), as the status of a completion says. 0 when the command succeeded, and
+ * errno is as it was; -1: EIO it failed, and vfn_error() names status code type and status.
+ */
 int nvme_set_errno_from_cqe(const struct nvme_cqe *cqe);
 
 /*
  * Post an Asynchronous Event Request on the admin queue. Its completion comes there with the CID
  * NVME_CID_AER | cid; nvme_rq_from_cqe() gives its tracker, with `opaque`. Release the tracker
- * then, and ask again. EBUSY: no tracker left. How many may be outstanding is Identify Controller's
- * AERL.
+ * then, and ask again. How many may be outstanding is Identify Controller's AERL. 0, or -1: EBUSY
+ * no tracker left.
  */
 int nvme_aer(struct nvme_ctrl *ctrl, void *opaque);
 
@@ -59,7 +62,9 @@ int nvme_aer(struct nvme_ctrl *ctrl, void *opaque);
 int nvme_sync(struct nvme_ctrl *ctrl, struct nvme_sq *sq, union nvme_cmd *cmd, void *buf,
 	      size_t len, struct nvme_cqe *cqe_copy);
 
-/* The same on the admin queue. */
+/*
+ * Execute one command on the admin queue and wait for it, as nvme_sync() does. 0, or -1 as there.
+ */
 int nvme_admin(struct nvme_ctrl *ctrl, union nvme_cmd *cmd, void *buf, size_t len,
 	       struct nvme_cqe *cqe_copy);
 

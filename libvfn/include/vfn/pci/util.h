@@ -41,15 +41,15 @@ int pci_driver_probe(const char *bdf);
 int pci_driver_new_id(const char *driver, uint16_t vid, uint16_t did);
 
 /*
- * Make `driver` forget it again. 0, or -1: ENODEV when it has no such id, or the errno of
- * write(2).
+ * Make `driver` forget a vendor and device id again. 0, or -1: ENODEV when it has no such id, or
+ * the errno of write(2).
  */
 int pci_driver_remove_id(const char *driver, uint16_t vid, uint16_t did);
 
 /*
- * The number (decimal, octal, or hexadecimal with 0x) that the device's sysfs file `prop` holds,
- * like "class" or "vendor", into *v. 0, or -1: ENOENT no such property, EINVAL it is no number,
- * ERANGE.
+ * Read the number (decimal, octal, or hexadecimal with 0x) that the device's sysfs file `prop`
+ * holds, like "class" or "vendor", into *v. 0, or -1: ENOENT no such property, EINVAL it is no
+ * number, ERANGE.
  */
 int pci_device_info_get_ull(const char *bdf, const char *prop, unsigned long long *v);
 

@@ -35,7 +35,7 @@
 #define LOAD(v)	    (*(const volatile __typeof__(v) *)&(v))
 #define STORE(v, x) (*(volatile __typeof__(v) *)&(v) = (x))
 
-/* The same for what a pointer points at. */
+/* One access, as by LOAD() and STORE(), to what a pointer points at. */
 #define LOAD_PTR(p)	(*(const volatile __typeof__(*(p)) *)(p))
 #define STORE_PTR(p, x) (*(volatile __typeof__(*(p)) *)(p) = (x))
 

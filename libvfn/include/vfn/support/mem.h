@@ -29,12 +29,12 @@ extern int __VFN_PAGESHIFT;
  */
 ssize_t pgmap(void **mem, size_t size);
 
-/* The same for `n` objects of `size` bytes. */
+/* Map memory for `n` objects of `size` bytes, as pgmap() does. Returns the same. */
 ssize_t pgmapn(void **mem, unsigned int n, size_t size);
 
 /*
  * Unmap memory of one pgmap call: `size` is what that call was given, or returned. Unmap it from
- * every IOMMU context first. -1 with EINVAL when it is no such memory.
+ * every IOMMU context first. 0, or -1 with EINVAL when it is no such memory.
  */
 int pgunmap(void *mem, size_t size);
 
@@ -53,12 +53,16 @@ int pgmap_fd(const void *vaddr, size_t len, off_t *offset);
  */
 void *pgmap_from_fd(int fd, size_t len, off_t offset);
 
-/* The same for memory that is mapped already, at `vaddr`. 0, or -1 with EINVAL or ENOMEM. */
+/*
+ * Treat memory that is mapped already, at `vaddr`, like pgmap memory, as pgmap_from_fd() does. 0,
+ * or -1 with EINVAL or ENOMEM.
+ */
 int pgmap_adopt(void *vaddr, int fd, size_t len, off_t offset);
 
 /*
- * Allocations that end the program, with a message, when there is no memory. A size of 0 gives
- * NULL. The n forms check the multiplication.
+ * Allocations that end the program, with a message, when there is no memory. zmalloc() and
+ * zmallocn() give zeroed memory; the n forms are for `n` objects and check the multiplication. It
+ * is given to free(3). Returns the memory; NULL for a size of 0.
  */
 void *xmalloc(size_t size);
 void *zmalloc(size_t size);
@@ -70,11 +74,14 @@ void *reallocn(void *mem, unsigned int n, size_t size);
 }
 #endif
 
-/* new_t(type) is one of it, new_t(type, n) an array; znew_t() the same with zeroes. */
+/*
+ * Allocations of objects of a type that end the program when there is no memory; zeroed where the
+ * name begins with z. new_t(type) is one, new_t(type, n) an array, and the others arrays of `n`. Each
+ * gives a pointer to the type.
+ */
 #define __vfn_new_t(alloc, type, n, ...) ((type *)alloc(n, sizeof(type)))
 #define new_t(...)			 __vfn_new_t(mallocn, __VA_ARGS__, 1, 0)
 #define znew_t(...)			 __vfn_new_t(zmallocn, __VA_ARGS__, 1, 0)
-
 #define newn_t(n, type)	       ((type *)mallocn(n, sizeof(type)))
 #define znewn_t(n, type)       ((type *)zmallocn(n, sizeof(type)))
 #define renewn_t(mem, n, type) ((type *)reallocn(mem, n, sizeof(type)))

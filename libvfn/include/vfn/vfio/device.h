@@ -36,14 +36,15 @@ struct vfio_device {
  */
 int vfio_set_irq(struct vfio_device *dev, int *eventfds, int count);
 
-/* Disable these interrupts. 0, or -1 with the errno of the transport. */
+/* Disable the interrupts that vfio_set_irq() has set. 0, or -1 with the errno of the transport. */
 int vfio_disable_irq(struct vfio_device *dev);
 
 /*
- * The same for one kind of interrupt (VFIO_PCI_INTX_IRQ_INDEX, _MSI_, _MSIX_, _ERR_, _REQ_), from
- * vector `start` on; with `count` 0 (eventfds may be NULL) that kind is disabled. MSI and MSI-X
- * are set up afresh by a call with `start` 0, and other vectors of the kernel's may stop for a
- * moment then. 0, or -1: EINVAL no such vectors; ENOTSUP no such kind; or of the transport.
+ * Let vectors of one kind of interrupt (VFIO_PCI_INTX_IRQ_INDEX, _MSI_, _MSIX_, _ERR_, _REQ_), from
+ * vector `start` on, signal eventfds (-1: none); with `count` 0 (eventfds may be NULL) that kind is
+ * disabled. MSI and MSI-X are set up afresh by a call with `start` 0, and other vectors of the
+ * kernel's may stop for a moment then. 0, or -1: EINVAL no such vectors; ENOTSUP no such kind; or
+ * of the transport.
  */
 int vfio_set_irq_index(struct vfio_device *dev, unsigned int irq_index, unsigned int start,
 		       const int *eventfds, int count);

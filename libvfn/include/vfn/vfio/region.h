@@ -24,7 +24,10 @@ extern "C" {
 int vfio_region_read(struct vfio_device *dev, unsigned int region, void *buf, size_t len,
 		     uint64_t offset);
 
-/* Write, and wait until the device has it. As above. */
+/*
+ * Write `len` bytes at `offset` of the region, and wait until the device has them. 0, or -1 as
+ * vfio_region_read().
+ */
 int vfio_region_write(struct vfio_device *dev, unsigned int region, const void *buf, size_t len,
 		      uint64_t offset);
 
