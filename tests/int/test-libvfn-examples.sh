@@ -74,9 +74,9 @@ tap "identify: a device that is not there" says 1 "^$nothing: .+" "$examples/ide
 
 eventfd_says() {
     says 0 "^serial number: $serial *\$" "$examples/identify-eventfd" "$device" &&
-        also '^model: .+' && also '^done after 1 wake-up$'
+        also '^model: .+' && also '^done after [1-9] wake-ups?$'
 }
-tap "identify-eventfd: one interrupt, and the same serial number" eventfd_says
+tap "identify-eventfd: the same serial number, by interrupt" eventfd_says
 tap "identify-eventfd: a device that is not there" \
     says 1 "^$nothing: .+" "$examples/identify-eventfd" "$nothing"
 

@@ -132,6 +132,8 @@ static int identify(struct nvme_ctrl *ctrl, int epfd, void *mem, uint64_t iova)
  */
 static int bring_up(struct nvme_ctrl *ctrl, const char *device, int efd)
 {
+	eventfd_t signals;
+
 	if (nvme_ctrl_init(ctrl, device, NULL))
 		return fail(device);
 	if (vfio_set_irq(&ctrl->pci.dev, &efd, 1)) {
@@ -140,6 +142,12 @@ static int bring_up(struct nvme_ctrl *ctrl, const char *device, int efd)
 	}
 	if (nvme_reinit(ctrl)) {
 		fail(device);
+		goto close;
+	}
+
+	/* The commands of the bring-up have signalled it, too. One that does so late is no harm. */
+	if (eventfd_read(efd, &signals) && errno != EAGAIN) {
+		fail_errno("eventfd");
 		goto close;
 	}
 	return 0;
