@@ -216,6 +216,21 @@ START_TEST(test_crc64)
 }
 END_TEST
 
+/* As it lies on the medium: big-endian, the storage and reference tag in what is left. */
+START_TEST(test_pi_tuple)
+{
+	static const uint8_t want[16] = {0x64, 0x82, 0xd3, 0x67, 0xeb, 0x22, 0xb6, 0x4e,
+					 0x12, 0x34, 1,	   2,	 3,    4,    5,	   6};
+	static unsigned char block[4096];
+	struct nvme_crc64_pi_tuple tuple = {.sr = {1, 2, 3, 4, 5, 6}};
+
+	tuple.guard = cpu_to_be64(nvme_crc64(~0ull, block, sizeof(block)));
+	tuple.apptag = cpu_to_be16(0x1234);
+	ck_assert_mem_eq(&tuple, want, sizeof(want));
+}
+END_TEST
+
 UNIT_MAIN("nvme-types", tcase_add_test(tc, test_common); tcase_add_test(tc, test_views);
 	  tcase_add_test(tc, test_registers); tcase_add_test(tc, test_identify_and_opcodes);
-	  tcase_add_test(tc, test_helpers); tcase_add_test(tc, test_crc64))
+	  tcase_add_test(tc, test_helpers); tcase_add_test(tc, test_crc64);
+	  tcase_add_test(tc, test_pi_tuple))
