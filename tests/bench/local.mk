@@ -40,3 +40,13 @@ TESTS += %D%/test-cost-sim.sh
 EXTRA_DIST += %D%/served-step.c
 dist_check_SCRIPTS += %D%/served-cost %D%/test-served-cost.sh
 TESTS += %D%/test-served-cost.sh
+
+# What mappings cost: comparisons, and calls of the heap.
+check_PROGRAMS += %D%/test-mapping
+TESTS += %D%/test-mapping
+%C%_test_mapping_SOURCES = %D%/test-mapping.c
+%C%_test_mapping_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_mapping_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_mapping_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
+%C%_test_mapping_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free

@@ -149,6 +149,72 @@ START_TEST(test_overlap)
 }
 END_TEST
 
+/* Ephemeral ones come from the top, in whatever order they go: once none is left all is as it was.
+ */
+START_TEST(test_ephemeral)
+{
+	const uint64_t top = 1ull << 39;
+	uint64_t stay, iova[16], at;
+
+	ck_assert_int_eq(iommu_map_vaddr(ctx, mem + 32 * PAGE, PAGE, &stay, 0), 0);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 16; i++) {
+			ck_assert_int_eq(iommu_map_vaddr(ctx, mem + i * PAGE, PAGE, &iova[i],
+							 IOMMU_MAP_EPHEMERAL),
+					 0);
+			ck_assert_uint_eq(iova[i], top - (uint64_t)(i + 1) * PAGE);
+		}
+		/* What stays is not in their way, and they are not in its. */
+		ck_assert_int_eq(iommu_map_vaddr(ctx, mem + 33 * PAGE, PAGE, &at, 0), 0);
+		ck_assert_uint_eq(at, stay + PAGE);
+		for (int i = 0; i < 16; i++) {
+			int k = round == 0 ? i : round == 1 ? 15 - i : i * 7 % 16;
+
+			ck_assert_int_eq(iommu_unmap_vaddr(ctx, mem + k * PAGE, NULL), 0);
+		}
+		ck_assert_int_eq(iommu_unmap_vaddr(ctx, mem + 33 * PAGE, NULL), 0);
+		/* The largest there is from the top: everything but the one that stays. */
+		ck_assert_uint_eq(ctx->space.nextents, 1);
+		ck_assert_uint_eq(iova_free_bytes(&ctx->space), top - stay - PAGE);
+	}
+	/* A single one that is given back is the next that is given, while others live on. */
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(
+			iommu_map_vaddr(ctx, mem + i * PAGE, PAGE, &iova[i], IOMMU_MAP_EPHEMERAL),
+			0);
+	ck_assert_int_eq(iommu_unmap_vaddr(ctx, mem + PAGE, NULL), 0);
+	ck_assert_int_eq(iommu_map_vaddr(ctx, mem + 9 * PAGE, PAGE, &at, IOMMU_MAP_EPHEMERAL), 0);
+	ck_assert_uint_eq(at, iova[1]);
+}
+END_TEST
+
+/* A context narrows again and again while mappings come and go: what each lent is given back. */
+START_TEST(test_narrow_and_go_on)
+{
+	uint64_t iova;
+
+	for (int round = 0; round < 8; round++) {
+		/* a quarter is mapped anew, the rest is from before */
+		for (int i = round % 4; i < 64; i += 4) {
+			if (round >= 4)
+				ck_assert_int_eq(iommu_unmap_vaddr(ctx, mem + i * PAGE, NULL), 0);
+			ck_assert_int_eq(iommu_map_vaddr(ctx, mem + i * PAGE, PAGE, &iova, 0), 0);
+		}
+		one.range.last -= 0x1000000;
+		ck_assert_int_eq(iommu_narrow(ctx, &one.backend), 0);
+	}
+	ck_assert_int_eq(one.n, 64);
+	ck_assert_int_eq(iommu_map_vaddr(ctx, mem, 64 * PAGE, &iova, IOMMU_MAP_EPHEMERAL), -1);
+	ck_assert_int_eq(errno, EEXIST);
+	for (int i = 0; i < 64; i++)
+		ck_assert_int_eq(iommu_unmap_vaddr(ctx, mem + i * 37 % 64 * PAGE, NULL), 0);
+	ck_assert_uint_eq(ctx->space.live, 0);
+	ck_assert_uint_eq(ctx->space.nextents, 1);
+	ck_assert_int_eq(iommu_map_vaddr(ctx, mem, PAGE, &iova, IOMMU_MAP_EPHEMERAL), 0);
+	ck_assert_uint_eq(iova, one.range.last + 1 - PAGE);
+}
+END_TEST
+
 START_TEST(test_fixed)
 {
 	static const struct {
@@ -367,7 +433,8 @@ START_TEST(test_old_names)
 END_TEST
 
 UNIT_MAIN("dma", tcase_add_checked_fixture(tc, setup, teardown); tcase_add_test(tc, test_map);
-	  tcase_add_test(tc, test_overlap); tcase_add_test(tc, test_fixed);
+	  tcase_add_test(tc, test_overlap); tcase_add_test(tc, test_ephemeral);
+	  tcase_add_test(tc, test_narrow_and_go_on); tcase_add_test(tc, test_fixed);
 	  tcase_add_test(tc, test_bad_arguments); tcase_add_test(tc, test_failures);
 	  tcase_add_test(tc, test_attach); tcase_add_test(tc, test_import);
 	  tcase_add_test(tc, test_threads); tcase_add_test(tc, test_old_names))

@@ -152,6 +152,11 @@ START_TEST(test_open)
 	struct iommu_iova_range *ranges;
 	uint16_t command;
 
+	/* What is no context is not taken for one, nor looked into. */
+	pci.dev.ctx = (struct iommu_ctx *)(uintptr_t)0x5a5a5a5a5a5a5a5a;
+	fails(EINVAL, "no IOMMU context");
+	ck_assert_ptr_null(pci.dev.ctx);
+
 	fake_vfio.fail_ioctl = VFIO_DEVICE_RESET;
 	fake_vfio.ioctl_errno = EAGAIN;
 	fake_vfio.fail_times = 2;
@@ -400,6 +405,20 @@ START_TEST(test_chosen)
 	ck_assert_str_eq(vfio_transport_find(DEV, &rest)->name, "type1");
 	setenv("VFN_TRANSPORT", "", 1);
 	ck_assert_str_eq(vfio_transport_find(DEV, &rest)->name, "iommufd");
+	/* A call goes before the environment, until it is taken back. */
+	ck_assert_int_eq(vfio_force_transport("type1"), 0);
+	setenv("VFN_TRANSPORT", "iommufd", 1);
+	ck_assert_str_eq(vfio_transport_find(DEV, &rest)->name, "type1");
+	ck_assert_str_eq(vfio_transport_find("vfio-user:/x", &rest)->name, "vfio-user");
+	ck_assert_str_eq(rest, "/x");
+	ck_assert_int_eq(vfio_force_transport("type2"), -1);
+	ck_assert_int_eq(errno, EINVAL);
+	ck_assert_str_eq(vfio_transport_find(DEV, &rest)->name, "type1");
+	ck_assert_int_eq(vfio_force_transport(NULL), 0);
+	ck_assert_str_eq(vfio_transport_find(DEV, &rest)->name, "iommufd");
+	setenv("VFN_TRANSPORT", "iommufe", 1);
+	ck_assert_ptr_null(vfio_transport_find(DEV, &rest));
+	ck_assert_int_eq(errno, EINVAL);
 	/* It is forced for what it can address, whether or not it would work. */
 	setenv("VFN_TRANSPORT", "iommufd", 1);
 	fake_sysfs_remove("dev/iommu");
