@@ -39,9 +39,9 @@ TESTS += %D%/test-bringup %D%/test-cmb
 
 # These start a simulated controller.
 EXTRA_DIST += %D%/sim-proc.h
-check_PROGRAMS += %D%/test-cmb-use %D%/test-commands %D%/test-ctrl %D%/test-data %D%/test-hmb %D%/test-io %D%/test-queue-at \
+check_PROGRAMS += %D%/test-cmb-use %D%/test-commands %D%/test-ctrl %D%/test-data %D%/test-hmb %D%/test-host-pages %D%/test-io %D%/test-queue-at \
 	%D%/test-takeover
-TESTS += %D%/test-cmb-use %D%/test-commands %D%/test-ctrl %D%/test-data %D%/test-hmb %D%/test-io %D%/test-queue-at %D%/test-takeover
+TESTS += %D%/test-cmb-use %D%/test-commands %D%/test-ctrl %D%/test-data %D%/test-hmb %D%/test-host-pages %D%/test-io %D%/test-queue-at %D%/test-takeover
 
 %C%_test_ctrl_SOURCES = %D%/test-ctrl.c
 %C%_test_ctrl_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -57,6 +57,11 @@ TESTS += %D%/test-cmb-use %D%/test-commands %D%/test-ctrl %D%/test-data %D%/test
 %C%_test_data_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_test_data_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_data_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
+
+%C%_test_host_pages_SOURCES = %D%/test-host-pages.c
+%C%_test_host_pages_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_host_pages_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_host_pages_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
 
 %C%_test_io_SOURCES = %D%/test-io.c
 %C%_test_io_CPPFLAGS = $(UNIT_CPPFLAGS)
