@@ -39,8 +39,7 @@ int vfio_device_open(struct vfio_device *dev, const char *name, const struct vfi
 	state->transport = t;
 	state->imported = from;
 	pthread_rwlock_init(&state->lock, NULL);
-	for (int i = 0; i < VFIO_REGIONS; i++)
-		state->regions[i].fd = -1;
+	pthread_mutex_init(&state->irq_lock, NULL);
 	dev->state = state;
 	dev->fd = -1;
 	if (dev->ctx) {
@@ -55,7 +54,7 @@ int vfio_device_open(struct vfio_device *dev, const char *name, const struct vfi
 		goto fail_state;
 	if (t->open(dev, address, from))
 		goto fail_ctx;
-	if (vfio_regions_init(dev) || vfio_irq_init(dev))
+	if (vfio_regions_init(dev) || vfio_irq_init(dev) || vfio_config_init(dev))
 		goto fail_open;
 	trace_guard(VFIO_OPEN)
 	{
@@ -78,6 +77,7 @@ fail_state:
 	dev->state = NULL;
 	err = errno;
 	pthread_rwlock_destroy(&state->lock);
+	pthread_mutex_destroy(&state->irq_lock);
 	free(state->address);
 	free(state);
 	errno = err;
@@ -94,6 +94,7 @@ void vfio_device_close(struct vfio_device *dev, bool keep)
 	state->transport->close(dev, keep);
 	iommu_put_context(dev->ctx);
 	pthread_rwlock_destroy(&state->lock);
+	pthread_mutex_destroy(&state->irq_lock);
 	free(state->address);
 	free(state);
 	dev->state = NULL;

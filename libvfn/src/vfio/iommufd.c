@@ -205,5 +205,6 @@ const struct vfio_transport vfio_transport_iommufd = {
 	.region_post32 = vfio_kernel_region_post32,
 	.irq_info = vfio_kernel_irq_info,
 	.irq_set = vfio_kernel_irq_set,
+	.irq_unmask = vfio_kernel_irq_unmask,
 	.export = iommufd_export,
 };

@@ -40,6 +40,28 @@ int vfio_irq_init(struct vfio_device *dev)
 	return 0;
 }
 
+/* The function first, then who hears of it: it must not signal what is not there. */
+static int irq_off(struct vfio_device *dev, unsigned int irq_index)
+{
+	if (vfio_config_irq(dev, irq_index, 0))
+		return -1;
+	return dev->state->transport->irq_set(dev, irq_index, 0, NULL, 0);
+}
+
+static int irq_on(struct vfio_device *dev, const struct vfio_irq_info *info, unsigned int start,
+		  const int *eventfds, unsigned int n)
+{
+	const struct vfio_transport *t = dev->state->transport;
+
+	if (t->irq_set(dev, info->index, start, eventfds, n) ||
+	    vfio_config_irq(dev, info->index, start + n))
+		return -1;
+	/* Vectors of MSI and MSI-X that a server can mask are masked until they are wanted. */
+	if (t->msi_by_config && (info->flags & VFIO_IRQ_INFO_MASKABLE))
+		return t->irq_unmask(dev, info->index, start, n);
+	return 0;
+}
+
 int vfio_set_irq_index(struct vfio_device *dev, unsigned int irq_index, unsigned int start,
 		       const int *eventfds, int count)
 {
@@ -58,19 +80,35 @@ int vfio_set_irq_index(struct vfio_device *dev, unsigned int irq_index, unsigned
 				state->address, info.count, irq_name(irq_index), start,
 				start + n - 1);
 
-	pthread_rwlock_wrlock(&state->lock);
+	pthread_mutex_lock(&state->irq_lock);
 	/* The kernel does not enlarge a set of MSI vectors everywhere: it is set up afresh. */
 	rc = 0;
-	if (n && !start && state->irq_vectors[irq_index] && state->irq_vectors[irq_index] != n)
-		rc = state->transport->irq_set(dev, irq_index, 0, NULL, 0);
-	if (!rc)
-		rc = state->transport->irq_set(dev, irq_index, start, eventfds, n);
+	if (!n || (!start && state->irq_vectors[irq_index] && state->irq_vectors[irq_index] != n))
+		rc = irq_off(dev, irq_index);
+	if (!rc && n)
+		rc = irq_on(dev, &info, start, eventfds, n);
 	if (!rc && (!n || !start))
 		state->irq_vectors[irq_index] = n;
 	else if (!rc && start + n > state->irq_vectors[irq_index])
 		state->irq_vectors[irq_index] = start + n;
-	pthread_rwlock_unlock(&state->lock);
+	pthread_mutex_unlock(&state->irq_lock);
 	return rc;
+}
+
+int vfio_unmask_irq(struct vfio_device *dev, unsigned int irq_index)
+{
+	struct vfio_device_state *state = vfio_state(dev);
+	unsigned int n;
+
+	if (!state)
+		return -1;
+	pthread_mutex_lock(&state->irq_lock);
+	n = irq_index < VFIO_IRQS ? state->irq_vectors[irq_index] : 0;
+	pthread_mutex_unlock(&state->irq_lock);
+	if (!n)
+		return vfn_fail(EINVAL, "%s: no %s vectors are set up", state->address,
+				irq_name(irq_index));
+	return state->transport->irq_unmask(dev, irq_index, 0, n);
 }
 
 int vfio_set_irq(struct vfio_device *dev, int *eventfds, int count)

@@ -97,9 +97,10 @@ int vfio_kernel_reset(struct vfio_device *dev)
 	return 0;
 }
 
-int vfio_kernel_region_info(struct vfio_device *dev, struct vfio_region_info *info, int *fd)
+int vfio_kernel_region_info(struct vfio_device *dev, struct vfio_region_info *info,
+			    struct vfio_region_fds *fds)
 {
-	*fd = -1;
+	fds->n = 0;
 	if (vfio_kernel_ioctl(dev->fd, VFIO_DEVICE_GET_REGION_INFO, info))
 		return vfn_fail(errno, "%s: asking for region %u: %s", dev->state->address,
 				info->index, strerror(errno));
@@ -196,6 +197,23 @@ int vfio_kernel_irq_set(struct vfio_device *dev, unsigned int index, unsigned in
 				dev->state->address, rc, n);
 	if (rc)
 		return vfn_fail(errno, "%s: setting interrupt vectors %u to %u of kind %u: %s",
+				dev->state->address, start, start + n - 1, index, strerror(errno));
+	return 0;
+}
+
+int vfio_kernel_irq_unmask(struct vfio_device *dev, unsigned int index, unsigned int start,
+			   unsigned int n)
+{
+	struct vfio_irq_set set = {
+		.argsz = sizeof(set),
+		.flags = VFIO_IRQ_SET_ACTION_UNMASK | VFIO_IRQ_SET_DATA_NONE,
+		.index = index,
+		.start = start,
+		.count = n,
+	};
+
+	if (vfio_kernel_ioctl(dev->fd, VFIO_DEVICE_SET_IRQS, &set))
+		return vfn_fail(errno, "%s: unmasking interrupt vectors %u to %u of kind %u: %s",
 				dev->state->address, start, start + n - 1, index, strerror(errno));
 	return 0;
 }

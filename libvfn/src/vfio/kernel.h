@@ -34,7 +34,8 @@ int vfio_kernel_device_info(struct vfio_device *dev, const char *bdf);
 /* Operations as in struct vfio_transport, on dev->fd. */
 bool vfio_kernel_match(const char *address, const char **rest);
 int vfio_kernel_reset(struct vfio_device *dev);
-int vfio_kernel_region_info(struct vfio_device *dev, struct vfio_region_info *info, int *fd);
+int vfio_kernel_region_info(struct vfio_device *dev, struct vfio_region_info *info,
+			    struct vfio_region_fds *fds);
 int vfio_kernel_region_read(struct vfio_device *dev, unsigned int region, void *buf, size_t len,
 			    uint64_t offset);
 int vfio_kernel_region_write(struct vfio_device *dev, unsigned int region, const void *buf,
@@ -44,5 +45,8 @@ int vfio_kernel_region_post32(struct vfio_device *dev, unsigned int region, uint
 int vfio_kernel_irq_info(struct vfio_device *dev, struct vfio_irq_info *info);
 int vfio_kernel_irq_set(struct vfio_device *dev, unsigned int index, unsigned int start,
 			const int *fds, unsigned int n);
+
+int vfio_kernel_irq_unmask(struct vfio_device *dev, unsigned int index, unsigned int start,
+			   unsigned int n);
 
 #endif

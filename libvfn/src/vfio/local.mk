@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 libvfn_libvfn_core_la_SOURCES += \
+	%D%/config.c \
 	%D%/container.c \
 	%D%/device.c \
 	%D%/iommufd.c %D%/iommufd.h \
@@ -14,6 +15,7 @@ libvfn_libvfn_core_la_SOURCES += \
 	%D%/type1-container.c \
 	%D%/type1-group.c \
 	%D%/vfio-user.c %D%/vfio-user.h \
+	%D%/vfio-user-dma.c \
 	%D%/vfio-user-msg.c %D%/vfio-user-msg.h \
 	%D%/vfio-user-socket.c %D%/vfio-user-socket.h \
 	%D%/vfio-user-version.c

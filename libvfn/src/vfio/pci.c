@@ -1,43 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <linux/pci_regs.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <vfn/support/endian.h>
 #include "support/fail.h"
 #include "vfio/transport.h"
 
-/* PCI Local Bus 3.0, 6.2: the header's registers that are used here. */
-#define PCI_COMMAND	       0x04
-#define PCI_COMMAND_MEMORY     0x0002u
-#define PCI_COMMAND_MASTER     0x0004u
-#define PCI_COMMAND_INTX_OFF   0x0400u
-#define PCI_REVISION_AND_CLASS 0x08
-
-static int pci_config_read(struct vfio_pci_device *pci, void *buf, size_t len, uint64_t offset)
-{
-	return vfio_region_read(&pci->dev, VFIO_PCI_CONFIG_REGION_INDEX, buf, len, offset);
-}
-
-static int pci_command_read(struct vfio_pci_device *pci, uint16_t *command)
-{
-	leint16_t v;
-
-	if (pci_config_read(pci, &v, sizeof(v), PCI_COMMAND))
-		return -1;
-	*command = le16_to_cpu(v);
-	return 0;
-}
-
-static int pci_command_write(struct vfio_pci_device *pci, uint16_t command)
-{
-	leint16_t v = cpu_to_le16(command);
-
-	return vfio_region_write(&pci->dev, VFIO_PCI_CONFIG_REGION_INDEX, &v, sizeof(v),
-				 PCI_COMMAND);
-}
-
-/* Let the device be reset, take part on the bus, and use just the kind of interrupt chosen. */
+/*
+ * Let the device be reset, and take part on the bus. INTx is off until it is set up: the admin
+ * queue has interrupts on, and would pull a line that nobody serves.
+ */
 static int pci_start(struct vfio_pci_device *pci)
 {
 	struct vfio_device *dev = &pci->dev;
@@ -51,18 +24,14 @@ static int pci_start(struct vfio_pci_device *pci)
 		if (errno == ENODEV || errno == ETIMEDOUT || errno == EPROTO)
 			return -1;
 	}
-	if (pci_command_read(pci, &command))
+	if (vfio_config_read16(dev, PCI_COMMAND, &command))
 		return -1;
 	if (command == 0xffff)
 		return vfn_fail(ENODEV, "%s does not answer (its registers read as all ones)",
 				pci->bdf);
 	dev->state->command = command;
-	command |= PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
-	if (dev->irq_info.count && dev->irq_info.index == VFIO_PCI_INTX_IRQ_INDEX)
-		command &= (uint16_t)~PCI_COMMAND_INTX_OFF;
-	else
-		command |= PCI_COMMAND_INTX_OFF;
-	return pci_command_write(pci, command);
+	return vfio_config_command(
+		dev, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE, 0);
 }
 
 static void pci_forget(struct vfio_pci_device *pci)
@@ -75,7 +44,7 @@ static int pci_open_any(struct vfio_pci_device *pci, const char *bdf,
 			const struct vfio_takeover *from)
 {
 	struct iommu_ctx *ctx = pci->dev.ctx;
-	leint32_t class;
+	uint32_t class;
 	int err;
 
 	*pci = (struct vfio_pci_device){.dev = {.fd = -1, .ctx = ctx}};
@@ -91,13 +60,15 @@ static int pci_open_any(struct vfio_pci_device *pci, const char *bdf,
 	pci->config_region_info = pci->dev.state->regions[VFIO_PCI_CONFIG_REGION_INDEX].info;
 	for (int i = 0; i < 6; i++)
 		pci->bar_region_info[i] = pci->dev.state->regions[i].info;
-	if (from ? pci_command_read(pci, &pci->dev.state->command) : pci_start(pci))
+	if (from ? vfio_config_read16(&pci->dev, PCI_COMMAND, &pci->dev.state->command)
+		 : pci_start(pci))
 		goto fail;
 	if (from)
-		pci->dev.state->command &= (uint16_t) ~(PCI_COMMAND_MASTER | PCI_COMMAND_INTX_OFF);
-	if (pci_config_read(pci, &class, sizeof(class), PCI_REVISION_AND_CLASS))
+		pci->dev.state->command &=
+			(uint16_t) ~(PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE);
+	if (vfio_config_read32(&pci->dev, PCI_CLASS_REVISION, &class))
 		goto fail;
-	pci->classcode = le32_to_cpu(class) >> 8;
+	pci->classcode = class >> 8;
 	return 0;
 
 fail:
@@ -124,7 +95,8 @@ void vfio_pci_close(struct vfio_pci_device *pci)
 			vfio_set_irq_index(dev, i, 0, NULL, 0);
 	}
 	/* What fails here fails on a device that is gone. */
-	pci_command_write(pci, dev->state->command & (uint16_t)~PCI_COMMAND_MASTER);
+	vfio_config_write16(dev, PCI_COMMAND, dev->state->command & (uint16_t)~PCI_COMMAND_MASTER,
+			    0);
 	vfio_device_close(dev, false);
 	pci_forget(pci);
 }
@@ -148,7 +120,9 @@ void vfio_pci_unmap_bar(struct vfio_pci_device *pci, int idx, void *mem, size_t 
 
 ssize_t vfio_pci_read_config(struct vfio_pci_device *pci, void *buf, size_t len, off_t offset)
 {
-	return pci_config_read(pci, buf, len, (uint64_t)offset) ? -1 : (ssize_t)len;
+	return vfio_region_read(&pci->dev, VFIO_PCI_CONFIG_REGION_INDEX, buf, len, (uint64_t)offset)
+		       ? -1
+		       : (ssize_t)len;
 }
 
 ssize_t vfio_pci_write_config(struct vfio_pci_device *pci, const void *buf, size_t len,

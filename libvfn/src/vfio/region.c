@@ -45,6 +45,15 @@ static void region_areas(struct vfio_region_state *r, const struct vfio_region_i
 	r->areas[0] = (struct vfio_region_sparse_mmap_area){.offset = 0, .size = info->size};
 }
 
+static void region_fds_close(struct vfio_region_fds *fds)
+{
+	int err = errno;
+
+	while (fds->n)
+		close(fds->fd[--fds->n]);
+	errno = err;
+}
+
 static int region_learn(struct vfio_device *dev, unsigned int index)
 {
 	struct vfio_device_state *state = dev->state;
@@ -60,10 +69,8 @@ static int region_learn(struct vfio_device *dev, unsigned int index)
 		memset(&u, 0, sizeof(u));
 		u.info.argsz = (uint32_t)len;
 		u.info.index = index;
-		if (r->fd >= 0)
-			close(r->fd);
-		r->fd = -1;
-		if (state->transport->region_info(dev, &u.info, &r->fd)) {
+		region_fds_close(&r->fds);
+		if (state->transport->region_info(dev, &u.info, &r->fds)) {
 			/* Devices without a region of some index (VGA, ROM) say so by EINVAL. */
 			return errno == EINVAL ? 0 : -1;
 		}
@@ -106,11 +113,8 @@ void vfio_regions_close(struct vfio_device *dev)
 		mapping_end(m);
 		free(m);
 	}
-	for (int i = 0; i < VFIO_REGIONS; i++) {
-		if (state->regions[i].fd >= 0)
-			close(state->regions[i].fd);
-		state->regions[i].fd = -1;
-	}
+	for (int i = 0; i < VFIO_REGIONS; i++)
+		region_fds_close(&state->regions[i].fds);
 }
 
 int vfio_get_region_info(struct vfio_device *dev, unsigned int region,
@@ -290,7 +294,7 @@ void *vfio_region_map(struct vfio_device *dev, unsigned int region, size_t len, 
 	struct vfio_region_state *r = &state->regions[region];
 	struct vfio_region_mapping *m;
 	uint64_t start = ALIGN_DOWN(offset, __VFN_PAGESIZE);
-	bool mappable = false;
+	int area = -1, fd = dev->fd;
 	char *mem;
 
 	if (!len) {
@@ -304,13 +308,15 @@ void *vfio_region_map(struct vfio_device *dev, unsigned int region, size_t len, 
 
 		if (start >= a->offset && offset - a->offset <= a->size &&
 		    len <= a->size - (offset - a->offset))
-			mappable = true;
+			area = i;
 	}
-	if (!mappable) {
+	if (area < 0) {
 		vfn_fail(ENOTSUP, "%zu bytes at 0x%llx of region %u of %s cannot be mapped", len,
 			 (unsigned long long)offset, region, state->address);
 		return NULL;
 	}
+	if (r->fds.n)
+		fd = r->fds.fd[r->fds.n == r->nareas ? area : 0];
 	m = malloc(sizeof(*m));
 	if (!m) {
 		vfn_fail(ENOMEM, "out of memory for a mapping");
@@ -318,7 +324,7 @@ void *vfio_region_map(struct vfio_device *dev, unsigned int region, size_t len, 
 	}
 	*m = (struct vfio_region_mapping){
 		.region = region, .len = len, .offset = offset, .prot = prot};
-	mem = mmap(NULL, len + (offset - start), prot, MAP_SHARED, r->fd >= 0 ? r->fd : dev->fd,
+	mem = mmap(NULL, len + (offset - start), prot, MAP_SHARED, fd,
 		   (off_t)(r->info.offset + start));
 	if (mem == MAP_FAILED) {
 		vfn_fail(errno, "mmap of %zu bytes at 0x%llx of region %u of %s: %s", len,

@@ -19,10 +19,23 @@
 #include <vfn/vfio/region.h>
 #include <vfn/vfio/takeover.h>
 
+#define VFIO_REGION_AREAS 8 /* most mappable areas of a region that are kept */
+
+/* To map a region by: none: dev->fd; one for each area; or the first for all of them. */
+struct vfio_region_fds {
+	int n;
+	int fd[VFIO_REGION_AREAS];
+};
+
 struct vfio_transport {
 	const char *name;
 	/* See vfio_doorbell_by_message(). */
 	bool doorbell_by_message;
+	/*
+	 * Nobody but this library writes to configuration space what enables MSI and MSI-X: the
+	 * kernel does for its own devices.
+	 */
+	bool msi_by_config;
 	/* A context is made for each device that brings none; else the default one is used. */
 	bool own_context;
 	/*
@@ -48,10 +61,11 @@ struct vfio_transport {
 	int (*reset)(struct vfio_device *dev);
 	/*
 	 * Fill `info`, whose argsz says how much of it there is. argsz becomes what is needed for
-	 * all of it, with capabilities; ask again if that is more. A descriptor for mapping the
-	 * region, if the transport has one for each, goes to *fd (the caller's then), else -1.
+	 * all of it, with capabilities; ask again if that is more. Descriptors for mapping the
+	 * region, where the transport has some of their own, go to *fds (the caller's then).
 	 */
-	int (*region_info)(struct vfio_device *dev, struct vfio_region_info *info, int *fd);
+	int (*region_info)(struct vfio_device *dev, struct vfio_region_info *info,
+			   struct vfio_region_fds *fds);
 	int (*region_read)(struct vfio_device *dev, unsigned int region, void *buf, size_t len,
 			   uint64_t offset);
 	int (*region_write)(struct vfio_device *dev, unsigned int region, const void *buf,
@@ -63,6 +77,9 @@ struct vfio_transport {
 	/* Vectors start to start + n - 1 signal `fds` (-1: none). n 0: disable the whole kind. */
 	int (*irq_set)(struct vfio_device *dev, unsigned int index, unsigned int start,
 		       const int *fds, unsigned int n);
+	/* Let vectors that have masked themselves signal again; waits for nothing. */
+	int (*irq_unmask)(struct vfio_device *dev, unsigned int index, unsigned int start,
+			  unsigned int n);
 	int (*export)(struct vfio_device *dev, struct vfio_takeover *to);
 	/* May be NULL. */
 	int (*fd_event)(struct vfio_device *dev);
@@ -70,15 +87,14 @@ struct vfio_transport {
 
 #define VFIO_REGIONS	     9 /* of a PCI device: VFIO_PCI_NUM_REGIONS */
 #define VFIO_IRQS	     5 /* VFIO_PCI_NUM_IRQS */
-#define VFIO_REGION_AREAS    8 /* most mappable areas of a region that are kept */
 #define VFIO_CALL_TIMEOUT_MS 10000
 #define VFIO_LONG_TIMEOUT_MS 60000 /* resets and DMA mappings */
 
 /* What is known of a region. */
 struct vfio_region_state {
 	struct vfio_region_info info; /* argsz 0: there is no such region */
-	int fd;			      /* to map it by, or -1: dev->fd */
-	int nareas;		      /* mappable areas, offsets within the region */
+	struct vfio_region_fds fds;
+	int nareas; /* mappable areas, offsets within the region */
 	struct vfio_region_sparse_mmap_area areas[VFIO_REGION_AREAS];
 };
 
@@ -97,10 +113,12 @@ struct vfio_device_state {
 	void *priv; /* the transport's */
 	char *address;
 	bool imported;
-	uint16_t command;      /* PCI COMMAND as it was found */
-	pthread_rwlock_t lock; /* guards mappings and irq_vectors */
+	uint16_t command;	  /* PCI COMMAND as it was found */
+	pthread_rwlock_t lock;	  /* guards mappings */
+	pthread_mutex_t irq_lock; /* guards irq_vectors; taken before `lock` */
 	struct vfio_region_mapping *mappings;
 	unsigned int irq_vectors[VFIO_IRQS]; /* vectors that are set up, by kind */
+	uint16_t msi_at, msix_at; /* these capabilities in configuration space; 0: none */
 	struct vfio_region_state regions[VFIO_REGIONS];
 };
 
@@ -145,6 +163,34 @@ void vfio_mmio_write(volatile void *reg, const void *buf, size_t len);
 
 /* Choose the kind of interrupt that vfio_set_irq() uses, into dev->irq_info. */
 int vfio_irq_init(struct vfio_device *dev);
+
+/*
+ * Registers of configuration space that the library itself uses, in the processor's byte order, at
+ * offsets that are a multiple of their width: by accesses of 4 bytes where the device takes no
+ * others. 0, or -1 as vfio_region_read().
+ */
+int vfio_config_read16(struct vfio_device *dev, unsigned int reg, uint16_t *value);
+int vfio_config_read32(struct vfio_device *dev, unsigned int reg, uint32_t *value);
+
+/*
+ * The register of 16 bits at `reg`, COMMAND or a capability's control. Where the device takes
+ * accesses of 4 bytes only, what lies beside it is written as `beside`: 0 for COMMAND, since that
+ * is STATUS, whose bits are cleared by ones.
+ */
+int vfio_config_write16(struct vfio_device *dev, unsigned int reg, uint16_t value, uint16_t beside);
+
+/* Set and clear bits of COMMAND. 0, or -1 as above. */
+int vfio_config_command(struct vfio_device *dev, uint16_t set, uint16_t clear);
+
+/* Learn where the capabilities for interrupts are. 0, or -1 when the device has gone. */
+int vfio_config_init(struct vfio_device *dev);
+
+/*
+ * Let the device use (`n` vectors) or not use (0) a kind of interrupt whose eventfds are set: INTx
+ * by COMMAND, MSI and MSI-X by their capabilities if that is the transport's way. 0, or -1 when
+ * the device has gone: one that has no such bits does without.
+ */
+int vfio_config_irq(struct vfio_device *dev, unsigned int irq_index, unsigned int n);
 
 /* ENODEV with a text if the device is not open; else its state. */
 struct vfio_device_state *vfio_state(const struct vfio_device *dev);

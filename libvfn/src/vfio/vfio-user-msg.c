@@ -36,16 +36,19 @@ void vfio_user_conn_init(struct vfio_user_conn *conn, int fd, const char *name)
 	pthread_mutex_init(&conn->call_lock, NULL);
 	pthread_mutex_init(&conn->send_lock, NULL);
 	pthread_mutex_init(&conn->dead_lock, NULL);
+	pthread_mutex_init(&conn->listener_lock, NULL);
 }
 
 void vfio_user_conn_close(struct vfio_user_conn *conn, bool keep)
 {
+	vfio_user_listener_stop(conn);
 	if (!keep)
 		close(conn->fd);
 	conn->fd = -1;
 	pthread_mutex_destroy(&conn->call_lock);
 	pthread_mutex_destroy(&conn->send_lock);
 	pthread_mutex_destroy(&conn->dead_lock);
+	pthread_mutex_destroy(&conn->listener_lock);
 }
 
 bool vfio_user_dead(const struct vfio_user_conn *conn)
@@ -99,8 +102,8 @@ static int conn_io_failed(struct vfio_user_conn *conn, const char *doing)
 	return vfio_user_kill(conn, err, "%s: %s", doing, strerror(err));
 }
 
-static int conn_send(struct vfio_user_conn *conn, struct iovec *iov, int niov, const int *fds,
-		     int nfds, int64_t deadline)
+int vfio_user_conn_send(struct vfio_user_conn *conn, struct iovec *iov, int niov, const int *fds,
+			int nfds, int64_t deadline)
 {
 	size_t sent;
 	int rc;
@@ -124,58 +127,55 @@ static void fds_close(const int *fds, int nfds)
 	errno = err;
 }
 
-/* Read and forget `len` bytes. */
-static int conn_skip(struct vfio_user_conn *conn, size_t len, int *fds, int *nfds, int64_t deadline)
+int vfio_user_conn_recv(struct vfio_user_conn *conn, void *buf, size_t len, int64_t deadline)
+{
+	int fds[VFIO_USER_FDS_MAX], nfds = 0;
+	int rc = vfio_user_recv(conn->fd, buf, len, fds, &nfds, deadline);
+
+	/* Descriptors come with a message's first byte, if they are wanted. */
+	fds_close(fds, nfds);
+	return rc ? conn_io_failed(conn, "receiving") : 0;
+}
+
+int vfio_user_conn_skip(struct vfio_user_conn *conn, size_t len, int64_t deadline)
 {
 	char buf[4096];
 
 	while (len) {
 		size_t n = len < sizeof(buf) ? len : sizeof(buf);
 
-		if (vfio_user_recv(conn->fd, buf, n, fds, nfds, deadline))
+		if (vfio_user_conn_recv(conn, buf, n, deadline))
 			return -1;
 		len -= n;
 	}
 	return 0;
 }
 
-/*
- * A server that asks for something (memory that is not shared with it) is told that it cannot have
- * it.
- */
-static int conn_refuse(struct vfio_user_conn *conn, const struct vfio_user_header *asked,
-		       int64_t deadline)
-{
-	struct vfio_user_header h = {
-		.id = asked->id,
-		.command = asked->command,
-		.size = sizeof(h),
-		.flags = VFIO_USER_TYPE_REPLY | VFIO_USER_FLAG_ERROR,
-		.error = ENOTSUP,
-	};
-	struct iovec iov = {.iov_base = &h, .iov_len = sizeof(h)};
-
-	if (asked->flags & VFIO_USER_FLAG_NO_REPLY)
-		return 0;
-	return conn_send(conn, &iov, 1, NULL, 0, deadline);
-}
-
 /* The reply's payload of `len` bytes, into the call's buffers. */
 static int conn_payload(struct vfio_user_conn *conn, struct vfio_user_call *call, size_t len,
-			int *fds, int *nfds, int64_t deadline)
+			int64_t deadline)
 {
-	if (len < call->in_len || len > call->in_len + call->in_data_len)
-		return vfio_user_kill(
-			conn, EPROTO, "the reply to command %d has %zu bytes, %zu to %zu are right",
-			call->command, len, call->in_len, call->in_len + call->in_data_len);
+	size_t most = call->in_len + call->in_data_len, more = 0;
+
+	if (len > most && call->trim) {
+		more = len - most;
+		len = most;
+	}
+	if (len < call->in_len || len > most)
+		return vfio_user_kill(conn, EPROTO,
+				      "the reply to command %d has %zu bytes, %zu to %zu are right",
+				      call->command, len, call->in_len, most);
 	call->in_data_got = len - call->in_len;
-	if (vfio_user_recv(conn->fd, call->in, call->in_len, fds, nfds, deadline) ||
-	    vfio_user_recv(conn->fd, call->in_data, call->in_data_got, fds, nfds, deadline))
-		return conn_io_failed(conn, "receiving");
-	return 0;
+	if (vfio_user_conn_recv(conn, call->in, call->in_len, deadline) ||
+	    vfio_user_conn_recv(conn, call->in_data, call->in_data_got, deadline))
+		return -1;
+	return vfio_user_conn_skip(conn, more, deadline);
 }
 
-/* One message from the server. 1: it was another one, go on; else the outcome of the call. */
+/*
+ * One message from the server; under call_lock. `call` NULL: nobody waits for one. 1: it was not
+ * the reply to the call, go on; else the outcome of the call.
+ */
 static int conn_message(struct vfio_user_conn *conn, struct vfio_user_call *call, uint16_t id,
 			int *fds, int *nfds, int64_t deadline)
 {
@@ -197,15 +197,16 @@ static int conn_message(struct vfio_user_conn *conn, struct vfio_user_call *call
 				      h.flags);
 	len = h.size - sizeof(h);
 	if (type == VFIO_USER_TYPE_COMMAND) {
-		if (conn_skip(conn, len, fds, nfds, deadline))
-			return conn_io_failed(conn, "receiving");
-		return conn_refuse(conn, &h, deadline) ? -1 : 1;
+		/* A server that has asked once will ask while nobody calls, too. */
+		vfio_user_listener_start(conn);
+		return vfio_user_serve(conn, &h, len, deadline) ? -1 : 1;
 	}
-	if ((h.id & POST_ID) && h.command == VFIO_USER_REGION_WRITE) {
-		/* Some servers answer what wants no answer. */
-		return conn_skip(conn, len, fds, nfds, deadline) ? conn_io_failed(conn, "receiving")
-								 : 1;
-	}
+	/* Some servers answer what wants no answer. */
+	if (h.id & POST_ID)
+		return vfio_user_conn_skip(conn, len, deadline) ? -1 : 1;
+	if (!call)
+		return vfio_user_kill(conn, EPROTO, "a reply with id %u that nobody waits for",
+				      h.id);
 	if (h.id != id || h.command != call->command)
 		return vfio_user_kill(
 			conn, EPROTO,
@@ -213,13 +214,61 @@ static int conn_message(struct vfio_user_conn *conn, struct vfio_user_call *call
 			h.command, id, call->command);
 	if (h.flags & VFIO_USER_FLAG_ERROR) {
 		int err = h.error && h.error < 4096 ? (int)h.error : EIO;
+		const char *why = strerror(err);
 
-		if (conn_skip(conn, len, fds, nfds, deadline))
-			return conn_io_failed(conn, "receiving");
+		if (vfio_user_conn_skip(conn, len, deadline))
+			return -1;
+		/* What the server says must not be taken for the end of the connection. */
+		if (err == ENODEV || err == ETIMEDOUT || err == EPROTO)
+			err = EIO;
 		return vfn_fail(err, "vfio-user:%s: the server refused command %d: %s", conn->name,
-				call->command, strerror(err));
+				call->command, why);
 	}
-	return conn_payload(conn, call, len, fds, nfds, deadline);
+	return conn_payload(conn, call, len, deadline);
+}
+
+int vfio_user_listen(struct vfio_user_conn *conn)
+{
+	int fds[VFIO_USER_FDS_MAX], nfds, rc = 1;
+
+	pthread_mutex_lock(&conn->call_lock);
+	while (rc == 1 && !vfio_user_dead(conn) && vfio_user_readable(conn->fd)) {
+		nfds = 0;
+		rc = conn_message(conn, NULL, 0, fds, &nfds,
+				  vfio_user_now() + conn->call_timeout_ms);
+		fds_close(fds, nfds);
+	}
+	pthread_mutex_unlock(&conn->call_lock);
+	return rc < 0 || vfio_user_dead(conn) ? -1 : 0;
+}
+
+/*
+ * Replies to posts must not fill the socket while nobody calls; nothing is waited for. What the
+ * server asks for is the listener's.
+ */
+static void conn_sweep(struct vfio_user_conn *conn)
+{
+	struct vfio_user_header h;
+
+	if (pthread_mutex_trylock(&conn->call_lock))
+		return;
+	while (vfio_user_peek(conn->fd, &h, sizeof(h))) {
+		int fds[VFIO_USER_FDS_MAX], nfds = 0, rc;
+
+		if ((h.flags & VFIO_USER_TYPE_MASK) == VFIO_USER_TYPE_COMMAND) {
+			vfio_user_listener_start(conn);
+			break;
+		}
+		if (h.size >= sizeof(h) && vfio_user_queued(conn->fd) < h.size)
+			break;
+		/* All of it is there: nothing is waited for, but a limit there must be. */
+		rc = conn_message(conn, NULL, 0, fds, &nfds,
+				  vfio_user_now() + conn->call_timeout_ms);
+		fds_close(fds, nfds);
+		if (rc != 1)
+			break;
+	}
+	pthread_mutex_unlock(&conn->call_lock);
 }
 
 static int conn_call_locked(struct vfio_user_conn *conn, struct vfio_user_call *call)
@@ -242,14 +291,19 @@ static int conn_call_locked(struct vfio_user_conn *conn, struct vfio_user_call *
 
 	if (vfio_user_dead(conn))
 		return conn_gone(conn);
-	if (conn_send(conn, iov, 3, call->fds, call->nfds, deadline))
+	if (vfio_user_conn_send(conn, iov, 3, call->fds, call->nfds, deadline))
 		return -1;
 	do {
 		nfds = 0;
 		rc = conn_message(conn, call, id, fds, &nfds, deadline);
-		if (!rc && call->fd && nfds)
-			*call->fd = fds[--nfds];
-		fds_close(fds, nfds);
+		for (int i = 0; !rc && i < nfds && call->in_nfds < call->in_fds_max; i++) {
+			call->in_fds[call->in_nfds++] = fds[i];
+			fds[i] = -1;
+		}
+		for (int i = 0; i < nfds; i++) {
+			if (fds[i] >= 0)
+				fds_close(&fds[i], 1);
+		}
 	} while (rc == 1);
 	return rc;
 }
@@ -258,8 +312,7 @@ int vfio_user_call(struct vfio_user_conn *conn, struct vfio_user_call *call)
 {
 	int rc;
 
-	if (call->fd)
-		*call->fd = -1;
+	call->in_nfds = 0;
 	pthread_mutex_lock(&conn->call_lock);
 	rc = conn_call_locked(conn, call);
 	pthread_mutex_unlock(&conn->call_lock);
@@ -287,8 +340,10 @@ int vfio_user_post(struct vfio_user_conn *conn, enum vfio_user_command command, 
 	h.id = (uint16_t)(conn->post_id++ | POST_ID);
 	rc = vfio_user_send(conn->fd, iov, 2, NULL, 0, vfio_user_now() + POST_TIMEOUT_MS, &sent);
 	pthread_mutex_unlock(&conn->send_lock);
-	if (!rc)
+	if (!rc) {
+		conn_sweep(conn);
 		return 0;
+	}
 	/* Nothing has gone out: the stream is still whole, and the server just does not read. */
 	if (errno == ETIMEDOUT && !sent)
 		return vfn_fail(ETIMEDOUT, "vfio-user:%s: the server does not read", conn->name);

@@ -23,6 +23,8 @@ enum vfio_user_command {
 	VFIO_USER_DEVICE_SET_IRQS = 8,
 	VFIO_USER_REGION_READ = 9,
 	VFIO_USER_REGION_WRITE = 10,
+	VFIO_USER_DMA_READ = 11,  /* from the server */
+	VFIO_USER_DMA_WRITE = 12, /* from the server */
 	VFIO_USER_DEVICE_RESET = 13,
 };
 
@@ -57,6 +59,13 @@ struct vfio_user_region_io {
 	uint32_t region, count;
 };
 
+/* What the server's own commands begin with. */
+struct vfio_user_dma_io {
+	uint64_t address, count;
+};
+
+struct iommu_ctx;
+
 struct vfio_user_conn {
 	int fd;
 	const char *name;	   /* for texts; the owner's */
@@ -68,6 +77,12 @@ struct vfio_user_conn {
 	pthread_mutex_t dead_lock; /* guards `why` */
 	char why[200];
 	int call_timeout_ms, long_timeout_ms;
+
+	struct iommu_ctx *ctx;	       /* the memory that the server may ask for; the owner's */
+	pthread_mutex_t listener_lock; /* guards what follows; taken last */
+	pthread_t listener;	       /* serves the server while nobody calls */
+	bool listening;
+	int listener_wake; /* an eventfd that ends it */
 };
 
 /* Time limits of new connections; changed by tests only. */
@@ -84,7 +99,10 @@ struct vfio_user_call {
 	size_t in_len;	    /* the reply must have all of this */
 	size_t in_data_len; /* it may have up to this */
 	size_t in_data_got; /* out: bytes in in_data */
-	int *fd;	    /* out: a descriptor that came along, or -1; NULL: none is wanted */
+	bool trim;	    /* what goes beyond that is dropped, not an error */
+	int *in_fds;	    /* for descriptors that come along, the caller's then */
+	int in_fds_max;	    /* more are closed */
+	int in_nfds;	    /* out */
 	bool is_long;	    /* the longer time limit */
 };
 
@@ -101,9 +119,38 @@ void vfio_user_conn_close(struct vfio_user_conn *conn, bool keep);
  */
 int vfio_user_call(struct vfio_user_conn *conn, struct vfio_user_call *call);
 
-/* Send a command that wants no reply, whatever call is under way. 0, or -1 as above. */
+/*
+ * Send a command that wants no reply, whatever call is under way. Replies that come nevertheless
+ * are taken out of the way. 0, or -1 as above.
+ */
 int vfio_user_post(struct vfio_user_conn *conn, enum vfio_user_command command, const void *out,
 		   size_t len);
+
+/*
+ * Read what the server has sent while nobody called. 0, or -1 and the connection is dead. May
+ * wait for the rest of a message that has begun.
+ */
+int vfio_user_listen(struct vfio_user_conn *conn);
+
+/*
+ * Answer the command `asked` of the server, `len` bytes of which are still to be read. Under
+ * call_lock. 0, or -1 and the connection is dead.
+ */
+int vfio_user_serve(struct vfio_user_conn *conn, const struct vfio_user_header *asked, size_t len,
+		    int64_t deadline);
+
+/*
+ * Have a thread serve the server from now on. Does nothing when there is one. 0, or -1 with the
+ * errno of eventfd(2) or pthread_create(3).
+ */
+int vfio_user_listener_start(struct vfio_user_conn *conn);
+void vfio_user_listener_stop(struct vfio_user_conn *conn);
+
+/* For the above: as vfio_user_send() and vfio_user_recv(), and a failure ends the connection. */
+int vfio_user_conn_send(struct vfio_user_conn *conn, struct iovec *iov, int niov, const int *fds,
+			int nfds, int64_t deadline);
+int vfio_user_conn_recv(struct vfio_user_conn *conn, void *buf, size_t len, int64_t deadline);
+int vfio_user_conn_skip(struct vfio_user_conn *conn, size_t len, int64_t deadline);
 
 /* True when the connection failed. */
 bool vfio_user_dead(const struct vfio_user_conn *conn);

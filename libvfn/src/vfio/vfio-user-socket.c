@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -187,4 +188,23 @@ int vfio_user_recv(int fd, void *buf, size_t len, int *fds, int *nfds, int64_t d
 		len -= (size_t)n;
 	}
 	return 0;
+}
+
+bool vfio_user_readable(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	return poll(&p, 1, 0) > 0;
+}
+
+bool vfio_user_peek(int fd, void *buf, size_t len)
+{
+	return recv(fd, buf, len, MSG_PEEK | MSG_DONTWAIT) == (ssize_t)len;
+}
+
+size_t vfio_user_queued(int fd)
+{
+	int n = 0;
+
+	return ioctl(fd, FIONREAD, &n) || n < 0 ? 0 : (size_t)n;
 }

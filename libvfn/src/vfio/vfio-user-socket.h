@@ -8,6 +8,7 @@
 #ifndef VFN_SRC_VFIO_USER_SOCKET_H
 #define VFN_SRC_VFIO_USER_SOCKET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -32,5 +33,14 @@ int vfio_user_send(int fd, struct iovec *iov, int niov, const int *fds, int nfds
  * at most VFIO_USER_FDS_MAX; more are closed); after a failure, too.
  */
 int vfio_user_recv(int fd, void *buf, size_t len, int *fds, int *nfds, int64_t deadline);
+
+/* True when there is something to read, or the peer has hung up. */
+bool vfio_user_readable(int fd);
+
+/* The first `len` bytes without taking them; false when there are fewer now. */
+bool vfio_user_peek(int fd, void *buf, size_t len);
+
+/* How many bytes can be read now. */
+size_t vfio_user_queued(int fd);
 
 #endif

@@ -5,13 +5,27 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
+#include <vfn/support/mem.h>
 #include "support/fail.h"
 #include "vfio/transport.h"
 #include "vfio/vfio-user.h"
 
 #define PREFIX "vfio-user:"
+
+/* Linux 5.14, and libc's headers later. */
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ  22
+#define MADV_POPULATE_WRITE 23
+#endif
+
+/*
+ * Data of a region access goes in pieces that the socket takes at once: a server that is sending a
+ * command of its own meanwhile does not read.
+ */
+#define REGION_IO_MAX 0x8000u
 
 #define DMA_READ  1u
 #define DMA_WRITE 2u
@@ -34,9 +48,30 @@ static bool user_match(const char *address, const char **rest)
 	return **rest;
 }
 
+/*
+ * Memory that this process reads and writes for the server must be there, as what the kernel maps
+ * for a device must. 0, or -1: EFAULT.
+ */
+static int user_dma_reachable(struct vfio_user *vu, const struct iommu_request *req)
+{
+	int advice = req->flags & IOMMU_MAP_NOWRITE ? MADV_POPULATE_READ : MADV_POPULATE_WRITE;
+	char probe;
+
+	if (!madvise(req->vaddr, req->len, advice))
+		return 0;
+	/* EINVAL is said of memory without these rights, and by a kernel that lacks the advice. */
+	if (errno == EINVAL &&
+	    madvise((void *)((uintptr_t)&probe & ~(__VFN_PAGESIZE - 1)), 1, MADV_POPULATE_READ))
+		return 0;
+	return vfn_fail(EFAULT, "vfio-user:%s: %zu bytes at %p cannot be %s by this process",
+			vu->conn.name, req->len, req->vaddr,
+			req->flags & IOMMU_MAP_NOWRITE ? "read" : "written");
+}
+
 static int user_dma_map(struct iommu_backend *backend, const struct iommu_request *req)
 {
 	struct vfio_user *vu = user_of(backend);
+	struct vfio_user_dma_map echo;
 	struct vfio_user_dma_map map = {
 		.argsz = sizeof(map),
 		.flags = (req->flags & IOMMU_MAP_NOREAD ? 0 : DMA_READ) |
@@ -51,15 +86,27 @@ static int user_dma_map(struct iommu_backend *backend, const struct iommu_reques
 		.out_len = sizeof(map),
 		.fds = &req->fd,
 		.nfds = 1,
+		.in_data = &echo,
+		.in_data_len = sizeof(echo),
 		.is_long = true,
 	};
 
-	if (req->fd < 0)
-		return vfn_fail(
-			ENOTSUP,
-			"vfio-user:%s reaches shared memory only, which %p is not: use pgmap()",
-			vu->conn.name, req->vaddr);
-	return vfio_user_call(&vu->conn, &call);
+	if (req->fd >= 0 && vu->max_msg_fds)
+		return vfio_user_call(&vu->conn, &call);
+	/* The server reaches it by messages, and somebody must be there for them. */
+	call.nfds = 0;
+	map.offset = 0;
+	if (user_dma_reachable(vu, req) || vfio_user_listener_start(&vu->conn))
+		return -1;
+	vu->private_memory |= req->fd < 0;
+	if (!vfio_user_call(&vu->conn, &call))
+		return 0;
+	if (vfio_user_dead(&vu->conn) || errno == ENOSPC || errno == ENOMEM || errno == EEXIST)
+		return -1;
+	return vfn_fail(ENOTSUP,
+			"vfio-user:%s takes no memory without a descriptor (%s), which %p is: use "
+			"pgmap()",
+			vu->conn.name, strerror(errno), req->vaddr);
 }
 
 static int user_dma_unmap(struct iommu_backend *backend, uint64_t iova, size_t len)
@@ -89,6 +136,13 @@ static const struct iommu_backend_ops user_backend_ops = {
 	.map = user_dma_map,
 	.unmap = user_dma_unmap,
 };
+
+/* How servers say that there is no such region or kind of interrupt. */
+static bool user_lacks(void)
+{
+	return errno == EINVAL || errno == ENOTSUP || errno == ENOENT || errno == ENXIO ||
+	       errno == ERANGE || errno == ENOSYS;
+}
 
 static int user_device_info(struct vfio_device *dev)
 {
@@ -146,12 +200,13 @@ static int user_open(struct vfio_device *dev, const char *address, const struct 
 		return -1;
 	}
 	vfio_user_conn_init(&vu->conn, fd, dev->state->address);
+	vu->conn.ctx = dev->ctx;
 	dev->state->priv = vu;
 	dev->fd = fd;
 	if (from) {
 		if (from->max_msg_fds >= 1 && from->max_msg_fds <= VFIO_USER_FDS_MAX)
 			vu->max_msg_fds = from->max_msg_fds;
-		if (from->max_data_xfer_size >= 8 && from->max_data_xfer_size < vu->max_data)
+		if (from->max_data_xfer_size >= 4 && from->max_data_xfer_size < vu->max_data)
 			vu->max_data = (size_t)from->max_data_xfer_size;
 	} else if (vfio_user_negotiate(vu)) {
 		goto fail;
@@ -186,7 +241,8 @@ static int user_reset(struct vfio_device *dev)
 	return vfio_user_call(&user(dev)->conn, &call);
 }
 
-static int user_region_info(struct vfio_device *dev, struct vfio_region_info *info, int *fd)
+static int user_region_info(struct vfio_device *dev, struct vfio_region_info *info,
+			    struct vfio_region_fds *fds)
 {
 	struct vfio_user *vu = user(dev);
 	struct vfio_region_info ask = {.argsz = info->argsz, .index = info->index};
@@ -199,11 +255,18 @@ static int user_region_info(struct vfio_device *dev, struct vfio_region_info *in
 		.in_len = sizeof(*info),
 		.in_data = info + 1,
 		.in_data_len = info->argsz - sizeof(*info),
-		.fd = fd,
+		.in_fds = fds->fd,
+		.in_fds_max = VFIO_REGION_AREAS,
+		.trim = true,
 	};
 
-	if (vfio_user_call(&vu->conn, &call))
+	fds->n = 0;
+	if (vfio_user_call(&vu->conn, &call)) {
+		if (user_lacks())
+			errno = EINVAL;
 		return -1;
+	}
+	fds->n = call.in_nfds;
 	if (info->index != index)
 		return vfio_user_kill(&vu->conn, EPROTO, "asked for region %u, told of region %u",
 				      index, info->index);
@@ -214,10 +277,11 @@ static int user_region_io(struct vfio_device *dev, enum vfio_user_command comman
 			  unsigned int region, char *buf, size_t len, uint64_t offset)
 {
 	struct vfio_user *vu = user(dev);
+	size_t most = vu->max_data < REGION_IO_MAX ? vu->max_data : REGION_IO_MAX;
 	bool is_write = command == VFIO_USER_REGION_WRITE;
 
 	while (len) {
-		size_t n = len < vu->max_data ? len : vu->max_data;
+		size_t n = len < most ? len : most;
 		struct vfio_user_region_io io = {
 			.offset = offset, .region = region, .count = (uint32_t)n};
 		struct vfio_user_region_io echo;
@@ -291,7 +355,7 @@ static int user_irq_info(struct vfio_device *dev, struct vfio_irq_info *info)
 
 	if (!vfio_user_call(&user(dev)->conn, &call))
 		return 0;
-	if (errno != EINVAL)
+	if (!user_lacks())
 		return -1;
 	*info = ask;
 	info->count = 0;
@@ -331,6 +395,20 @@ static int user_irq_set(struct vfio_device *dev, unsigned int index, unsigned in
 	if (!n)
 		return user_irq_send(vu, VFIO_IRQ_SET_DATA_NONE, index, 0, 0, NULL, 0);
 	/* A message carries descriptors for all of its vectors, or for none: runs of each kind. */
+	for (i = 0; i < n && fds[i] < 0; i++)
+		;
+	if (i < n && !vu->max_msg_fds)
+		return vfn_fail(ENOTSUP, "vfio-user:%s takes no descriptors, so no interrupts",
+				vu->conn.name);
+	/*
+	 * The first message tells how many vectors there will be, for servers where no more can be
+	 * added (VFIO_IRQ_INFO_NORESIZE).
+	 */
+	if (n > vu->max_msg_fds && !start &&
+	    user_irq_send(vu, VFIO_IRQ_SET_DATA_EVENTFD, index, 0, n, NULL, 0) &&
+	    vfio_user_dead(&vu->conn))
+		return -1;
+	i = 0;
 	while (i < n) {
 		bool has = fds[i] >= 0;
 		unsigned int k = i + 1;
@@ -345,12 +423,31 @@ static int user_irq_set(struct vfio_device *dev, unsigned int index, unsigned in
 	return 0;
 }
 
+static int user_irq_unmask(struct vfio_device *dev, unsigned int index, unsigned int start,
+			   unsigned int n)
+{
+	struct vfio_irq_set set = {
+		.argsz = sizeof(set),
+		.flags = VFIO_IRQ_SET_ACTION_UNMASK | VFIO_IRQ_SET_DATA_NONE,
+		.index = index,
+		.start = start,
+		.count = n,
+	};
+
+	return vfio_user_post(&user(dev)->conn, VFIO_USER_DEVICE_SET_IRQS, &set, sizeof(set));
+}
+
 static int user_export(struct vfio_device *dev, struct vfio_takeover *to)
 {
 	struct vfio_user *vu = user(dev);
 
 	if (vfio_user_dead(&vu->conn))
 		return vfn_fail(ENODEV, "vfio-user:%s is gone", vu->conn.name);
+	if (vu->private_memory)
+		return vfn_fail(ENOTSUP, "vfio-user:%s reaches memory of this process alone",
+				vu->conn.name);
+	/* It is not to take what is meant for the successor; one that is needed starts again. */
+	vfio_user_listener_stop(&vu->conn);
 	/* In the middle of a call the stream could not be followed by anybody else. */
 	if (pthread_mutex_trylock(&vu->conn.call_lock))
 		return vfn_fail(EBUSY, "vfio-user:%s: a call is under way", vu->conn.name);
@@ -369,6 +466,7 @@ static int user_fd_event(struct vfio_device *dev)
 const struct vfio_transport vfio_transport_user = {
 	.name = "vfio-user",
 	.doorbell_by_message = true,
+	.msi_by_config = true,
 	.own_context = true,
 	.match = user_match,
 	.open = user_open,
@@ -380,6 +478,7 @@ const struct vfio_transport vfio_transport_user = {
 	.region_post32 = user_region_post32,
 	.irq_info = user_irq_info,
 	.irq_set = user_irq_set,
+	.irq_unmask = user_irq_unmask,
 	.export = user_export,
 	.fd_event = user_fd_event,
 };

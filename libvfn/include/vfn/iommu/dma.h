@@ -39,11 +39,15 @@ struct iommu_mapping {
  * existing mapping is not mapped again: its present IOVA is given, and it stays one mapping (with
  * IOMMU_MAP_FIXED_IOVA the present IOVA must be the wanted one, else EEXIST).
  *
- * vfio-user devices reach memory from pgmap() only, or from iommu_map_fd().
+ * A vfio-user server reads and writes memory from pgmap() and iommu_map_fd() by itself. Any other
+ * memory it asks this process for, by messages: that takes a server that does (ENOTSUP), is slower,
+ * and starts a thread of the library's that answers, until the device is closed. The memory must
+ * stay mapped in the process for as long as it is mapped here.
  *
  * 0, or -1: EINVAL bad alignment, flags or length; EEXIST the memory is partly mapped; EADDRINUSE
  * the fixed IOVA is taken; ERANGE it is not usable; ENOSPC no IOVAs are left; ENOTSUP the
- * transport cannot share this memory; ENODEV the device is gone; or the errno of the transport.
+ * transport cannot share this memory; EFAULT this process cannot read or write it; ENODEV the
+ * device is gone; or the errno of the transport.
  */
 int iommu_map_vaddr(struct iommu_ctx *ctx, void *vaddr, size_t len, uint64_t *iova,
 		    unsigned long flags);

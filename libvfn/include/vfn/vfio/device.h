@@ -31,7 +31,7 @@ struct vfio_device {
 
 /*
  * Let the interrupt vectors 0 to count - 1 signal the eventfds (-1: none), and no others. MSI-X is
- * used if the device has it, else MSI, else INTx (dev->irq_info tells). 0, or -1: EINVAL more than
+ * used if the device has it, else MSI, else INTx (dev->irq_info tells; vfio_unmask_irq()). 0, or -1: EINVAL more than
  * the device has; ENOTSUP it has no interrupts; or the errno of the transport.
  */
 int vfio_set_irq(struct vfio_device *dev, int *eventfds, int count);
@@ -48,6 +48,13 @@ int vfio_disable_irq(struct vfio_device *dev);
  */
 int vfio_set_irq_index(struct vfio_device *dev, unsigned int irq_index, unsigned int start,
 		       const int *eventfds, int count);
+
+/*
+ * Let a kind of interrupt signal again that masks itself with each one, as INTx does (irq_info has
+ * VFIO_IRQ_INFO_AUTOMASKED): to be called once the reason of the interrupt is dealt with. Waits
+ * for nothing. 0, or -1: EINVAL no vectors of it are set up; or of the transport.
+ */
+int vfio_unmask_irq(struct vfio_device *dev, unsigned int irq_index);
 
 /*
  * What the device has of the kind `irq_index`, into *info; info->count is 0 for a kind that it

@@ -34,7 +34,8 @@ struct vfio_takeover {
 
 /*
  * Describe an open device. The descriptors stay the device's own. 0, or -1: ENODEV it is closed or
- * has died; EBUSY a call is under way; ENAMETOOLONG.
+ * has died; EBUSY a call is under way; ENAMETOOLONG; ENOTSUP a vfio-user server was given memory that only this
+ * process has.
  */
 int vfio_pci_export(struct vfio_pci_device *pci, struct vfio_takeover *to);
 

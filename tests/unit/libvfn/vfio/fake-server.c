@@ -343,7 +343,7 @@ static bool misbehave(struct fake *f, struct message *m, size_t len, enum fake_f
 		    !read_all(f->client, &ask.h, sizeof(ask.h), &ask))
 			return false;
 		f->refused += ask.h.id == 77 && ask.h.command == 11 && ask.h.flags == 0x21 &&
-			      ask.h.error == ENOTSUP && ask.h.size == sizeof(ask.h);
+			      ask.h.error == EINVAL && ask.h.size == sizeof(ask.h);
 		break;
 	case FAKE_WRONG_ECHO:
 		m->payload[8] ^= 1;
@@ -370,6 +370,17 @@ static bool serve_one(struct fake *f, struct message *m)
 	    !read_all(f->client, m->payload, m->h.size - sizeof(m->h), m))
 		return false;
 	pthread_mutex_lock(&f->lock);
+	if (m->h.flags & 0xf) {
+		f->answers++;
+		f->answer_id = m->h.id;
+		f->answer_size = m->h.size;
+		f->answer_flags = m->h.flags;
+		f->answer_error = m->h.error;
+		memcpy(f->answer, m->payload, m->h.size - sizeof(m->h));
+		pthread_cond_broadcast(&f->cond);
+		pthread_mutex_unlock(&f->lock);
+		return true;
+	}
 	if ((uint32_t)m->nfds > f->most_fds)
 		f->most_fds = (uint32_t)m->nfds;
 	post = m->h.flags & 0x10;
@@ -495,4 +506,21 @@ void fake_wait(struct fake *f, const int *counter, int n)
 	while (*counter < n)
 		ck_assert_int_eq(pthread_cond_timedwait(&f->cond, &f->lock, &until), 0);
 	pthread_mutex_unlock(&f->lock);
+}
+
+void fake_ask(struct fake *f, uint16_t command, uint32_t flags, const void *payload, size_t len)
+{
+	static struct message m;
+	int answers = f->answers;
+
+	m.h = (struct header){.id = (uint16_t)(0x1230 + answers),
+			      .command = command,
+			      .size = (uint32_t)(sizeof(m.h) + len),
+			      .flags = flags};
+	memcpy(m.payload, payload, len);
+	ck_assert(send_fds(f->client, &m, m.h.size, NULL, 0));
+	if (flags & 0x10)
+		return;
+	fake_wait(f, &f->answers, answers + 1);
+	ck_assert_uint_eq(f->answer_id, 0x1230 + answers);
 }

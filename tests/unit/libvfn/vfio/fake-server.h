@@ -62,10 +62,17 @@ struct fake {
 	int nmaps;
 	int irq[5][FAKE_VECTORS]; /* eventfds, or -1 */
 	int irq_sets, irq_disables, resets, reads, writes, posts, clients, refused;
-	uint32_t most_fds; /* in one message */
-	uint32_t largest;  /* data in one region access */
-	uint32_t widths;   /* the sizes of the BAR0 accesses so far, as bits */
+	int answers; /* to fake_ask() */
+	uint16_t answer_id;
+	uint32_t answer_size, answer_flags, answer_error;
+	uint8_t answer[0x100040]; /* its payload */
+	uint32_t most_fds;	  /* in one message */
+	uint32_t largest;	  /* data in one region access */
+	uint32_t widths;	  /* the sizes of the BAR0 accesses so far, as bits */
 };
+
+/* Send a command of the server's own, and wait for the answer, which is in *fake then. */
+void fake_ask(struct fake *fake, uint16_t command, uint32_t flags, const void *payload, size_t len);
 
 /* Start it; ends the test if that fails. */
 struct fake *fake_start(void);
