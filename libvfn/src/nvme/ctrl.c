@@ -11,6 +11,7 @@
 #include "iommu/context.h"
 #include "nvme/internal.h"
 #include "nvme/regs.h"
+#include "vfio/transport.h"
 
 /* Mass storage, non-volatile memory; the interface is NVMe's I/O or administrative one. */
 #define CLASS_NVM 0x0108
@@ -74,27 +75,6 @@ static int opts_check(const char *bdf, const struct nvme_ctrl_opts *opts)
 	return 0;
 }
 
-/*
- * Legacy interrupts stay off unless they are the only ones: a completion queue with interrupts on
- * would otherwise pull a line that nobody serves.
- */
-static int intx_disable(struct nvme_ctrl *ctrl)
-{
-	leint16_t command;
-	uint16_t v;
-
-	if (vfio_pci_read_config(&ctrl->pci, &command, sizeof(command), PCI_COMMAND) < 0)
-		return -1;
-	v = le16_to_cpu(command) | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
-	if (ctrl->pci.dev.irq_info.index != VFIO_PCI_INTX_IRQ_INDEX)
-		v |= PCI_COMMAND_INTX_DISABLE;
-	if (v == le16_to_cpu(command))
-		return 0;
-	command = cpu_to_le16(v);
-	return vfio_pci_write_config(&ctrl->pci, &command, sizeof(command), PCI_COMMAND) < 0 ? -1
-											     : 0;
-}
-
 static void map_registers(struct nvme_ctrl *ctrl)
 {
 	uint64_t size = ctrl->pci.bar_region_info[0].size;
@@ -146,10 +126,10 @@ int nvme_ctrl_attach(struct nvme_ctrl *ctrl, const struct nvme_ctrl_opts *opts)
 		return -1;
 	}
 
+	ctrl->priv->by_message = vfio_doorbell_by_message(&ctrl->pci.dev);
 	map_registers(ctrl);
 	if (nvme_cap_read(ctrl))
 		return -1;
-	ctrl->priv->by_message = vfio_doorbell_by_message(&ctrl->pci.dev);
 	map_doorbells(ctrl);
 	return nvme_cmb_attach(ctrl);
 }
@@ -166,7 +146,7 @@ int nvme_ctrl_open(struct nvme_ctrl *ctrl, struct iommu_ctx *ctx, const char *bd
 
 	/* until it is seen disabled, it may be at work for whoever had it before */
 	ctrl->priv->quiet = false;
-	if (intx_disable(ctrl) || nvme_ctrl_attach(ctrl, opts))
+	if (nvme_ctrl_attach(ctrl, opts))
 		goto fail;
 
 	/* a controller memory buffer that was left on answers in place of memory at its addresses
@@ -267,17 +247,15 @@ void nvme_free_all(struct nvme_ctrl *ctrl)
 	ctrl->dbbuf.eventidxs = NULL;
 }
 
-/* The controller does not get disabled: cut it off from memory by other means. */
+/*
+ * The controller does not get disabled: cut it off from memory by other means. A reset of the
+ * device may leave CC and CSTS as they were.
+ */
 static void cut_off(struct nvme_ctrl *ctrl)
 {
-	leint16_t command;
+	bool reset = !vfio_reset(&ctrl->pci.dev);
 
-	if (!vfio_reset(&ctrl->pci.dev))
-		return;
-	if (vfio_pci_read_config(&ctrl->pci, &command, sizeof(command), PCI_COMMAND) < 0)
-		return;
-	command = cpu_to_le16(le16_to_cpu(command) & (uint16_t)~PCI_COMMAND_MASTER);
-	if (vfio_pci_write_config(&ctrl->pci, &command, sizeof(command), PCI_COMMAND) < 0)
+	if (vfio_config_command(&ctrl->pci.dev, 0, PCI_COMMAND_MASTER) && !reset)
 		log_error("%s: neither disabled nor cut off from memory\n", nvme_name(ctrl));
 }
 

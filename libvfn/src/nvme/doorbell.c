@@ -95,27 +95,46 @@ static void kick_by_message(void *arg, uint32_t offset, uint32_t value)
 		log_debug("%s: doorbell at %#x was not rung\n", nvme_name(ctrl), offset);
 }
 
-/*
- * Ring by a store where the doorbell is mapped and a store will do, else by message. A device that
- * a store does not wake, but that lets doorbells be mapped, looks at them from time to time while
- * it sleeps. That will do for a queue that is driven hard, and without shadow doorbells a message
- * for each command will not. Admin commands come one by one, and wait for no look.
- */
-static void attach(struct nvme_ctrl *ctrl, size_t number, const struct nvme_dbbuf *dbbuf,
-		   void **doorbell, nvme_kick_fn *kick, void **kick_arg, uint32_t *kick_offset)
+static void *mapped(const struct nvme_ctrl *ctrl, size_t offset)
 {
-	size_t offset = number * stride(ctrl);
+	if (!ctrl->doorbells || offset + sizeof(uint32_t) > ctrl->priv->doorbells_len)
+		return NULL;
+	return (char *)ctrl->doorbells + offset;
+}
 
-	*doorbell = NULL;
-	if (ctrl->doorbells && offset + sizeof(uint32_t) <= ctrl->priv->doorbells_len)
-		*doorbell = (char *)ctrl->doorbells + offset;
+/*
+ * The admin queues' doorbells are always rung, whatever the event index says: there are controllers
+ * that look at the shadow doorbells of I/O queues only, as there are hosts that write only those
+ * (B.5 wants neither). So the event index that these queues compare with is one of our own, which
+ * is the value last rung.
+ */
+static void kick_admin(void *arg, uint32_t offset, uint32_t value)
+{
+	struct nvme_ctrl *ctrl = arg;
+	size_t at = offset - REG_DOORBELLS;
 
-	*kick = NULL;
-	if (!*doorbell ||
-	    (ctrl->priv->by_message && (dbbuf->doorbell || number <= CQ_HEAD(NVME_AQ))))
-		*kick = kick_by_message;
-	*kick_arg = ctrl;
-	*kick_offset = (uint32_t)(REG_DOORBELLS + offset);
+	if (ctrl->priv->by_message || !mapped(ctrl, at))
+		kick_by_message(ctrl, offset, value);
+	else
+		mmio_write32(mapped(ctrl, at), cpu_to_le32(value));
+	ctrl->priv->admin_rung[at / stride(ctrl)] = cpu_to_le32(value);
+}
+
+/*
+ * Ring by a store where the doorbell is mapped and a store will do, else by message. It does not on
+ * shadow doorbells, where a server that sleeps has asked to be woken; without them it has to look.
+ * What the admin queue has is not worth its waiting until it looks.
+ */
+static nvme_kick_fn choose_kick(struct nvme_ctrl *ctrl, size_t number, const void *doorbell,
+				const struct nvme_dbbuf *dbbuf)
+{
+	bool admin = number <= CQ_HEAD(NVME_AQ);
+
+	if (admin && dbbuf->doorbell)
+		return kick_admin;
+	if (!doorbell || (ctrl->priv->by_message && (admin || dbbuf->doorbell)))
+		return kick_by_message;
+	return NULL;
 }
 
 static void attach_shadow(struct nvme_ctrl *ctrl, size_t number, struct nvme_dbbuf *dbbuf)
@@ -130,20 +149,32 @@ static void attach_shadow(struct nvme_ctrl *ctrl, size_t number, struct nvme_dbb
 		return;
 	dbbuf->doorbell = (char *)ctrl->dbbuf.doorbells + offset;
 	dbbuf->eventidx = (char *)ctrl->dbbuf.eventidxs + offset;
+	if (number > CQ_HEAD(NVME_AQ))
+		return;
+	ctrl->priv->admin_rung[number] = LOAD_PTR((leint32_t *)dbbuf->doorbell);
+	dbbuf->eventidx = &ctrl->priv->admin_rung[number];
 }
 
 void nvme_doorbell_attach_sq(struct nvme_ctrl *ctrl, struct nvme_sq *sq)
 {
-	attach_shadow(ctrl, SQ_TAIL(sq->id), &sq->dbbuf);
-	attach(ctrl, SQ_TAIL(sq->id), &sq->dbbuf, &sq->doorbell, &sq->kick, &sq->kick_arg,
-	       &sq->kick_offset);
+	size_t number = SQ_TAIL(sq->id), offset = number * stride(ctrl);
+
+	attach_shadow(ctrl, number, &sq->dbbuf);
+	sq->doorbell = mapped(ctrl, offset);
+	sq->kick = choose_kick(ctrl, number, sq->doorbell, &sq->dbbuf);
+	sq->kick_arg = ctrl;
+	sq->kick_offset = (uint32_t)(REG_DOORBELLS + offset);
 }
 
 void nvme_doorbell_attach_cq(struct nvme_ctrl *ctrl, struct nvme_cq *cq)
 {
-	attach_shadow(ctrl, CQ_HEAD(cq->id), &cq->dbbuf);
-	attach(ctrl, CQ_HEAD(cq->id), &cq->dbbuf, &cq->doorbell, &cq->kick, &cq->kick_arg,
-	       &cq->kick_offset);
+	size_t number = CQ_HEAD(cq->id), offset = number * stride(ctrl);
+
+	attach_shadow(ctrl, number, &cq->dbbuf);
+	cq->doorbell = mapped(ctrl, offset);
+	cq->kick = choose_kick(ctrl, number, cq->doorbell, &cq->dbbuf);
+	cq->kick_arg = ctrl;
+	cq->kick_offset = (uint32_t)(REG_DOORBELLS + offset);
 }
 
 int nvme_dbbuf_alloc(struct nvme_ctrl *ctrl)
@@ -160,11 +191,14 @@ int nvme_dbbuf_alloc(struct nvme_ctrl *ctrl)
 	return 0;
 }
 
-/* Put the present values of a queue made before the shadow doorbells into its new ones. */
-static void seed(const struct nvme_dbbuf *dbbuf, uint16_t value)
+/* Put the present value of a queue made before the shadow doorbells into its new one. */
+static void seed(struct nvme_ctrl *ctrl, size_t number, uint16_t value)
 {
-	if (dbbuf->doorbell)
-		STORE_PTR((leint32_t *)dbbuf->doorbell, cpu_to_le32(value));
+	size_t offset = number * stride(ctrl);
+
+	if (offset + sizeof(uint32_t) <= __mps_to_pagesize(ctrl->config.mps))
+		STORE_PTR((leint32_t *)((char *)ctrl->dbbuf.doorbells + offset),
+			  cpu_to_le32(value));
 }
 
 void nvme_dbbuf_on(struct nvme_ctrl *ctrl)
@@ -177,16 +211,16 @@ void nvme_dbbuf_on(struct nvme_ctrl *ctrl)
 
 		if (!sq->vaddr)
 			continue;
+		seed(ctrl, SQ_TAIL(i), sq->ptail);
 		nvme_doorbell_attach_sq(ctrl, sq);
-		seed(&sq->dbbuf, sq->ptail);
 	}
 	for (int i = 0; i <= ctrl->opts.ncqr + 1; i++) {
 		struct nvme_cq *cq = &ctrl->cq[i];
 
 		if (!cq->vaddr)
 			continue;
+		seed(ctrl, CQ_HEAD(i), cq->head);
 		nvme_doorbell_attach_cq(ctrl, cq);
-		seed(&cq->dbbuf, cq->head);
 	}
 }
 

@@ -57,7 +57,7 @@ struct nvme_ctrl_priv {
 	uint32_t ready_ms;    /* time limit of CC.EN's changes */
 	size_t regs_len;      /* mapped */
 	size_t doorbells_len; /* mapped */
-	bool by_message;      /* doorbells are rung by message */
+	bool by_message;      /* a store to a register or doorbell wakes nobody */
 
 	enum ready_wait wait;
 	uint64_t deadline; /* of `wait`, nanoseconds */
@@ -68,6 +68,7 @@ struct nvme_ctrl_priv {
 
 	struct nvme_mem dbbuf;
 	struct nvme_mem eventidx;
+	leint32_t admin_rung[2]; /* the admin queues' doorbells as last rung, tail and head */
 	struct nvme_mem identify; /* during bring-up */
 };
 
