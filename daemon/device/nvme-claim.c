@@ -236,17 +236,19 @@ fail:
 	return job->error;
 }
 
-static void nvme_interrupt(evutil_socket_t fd, short what, void *arg)
+/* A line masks itself with each interrupt. One that came while this was not owned is in the eventfd. */
+static void nvme_interrupt_unmask(struct nvme_device *nd)
 {
-	struct nvme_vector *v = arg;
-	struct nvme_device *nd = v->nd;
-	eventfd_t n;
+	struct vfio_device *vdev = &nd->ctrl.pci.dev;
 
-	if (eventfd_read(fd, &n) < 0)
-		return;
-	nd->dev->stats.interrupts += n;
-	if (!nd->owned)
-		return;
+	if (vdev->irq_info.flags & VFIO_IRQ_INFO_AUTOMASKED)
+		vfio_unmask_irq(vdev, vdev->irq_info.index);
+}
+
+static void nvme_interrupt_reap(struct nvme_vector *v)
+{
+	struct nvme_device *nd = v->nd;
+
 	if (v->index == 0)
 		nvme_reap(nd, 0);
 	/* Queue pairs share vectors where there are not enough: see queue_memory_run(). */
@@ -259,6 +261,22 @@ static void nvme_interrupt(evutil_socket_t fd, short what, void *arg)
 		     qid += nd->nvectors - 1)
 			if (nd->queues[qid] && nd->queues[qid]->has_sq)
 				nvme_reap(nd, qid);
+}
+
+static void nvme_interrupt(evutil_socket_t fd, short what, void *arg)
+{
+	struct nvme_vector *v = arg;
+	struct nvme_device *nd = v->nd;
+	eventfd_t n;
+
+	if (eventfd_read(fd, &n) < 0)
+		return;
+	nd->dev->stats.interrupts += n;
+	if (!nd->owned)
+		return;
+	nvme_interrupt_reap(v);
+	if (nd->owned)
+		nvme_interrupt_unmask(nd);
 }
 
 static void nvme_peer_lost(evutil_socket_t fd, short what, void *arg)
@@ -331,6 +349,7 @@ static void nvme_own(struct nvme_device *nd)
 	nd->admin_places = nd->ctrl.adminq.sq->qsize - 1u;
 	nd->admin_sent = nd->io_sent = nd->aborts = 0;
 	nd->owned = true;
+	nvme_interrupt_unmask(nd);
 }
 
 int nvme_start(struct device *dev)
