@@ -40,7 +40,7 @@ if ! python3 tests/vm/snapshot.py $vm; then
 fi
 # VM_NVME0=ADDRESS and so on.
 . $vm/devices
-export VM_NVME0 VM_NVME1 VM_NVME2 VM_NVME3 VM_NVME5 VM_EDU
+export VM_NVME0 VM_NVME1 VM_NVME2 VM_NVME3 VM_NVME4 VM_NVME5 VM_EDU
 
 # nvme3 stays with the kernel's driver: it shares a group with nvme2, which is not viable for that.
 for address in $VM_NVME0 $VM_NVME1 $VM_NVME2 $VM_NVME5 $VM_EDU; do

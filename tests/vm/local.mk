@@ -10,3 +10,9 @@ check_PROGRAMS += %D%/vm-transport
 %C%_vm_transport_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_vm_transport_CFLAGS = $(UNIT_CFLAGS)
 %C%_vm_transport_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
+
+check_PROGRAMS += %D%/vm-memory
+%C%_vm_memory_SOURCES = %D%/memory.c
+%C%_vm_memory_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_vm_memory_CFLAGS = $(UNIT_CFLAGS)
+%C%_vm_memory_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)

@@ -51,8 +51,9 @@ def disks(scratch):
     """Drive and device arguments of the NVMe controllers, edu and the ports that they sit behind.
 
     nvme0: two namespaces, one of 512-byte and one of 4-KiB blocks; nvme1: one namespace, and a
-    controller memory buffer of 16 MiB. Both keep what is written.
-    nvme2 and nvme3: functions of one device, hence in one IOMMU group; null devices.
+    controller memory buffer of 16 MiB. Both keep what is written. nvme2 and nvme3: functions of
+    one device, hence in one IOMMU group; null devices; nvme2 has a controller memory buffer of the
+    old kind. nvme4: a physical function with two virtual ones, which share its namespace.
     nvme5: namespaces without metadata, with metadata beside each block, and behind it.
     """
     args = []
@@ -75,18 +76,26 @@ def disks(scratch):
 
     for number in range(4):
         port(number)
-    for name in ("disk0a", "disk0b", "disk1"):
+    for name in ("disk0a", "disk0b", "disk1", "disk4"):
         disk(name)
     controller(0, "port0")
     namespace(0, 1, "disk0a")
     namespace(0, 2, "disk0b", ",logical_block_size=4096,physical_block_size=4096")
     controller(1, "port1", ",cmb_size_mb=16")
     namespace(1, 1, "disk1")
-    for number, function in ((2, "addr=0.0,multifunction=on"), (3, "addr=0.1")):
+    for number, function in ((2, "addr=0.0,multifunction=on,cmb_size_mb=1,legacy-cmb=on"),
+                             (3, "addr=0.1")):
         args.extend(["-blockdev", f"driver=null-co,node-name=null{number},size={64 << 20},"
                                   "read-zeroes=on"])
         controller(number, "port2", f",{function}")
         namespace(number, 1, f"null{number}")
+    args.extend(["-device", "nvme-subsys,id=subsys4,nqn=subsys4"])
+    # Of its eleven queue pairs, the admin queues among them, eight can be given to the virtual
+    # functions, and of its eight vectors six.
+    controller(4, "port3", ",subsys=subsys4,max_ioqpairs=10,msix_qsize=8,sriov_max_vfs=2"
+                           ",sriov_vq_flexible=8,sriov_vi_flexible=6,sriov_max_vq_per_vf=4"
+                           ",sriov_max_vi_per_vf=3")
+    namespace(4, 1, "disk4", ",shared=on")
     port(5)
     controller(5, "port5")
     for nsid, metadata in ((1, ""), (2, ",ms=8"), (3, ",ms=8,mset=1")):

@@ -19,7 +19,7 @@ import time
 
 PCI = pathlib.Path("/sys/bus/pci/devices")
 NVME = pathlib.Path("/sys/class/nvme")
-CONTROLLERS = 5
+CONTROLLERS = 6
 EDU_ID = ("0x1234", "0x11e8")
 CAP, VS = 0x0, 0x8  # NVMe Base Specification, controller properties
 
