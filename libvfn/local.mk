@@ -29,11 +29,14 @@ vfnnvme_HEADERS = \
 	%D%/include/vfn/nvme/hmb.h \
 	%D%/include/vfn/nvme/queue.h \
 	%D%/include/vfn/nvme/rq.h \
+	%D%/include/vfn/nvme/sriov.h \
 	%D%/include/vfn/nvme/takeover.h \
 	%D%/include/vfn/nvme/types.h \
 	%D%/include/vfn/nvme/util.h
 vfnpcidir = $(vfnincludedir)/pci
-vfnpci_HEADERS = %D%/include/vfn/pci/util.h
+vfnpci_HEADERS = \
+	%D%/include/vfn/pci/sriov.h \
+	%D%/include/vfn/pci/util.h
 vfnsupportdir = $(vfnincludedir)/support
 vfnsupport_HEADERS = \
 	%D%/include/vfn/support/align.h \

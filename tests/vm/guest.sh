@@ -184,6 +184,7 @@ check "requests of several processes do not mix" concurrent_requests
 append "tests of the transport" "$top_builddir/tests/vm/vm-transport"
 append "tests of data and metadata" "$top_builddir/tests/unit/libvfn/nvme/test-data" "$VM_NVME5"
 append "tests of controller memory" "$top_builddir/tests/vm/vm-memory"
+append "tests of virtual functions" "$top_builddir/tests/vm/vm-sriov"
 [ ! -x tests/int/suite.sh ] || append "integration suite" tests/int/suite.sh --real "$VM_NVME0" "$VM_NVME1"
 append "examples of libvfn" tests/int/test-libvfn-examples.sh --real "$VM_NVME0" "$VM_NVME1" "$VM_EDU"
 

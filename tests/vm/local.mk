@@ -16,3 +16,9 @@ check_PROGRAMS += %D%/vm-memory
 %C%_vm_memory_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_vm_memory_CFLAGS = $(UNIT_CFLAGS)
 %C%_vm_memory_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
+
+check_PROGRAMS += %D%/vm-sriov
+%C%_vm_sriov_SOURCES = %D%/sriov.c
+%C%_vm_sriov_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_vm_sriov_CFLAGS = $(UNIT_CFLAGS)
+%C%_vm_sriov_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)

@@ -11,6 +11,7 @@
 #include <vfn/nvme/hmb.h>
 #include <vfn/nvme/rq.h>
 #include <vfn/nvme/data.h>
+#include <vfn/nvme/sriov.h>
 #include <vfn/nvme/takeover.h>
 #include <vfn/nvme/util.h>
 #include <vfn/iommu.h>

@@ -3,6 +3,7 @@
 #ifndef VFN_PCI_H
 #define VFN_PCI_H
 
+#include <vfn/pci/sriov.h>
 #include <vfn/pci/util.h>
 #include <vfn/support.h>
 

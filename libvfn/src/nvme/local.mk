@@ -18,6 +18,7 @@ libvfn_libvfn_core_la_SOURCES += \
 	%D%/regs.h \
 	%D%/rq.c \
 	%D%/sgl.c \
+	%D%/sriov.c \
 	%D%/status.c \
 	%D%/sync.c \
 	%D%/takeover.c \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,8 @@ struct vfio_device_state *vfio_state(const struct vfio_device *dev)
 	return dev->state;
 }
 
-int vfio_device_open(struct vfio_device *dev, const char *name, const struct vfio_takeover *from)
+int vfio_device_open(struct vfio_device *dev, const char *name, const char *vf_token,
+		     const struct vfio_takeover *from)
 {
 	const struct vfio_transport *t;
 	struct vfio_device_state *state;
@@ -37,6 +39,7 @@ int vfio_device_open(struct vfio_device *dev, const char *name, const struct vfi
 		return vfn_fail(ENOMEM, "out of memory for %s", name);
 	}
 	state->transport = t;
+	snprintf(state->vf_token, sizeof(state->vf_token), "%s", vf_token);
 	state->imported = from;
 	pthread_rwlock_init(&state->lock, NULL);
 	pthread_mutex_init(&state->irq_lock, NULL);

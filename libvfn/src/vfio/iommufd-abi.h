@@ -25,7 +25,10 @@ struct iommufd_bind {
 	uint32_t flags;
 	int32_t iommufd;
 	uint32_t out_device; /* the kernel's id for the device */
+	uint64_t token;	     /* pointer to 16 bytes; only there with the flag, in newer kernels */
 };
+#define IOMMUFD_BIND_SIZE_PLAIN 16u /* without the token */
+#define IOMMUFD_BIND_TOKEN	(1u << 0)
 #define IOMMUFD_BIND _IO(';', 118)
 
 /* VFIO_DEVICE_ATTACH_IOMMUFD_PT: the device's DMA goes through the address space `ioas`. */
@@ -117,7 +120,8 @@ struct iommufd_ioas_map_file {
 };
 #define IOMMUFD_IOAS_MAP_FILE _IO(';', 0x8f)
 
-static_assert(sizeof(struct iommufd_bind) == 16, "ABI");
+static_assert(sizeof(struct iommufd_bind) == 24, "ABI");
+static_assert(offsetof(struct iommufd_bind, token) == IOMMUFD_BIND_SIZE_PLAIN, "ABI");
 static_assert(sizeof(struct iommufd_attach) == 12, "ABI");
 static_assert(sizeof(struct iommufd_detach) == 8, "ABI");
 static_assert(sizeof(struct iommufd_destroy) == 8, "ABI");

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <vfn/pci/sriov.h>
 #include <vfn/pci/util.h>
 #include <vfn/support/log.h>
 #include "pci/sysfs.h"
@@ -113,7 +114,7 @@ static int iommufd_refused(const char *bdf, int err)
 
 static int iommufd_bind(int fd, int iommufd, const char *bdf)
 {
-	struct iommufd_bind bind = {.size = sizeof(bind), .iommufd = iommufd};
+	struct iommufd_bind bind = {.size = IOMMUFD_BIND_SIZE_PLAIN, .iommufd = iommufd};
 
 	if (!vfio_kernel_ioctl(fd, IOMMUFD_BIND, &bind)) {
 		log_debug("%s is device %u of its iommufd\n", bdf, bind.out_device);
@@ -127,12 +128,41 @@ static int iommufd_bind(int fd, int iommufd, const char *bdf)
 		/* All fields are right, so that this is what is left. */
 		return vfn_fail(EBUSY, "%s is open already", bdf);
 	case EACCES:
-		return vfn_fail(
-			EACCES,
-			"%s: the kernel wants a token: it is a virtual function, or has some", bdf);
+		return vfn_fail(EACCES,
+				"%s: the kernel wants a token: it is a virtual function, or has "
+				"some (%s,vf_token=UUID)",
+				bdf, bdf);
 	default:
 		return vfn_fail(errno, "%s: binding it to an iommufd: %s", bdf, strerror(errno));
 	}
+}
+
+/* The same by the device's token. */
+static int iommufd_bind_token(struct vfio_device *dev, int iommufd, const char *bdf)
+{
+	uint8_t token[16];
+	struct iommufd_bind bind = {.size = sizeof(bind),
+				    .flags = IOMMUFD_BIND_TOKEN,
+				    .iommufd = iommufd,
+				    .token = (uint64_t)(uintptr_t)token};
+	char *pf;
+
+	if (token_bytes(dev->state->vf_token, token))
+		return -1;
+	if (!vfio_kernel_ioctl(dev->fd, IOMMUFD_BIND, &bind))
+		return 0;
+	if (errno == EACCES)
+		return vfn_fail(EACCES, "%s: the kernel wants another token", bdf);
+	/* Kernels before 6.18 know no token here; that of a physical function can be set after. */
+	if (iommufd_bind(dev->fd, iommufd, bdf))
+		return -1;
+	pf = pci_sriov_pf(bdf);
+	if (!pf)
+		return vfio_kernel_set_vf_token(dev, token);
+	free(pf);
+	return vfn_fail(ENOTSUP,
+			"%s: this kernel takes no token with device files: use the transport type1",
+			bdf);
 }
 
 static int iommufd_open(struct vfio_device *dev, const char *bdf, const struct vfio_takeover *from)
@@ -149,7 +179,8 @@ static int iommufd_open(struct vfio_device *dev, const char *bdf, const struct v
 	s = iommufd_space_get(dev->ctx, from);
 	if (!s)
 		goto fail;
-	if (!from && iommufd_bind(dev->fd, s->fd, bdf))
+	if (!from && (*dev->state->vf_token ? iommufd_bind_token(dev, s->fd, bdf)
+					    : iommufd_bind(dev->fd, s->fd, bdf)))
 		goto fail;
 	if (iommufd_space_enter(s, dev->fd, bdf, from))
 		goto fail;
@@ -206,5 +237,6 @@ const struct vfio_transport vfio_transport_iommufd = {
 	.irq_info = vfio_kernel_irq_info,
 	.irq_set = vfio_kernel_irq_set,
 	.irq_unmask = vfio_kernel_irq_unmask,
+	.set_vf_token = vfio_kernel_set_vf_token,
 	.export = iommufd_export,
 };

@@ -158,6 +158,26 @@ int vfio_kernel_region_post32(struct vfio_device *dev, unsigned int region, uint
 	return vfio_kernel_region_write(dev, region, &value, sizeof(value), offset);
 }
 
+int vfio_kernel_set_vf_token(struct vfio_device *dev, const uint8_t *token)
+{
+	union {
+		struct vfio_device_feature feature;
+		char bytes[sizeof(struct vfio_device_feature) + 16];
+	} u = {.feature = {.argsz = sizeof(u),
+			   .flags = VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_PCI_VF_TOKEN}};
+
+	memcpy(u.feature.data, token, 16);
+	if (!vfio_kernel_ioctl(dev->fd, VFIO_DEVICE_FEATURE, &u))
+		return 0;
+	if (errno == ENOTTY)
+		return vfn_fail(ENOTSUP,
+				"%s: it is no physical function of virtual ones, or vfio-pci's "
+				"parameter enable_sriov is not set",
+				dev->state->address);
+	return vfn_fail(errno, "%s: setting the token of its virtual functions: %s",
+			dev->state->address, strerror(errno));
+}
+
 int vfio_kernel_irq_info(struct vfio_device *dev, struct vfio_irq_info *info)
 {
 	if (!vfio_kernel_ioctl(dev->fd, VFIO_DEVICE_GET_IRQ_INFO, info))

@@ -33,6 +33,7 @@ int vfio_kernel_device_info(struct vfio_device *dev, const char *bdf);
 
 /* Operations as in struct vfio_transport, on dev->fd. */
 bool vfio_kernel_match(const char *address, const char **rest);
+int vfio_kernel_set_vf_token(struct vfio_device *dev, const uint8_t *token);
 int vfio_kernel_reset(struct vfio_device *dev);
 int vfio_kernel_region_info(struct vfio_device *dev, struct vfio_region_info *info,
 			    struct vfio_region_fds *fds);

@@ -10,6 +10,7 @@ libvfn_libvfn_core_la_SOURCES += \
 	%D%/kernel.c %D%/kernel.h \
 	%D%/pci.c \
 	%D%/region.c \
+	%D%/token.c %D%/token.h \
 	%D%/transport.c %D%/transport.h \
 	%D%/type1.c %D%/type1.h \
 	%D%/type1-container.c \

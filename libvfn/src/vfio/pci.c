@@ -44,14 +44,20 @@ static int pci_open_any(struct vfio_pci_device *pci, const char *bdf,
 			const struct vfio_takeover *from)
 {
 	struct iommu_ctx *ctx = pci->dev.ctx;
+	char token[TOKEN_TEXT];
 	uint32_t class;
-	int err;
+	int err, len;
 
 	*pci = (struct vfio_pci_device){.dev = {.fd = -1, .ctx = ctx}};
-	pci->bdf = strdup(bdf);
+	len = token_split(bdf, token);
+	if (len < 0) {
+		pci->dev.ctx = NULL;
+		return -1;
+	}
+	pci->bdf = strndup(bdf, (size_t)len);
 	if (!pci->bdf)
 		return vfn_fail(ENOMEM, "out of memory for %s", bdf);
-	if (vfio_device_open(&pci->dev, bdf, from)) {
+	if (vfio_device_open(&pci->dev, pci->bdf, token, from)) {
 		err = errno;
 		pci_forget(pci);
 		errno = err;
@@ -99,6 +105,19 @@ void vfio_pci_close(struct vfio_pci_device *pci)
 			    0);
 	vfio_device_close(dev, false);
 	pci_forget(pci);
+}
+
+int vfio_pci_set_vf_token(struct vfio_pci_device *pci, const char *uuid)
+{
+	struct vfio_device_state *state = vfio_state(&pci->dev);
+	uint8_t token[16];
+
+	if (!state || token_bytes(uuid, token))
+		return -1;
+	if (!state->transport->set_vf_token)
+		return vfn_fail(ENOTSUP, "%s: there are no virtual functions by %s", pci->bdf,
+				state->transport->name);
+	return state->transport->set_vf_token(&pci->dev, token);
 }
 
 void *vfio_pci_map_bar(struct vfio_pci_device *pci, int idx, size_t len, uint64_t offset, int prot)
@@ -152,10 +171,17 @@ int vfio_pci_export(struct vfio_pci_device *pci, struct vfio_takeover *to)
 
 int vfio_pci_import(struct vfio_pci_device *pci, const char *bdf, const struct vfio_takeover *from)
 {
+	char token[TOKEN_TEXT];
+	int len;
+
 	if (from->version != VFIO_TAKEOVER_VERSION)
 		return vfn_fail(EINVAL, "%s: handed on in version %u, %u is known", bdf,
 				from->version, VFIO_TAKEOVER_VERSION);
-	if (strncmp(from->address, bdf, sizeof(from->address)))
+	len = token_split(bdf, token);
+	if (len < 0)
+		return -1;
+	if (strnlen(from->address, sizeof(from->address)) != (size_t)len ||
+	    memcmp(from->address, bdf, (size_t)len))
 		return vfn_fail(EINVAL, "%s: what was handed on is another device", bdf);
 	return pci_open_any(pci, bdf, from);
 }

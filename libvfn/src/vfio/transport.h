@@ -18,6 +18,7 @@
 #include <vfn/vfio/pci.h>
 #include <vfn/vfio/region.h>
 #include <vfn/vfio/takeover.h>
+#include "vfio/token.h"
 
 #define VFIO_REGION_AREAS 8 /* most mappable areas of a region that are kept */
 
@@ -81,6 +82,8 @@ struct vfio_transport {
 	int (*irq_unmask)(struct vfio_device *dev, unsigned int index, unsigned int start,
 			  unsigned int n);
 	int (*export)(struct vfio_device *dev, struct vfio_takeover *to);
+	/* Make these 16 bytes the token for virtual functions. May be NULL. */
+	int (*set_vf_token)(struct vfio_device *dev, const uint8_t *token);
 	/* May be NULL. */
 	int (*fd_event)(struct vfio_device *dev);
 };
@@ -112,6 +115,7 @@ struct vfio_device_state {
 	const struct vfio_transport *transport;
 	void *priv; /* the transport's */
 	char *address;
+	char vf_token[TOKEN_TEXT]; /* to open it with; empty: none */
 	bool imported;
 	uint16_t command;	  /* PCI COMMAND as it was found */
 	pthread_rwlock_t lock;	  /* guards mappings */
@@ -138,8 +142,12 @@ const struct vfio_transport *vfio_transport_find(const char *address, const char
 const struct vfio_transport *vfio_transport_named(const char *name, const char *address,
 						  const char **rest);
 
-/* Make dev->state, choose the context, open by the transport and learn the regions. */
-int vfio_device_open(struct vfio_device *dev, const char *name, const struct vfio_takeover *from);
+/*
+ * Make dev->state, choose the context, open by the transport and learn the regions. `vf_token` is a
+ * UUID's text, or empty.
+ */
+int vfio_device_open(struct vfio_device *dev, const char *name, const char *vf_token,
+		     const struct vfio_takeover *from);
 
 /* Undo it. */
 void vfio_device_close(struct vfio_device *dev, bool keep);

@@ -3,6 +3,7 @@
  * The transport to a device that the kernel's VFIO gives out by group and container.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,23 +12,33 @@
 #include "vfio/transport.h"
 #include "vfio/type1.h"
 
-static int type1_device_fd(const struct type1_group *g, const char *bdf)
+static int type1_device_fd(const struct type1_group *g, const char *bdf, const char *token)
 {
-	int fd = vfio_kernel_ioctl(g->fd, VFIO_GROUP_GET_DEVICE_FD, bdf);
+	char name[128];
+	int fd;
 
+	snprintf(name, sizeof(name), "%s%s%s", bdf, *token ? " vf_token=" : "", token);
+	fd = vfio_kernel_ioctl(g->fd, VFIO_GROUP_GET_DEVICE_FD, name);
 	if (fd >= 0)
 		return fd;
 	switch (errno) {
 	case EACCES:
 		return vfn_fail(
 			EACCES,
-			"%s: the kernel wants a token: it is a virtual function, or has some", bdf);
+			"%s: the kernel wants %s token: it is a virtual function, or has some "
+			"(%s,vf_token=UUID)",
+			bdf, *token ? "another" : "a", bdf);
+	case EINVAL:
+		if (*token)
+			return vfn_fail(EINVAL, "%s: it has no use for a token", bdf);
+		break;
 	case EBUSY:
 		return vfn_fail(EBUSY, "%s is open already", bdf);
 	default:
-		return vfn_fail(errno, "%s: getting it out of group %s: %s", bdf, g->number,
-				strerror(errno));
+		break;
 	}
+	return vfn_fail(errno, "%s: getting it out of group %s: %s", bdf, g->number,
+			strerror(errno));
 }
 
 static int type1_open(struct vfio_device *dev, const char *bdf, const struct vfio_takeover *from)
@@ -46,7 +57,7 @@ static int type1_open(struct vfio_device *dev, const char *bdf, const struct vfi
 		free(t);
 		return -1;
 	}
-	dev->fd = from ? from->device_fd : type1_device_fd(t->group, bdf);
+	dev->fd = from ? from->device_fd : type1_device_fd(t->group, bdf, dev->state->vf_token);
 	if (dev->fd < 0 || vfio_kernel_device_info(dev, bdf))
 		goto fail;
 	if (from) {
@@ -102,5 +113,6 @@ const struct vfio_transport vfio_transport_type1 = {
 	.irq_info = vfio_kernel_irq_info,
 	.irq_set = vfio_kernel_irq_set,
 	.irq_unmask = vfio_kernel_irq_unmask,
+	.set_vf_token = vfio_kernel_set_vf_token,
 	.export = type1_export,
 };

@@ -6,6 +6,10 @@
  * Those with an address are reached by the transport "iommufd" where they have a VFIO device file
  * and this process may open that and /dev/iommu, else by "type1"; vfio_force_transport(), or else
  * the environment variable VFN_TRANSPORT, forces one.
+ *
+ * A virtual function whose physical function is VFIO's, too, is opened by the token of the latter,
+ * a UUID: 0000:01:00.1,vf_token=83f2a7f0-6d44-4b3e-9c62-0f1c2d3e4a5b. For a physical function the
+ * same sets the token, or must be the one that it has, when virtual functions are open.
  */
 #ifndef VFN_VFIO_PCI_H
 #define VFN_VFIO_PCI_H
@@ -36,8 +40,9 @@ int vfio_force_transport(const char *name);
 /*
  * Open a PCI device by its name: everything of *pci is set, but dev.ctx, which the caller sets to a
  * context or (usually) NULL. The device is reset where it can be, its bus mastering enabled, its interrupts
- * disabled. 0, or -1, and nothing is left behind then: EINVAL bad name, or dev.ctx is no context;
- * ENOENT no such device or socket, or not bound to vfio-pci; EBUSY somebody else has it, or its
+ * disabled. 0, or -1, and nothing is left behind then: EINVAL bad name, or dev.ctx is no context,
+ * or a token for a device without; EACCES the token is missing or wrong; ENOTSUP the kernel takes no
+ * token with device files (transport iommufd before Linux 6.18), but by type1; ENOENT no such device or socket, or not bound to vfio-pci; EBUSY somebody else has it, or its
  * group is not viable; EACCES; ENOTSUP; EPROTO, ETIMEDOUT, ENODEV: the vfio-user server.
  */
 int vfio_pci_open(struct vfio_pci_device *pci, const char *bdf);
@@ -48,6 +53,13 @@ int vfio_pci_open(struct vfio_pci_device *pci, const char *bdf);
  * with all its mappings. Fine after a failed open, and twice.
  */
 void vfio_pci_close(struct vfio_pci_device *pci);
+
+/*
+ * Set the token (a UUID as text) that whoever opens a virtual function of this device must know. As
+ * long as none is set it is one that nobody knows. 0, or -1: EINVAL no UUID; ENOTSUP the device is
+ * no physical function, or is reached by vfio-user; or of the transport.
+ */
+int vfio_pci_set_vf_token(struct vfio_pci_device *pci, const char *uuid);
 
 /*
  * Map `len` bytes at `offset` of BAR `idx` with `prot` as for mmap(2); what lies with them in pages

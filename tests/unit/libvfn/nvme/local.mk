@@ -30,8 +30,8 @@ TESTS += %D%/test-prp %D%/test-queue %D%/test-rq %D%/test-sgl %D%/test-types
 %C%_test_types_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
 
 # These bring their own controller in place of the library's VFIO part.
-check_PROGRAMS += %D%/test-bringup %D%/test-cmb
-TESTS += %D%/test-bringup %D%/test-cmb
+check_PROGRAMS += %D%/test-bringup %D%/test-cmb %D%/test-sriov
+TESTS += %D%/test-bringup %D%/test-cmb %D%/test-sriov
 %C%_test_bringup_SOURCES = %D%/test-bringup.c
 %C%_test_bringup_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_test_bringup_CFLAGS = $(UNIT_CFLAGS)
@@ -92,3 +92,8 @@ TESTS += %D%/test-cmb-use %D%/test-commands %D%/test-ctrl %D%/test-data %D%/test
 %C%_test_cmb_use_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_test_cmb_use_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_cmb_use_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
+
+%C%_test_sriov_SOURCES = %D%/test-sriov.c
+%C%_test_sriov_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_sriov_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_sriov_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)

@@ -154,6 +154,57 @@ START_TEST(test_vfio)
 }
 END_TEST
 
+START_TEST(test_sriov)
+{
+	unsigned int total, now;
+	char *vf;
+
+	ck_assert_int_eq(pci_sriov_count(DEV, &total, &now), -1);
+	ck_assert_int_eq(errno, ENOTSUP);
+	ck_assert_int_eq(pci_sriov_set(DEV, 0), -1);
+	ck_assert_int_eq(errno, ENOTSUP);
+	ck_assert_int_eq(pci_sriov_count("0000:02:00.0", NULL, NULL), -1);
+	ck_assert_int_eq(errno, ENODEV);
+
+	fake_sysfs_file(SYS "sriov_totalvfs", "4\n");
+	fake_sysfs_file(SYS "sriov_numvfs", "0\n");
+	ck_assert_int_eq(pci_sriov_count(DEV, &total, &now), 0);
+	ck_assert_uint_eq(total, 4);
+	ck_assert_uint_eq(now, 0);
+	ck_assert_int_eq(pci_sriov_count(DEV, NULL, NULL), 0);
+	ck_assert_int_eq(pci_sriov_set(DEV, 5), -1);
+	ck_assert_int_eq(errno, ERANGE);
+	ck_assert_int_eq(pci_sriov_set(DEV, 2), 0);
+	ck_assert_str_eq(fake_sysfs_read(SYS "sriov_numvfs"), "2");
+	/* they are there already: nothing is written */
+	fake_sysfs_write_errno = EIO;
+	ck_assert_int_eq(pci_sriov_set(DEV, 2), 0);
+	ck_assert_int_eq(pci_sriov_set(DEV, 3), -1);
+	ck_assert_int_eq(errno, EBUSY);
+	ck_assert_int_eq(pci_sriov_set(DEV, 0), -1);
+	ck_assert_int_eq(errno, EIO);
+	fake_sysfs_write_errno = ENOENT;
+	ck_assert_int_eq(pci_sriov_set(DEV, 0), -1);
+	ck_assert_msg(errno == EPERM && strstr(vfn_error(), "enable_sriov"), "%s", vfn_error());
+	fake_sysfs_write_errno = 0;
+	ck_assert_int_eq(pci_sriov_set(DEV, 0), 0);
+	ck_assert_str_eq(fake_sysfs_read(SYS "sriov_numvfs"), "0");
+
+	ck_assert_ptr_null(pci_sriov_vf(DEV, 0));
+	ck_assert_int_eq(errno, ENOENT);
+	ck_assert_ptr_null(pci_sriov_pf(DEV));
+	ck_assert_int_eq(errno, ENOENT);
+	fake_sysfs_link(SYS "virtfn1", "../0000:01:00.1");
+	vf = pci_sriov_vf(DEV, 1);
+	ck_assert_str_eq(vf, "0000:01:00.1");
+	free(vf);
+	fake_sysfs_link(SYS "physfn", "../0000:01:00.1");
+	vf = pci_sriov_pf(DEV);
+	ck_assert_str_eq(vf, "0000:01:00.1");
+	free(vf);
+}
+END_TEST
+
 START_TEST(test_offenders)
 {
 	char text[200];
@@ -180,4 +231,5 @@ UNIT_MAIN("pci", tcase_add_checked_fixture(tc, fake_sysfs_start, fake_sysfs_stop
 	  tcase_add_test(tc, test_bdf); tcase_add_test(tc, test_driver);
 	  tcase_add_test(tc, test_bind); tcase_add_test(tc, test_bind_failures);
 	  tcase_add_test(tc, test_ids); tcase_add_test(tc, test_properties);
-	  tcase_add_test(tc, test_vfio); tcase_add_test(tc, test_offenders))
+	  tcase_add_test(tc, test_vfio); tcase_add_test(tc, test_sriov);
+	  tcase_add_test(tc, test_offenders))

@@ -92,8 +92,16 @@ static int device_ioctl(int fd, unsigned long request, void *arg)
 
 	switch (request) {
 	case IOMMUFD_BIND:
-		ck_assert_uint_eq(bind->size, sizeof(*bind));
-		ck_assert_uint_eq(bind->flags, 0);
+		if (bind->flags && !fake_iommufd.knows_token) {
+			errno = EINVAL;
+			return -1;
+		}
+		ck_assert_uint_eq(bind->size, bind->flags ? 24 : 16);
+		ck_assert_uint_eq(bind->flags, bind->flags ? IOMMUFD_BIND_TOKEN : 0);
+		if (bind->flags && memcmp((void *)(uintptr_t)bind->token, fake_vfio.token, 16)) {
+			errno = EACCES;
+			return -1;
+		}
 		ck_assert(!fake_iommufd.bound_to[i] &&
 			  fake_iommufd.opened[bind->iommufd - IOMMUFD]);
 		fake_iommufd.bound_to[i] = bind->iommufd;

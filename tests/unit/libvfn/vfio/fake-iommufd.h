@@ -24,6 +24,7 @@ extern struct fake_iommufd {
 	int bound_to[KIND]; /* the iommufd of each device, or 0 */
 	uint32_t attached[KIND];
 	uint32_t ioas;	      /* the last one given out */
+	bool knows_token;     /* the kernel takes a token when a device is bound */
 	bool maps_files;      /* the kernel knows IOMMU_IOAS_MAP_FILE */
 	int file_errno;	      /* it fails so */
 	bool gap;	      /* the devices attached reach less */

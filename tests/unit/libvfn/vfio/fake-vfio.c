@@ -60,6 +60,12 @@ int fake_vfio_ioctl(unsigned long request, void *arg)
 		fake_vfio.irq_flags = set->flags;
 		fake_vfio.irq_count = set->count;
 		return fake_vfio.irqs_got;
+	case VFIO_DEVICE_FEATURE:
+		ck_assert_uint_eq(((struct vfio_device_feature *)arg)->flags,
+				  VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_PCI_VF_TOKEN);
+		ck_assert_uint_eq(((struct vfio_device_feature *)arg)->argsz, 24);
+		memcpy(fake_vfio.token, ((struct vfio_device_feature *)arg)->data, 16);
+		return 0;
 	case VFIO_DEVICE_RESET:
 		fake_vfio.resets++;
 		return 0;

@@ -17,6 +17,7 @@ extern struct fake_vfio {
 	int ioctl_errno, fail_times;
 	int resets;
 	int irqs_got; /* returned when interrupts are set: not 0 for fewer than wanted */
+	uint8_t token[16]; /* of its virtual functions */
 	uint32_t irq_flags, irq_count, device_flags;
 	char config[256];
 	char bar[0x4000];

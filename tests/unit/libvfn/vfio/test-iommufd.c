@@ -427,6 +427,37 @@ START_TEST(test_chosen)
 }
 END_TEST
 
+#define TOKEN	   "83f2a7f0-6d44-4b3e-9c62-0f1c2d3e4a5b"
+#define WITH_TOKEN DEV ",vf_token=" TOKEN
+
+/* Newer kernels take it when the device is bound; for others that of a physical function is set after. */
+START_TEST(test_token)
+{
+	static const uint8_t bytes[16] = {0x83, 0xf2, 0xa7, 0xf0, 0x6d, 0x44, 0x4b, 0x3e,
+					  0x9c, 0x62, 0x0f, 0x1c, 0x2d, 0x3e, 0x4a, 0x5b};
+
+	k.knows_token = true;
+	memcpy(fake_vfio.token, bytes, 16);
+	ck_assert_msg(!vfio_pci_open(&pci, WITH_TOKEN), "%s", vfn_error());
+	vfio_pci_close(&pci);
+	fake_vfio.token[15] ^= 1;
+	ck_assert_int_eq(vfio_pci_open(&pci, WITH_TOKEN), -1);
+	ck_assert_msg(errno == EACCES && strstr(vfn_error(), "another token"), "%s", vfn_error());
+	ck_assert(fake_iommufd_nothing_open());
+
+	k.knows_token = false;
+	ck_assert_msg(!vfio_pci_open(&pci, WITH_TOKEN), "%s", vfn_error());
+	ck_assert_mem_eq(fake_vfio.token, bytes, 16);
+	vfio_pci_close(&pci);
+	fake_sysfs_link("sys/bus/pci/devices/" DEV "/physfn", "../" OTHER);
+	ck_assert_int_eq(vfio_pci_open(&pci, WITH_TOKEN), -1);
+	ck_assert_msg(errno == ENOTSUP && strstr(vfn_error(), "type1"), "%s", vfn_error());
+	ck_assert(fake_iommufd_nothing_open());
+	ck_assert_msg(!vfio_pci_open(&pci, DEV), "%s", vfn_error());
+	vfio_pci_close(&pci);
+}
+END_TEST
+
 START_TEST(test_takeover)
 {
 	struct vfio_pci_device next = {0}, other = {0};
@@ -510,4 +541,5 @@ UNIT_MAIN("iommufd", tcase_add_checked_fixture(tc, setup, teardown);
 	  tcase_add_test(tc, test_ranges); tcase_add_test(tc, test_dma);
 	  tcase_add_test(tc, test_map_file); tcase_add_test(tc, test_shared);
 	  tcase_add_test(tc, test_out_of_reach); tcase_add_test(tc, test_mapped_before);
-	  tcase_add_test(tc, test_chosen); tcase_add_test(tc, test_takeover))
+	  tcase_add_test(tc, test_chosen); tcase_add_test(tc, test_takeover);
+	  tcase_add_test(tc, test_token))

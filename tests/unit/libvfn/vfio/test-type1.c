@@ -33,6 +33,7 @@ static struct {
 	int maps, unmaps, sets, unsets;
 	struct vfio_iommu_type1_dma_map last_map;
 	int memfd;
+	char asked[128]; /* for a device */
 } k;
 
 static int k_open(const char *path, int flags)
@@ -125,6 +126,7 @@ static int k_ioctl(int fd, unsigned long request, uintptr_t arg)
 		k.unsets++;
 		return 0;
 	case VFIO_GROUP_GET_DEVICE_FD:
+		snprintf(k.asked, sizeof(k.asked), "%s", (const char *)arg);
 		for (int i = 0; i < DEVICES; i++) {
 			if (!k.opened[DEVICE - CONTAINER + i]) {
 				k.opened[DEVICE - CONTAINER + i] = true;
@@ -501,6 +503,51 @@ START_TEST(test_takeover)
 }
 END_TEST
 
+#define TOKEN "83f2a7f0-6d44-4B3E-9c62-0f1c2d3e4a5b"
+
+START_TEST(test_token)
+{
+	static const uint8_t bytes[16] = {0x83, 0xf2, 0xa7, 0xf0, 0x6d, 0x44, 0x4b, 0x3e,
+					  0x9c, 0x62, 0x0f, 0x1c, 0x2d, 0x3e, 0x4a, 0x5b};
+	static const char *const bad[] = {DEV ",vf_token=", DEV ",vf_token=" TOKEN "0",
+					  DEV ",vf_token=83f2a7f06d444b3e9c620f1c2d3e4a5b",
+					  DEV ",vf_token=g3f2a7f0-6d44-4b3e-9c62-0f1c2d3e4a5b"};
+
+	ck_assert_msg(!vfio_pci_open(&pci, DEV ",vf_token=" TOKEN), "%s", vfn_error());
+	ck_assert_str_eq(k.asked, DEV " vf_token=" TOKEN);
+	ck_assert_str_eq(pci.bdf, DEV);
+	ck_assert_int_eq(vfio_pci_set_vf_token(&pci, TOKEN), 0);
+	ck_assert_mem_eq(fake_vfio.token, bytes, 16);
+	ck_assert_int_eq(vfio_pci_set_vf_token(&pci, "nobody"), -1);
+	ck_assert_int_eq(errno, EINVAL);
+	fake_vfio.fail_ioctl = VFIO_DEVICE_FEATURE;
+	fake_vfio.ioctl_errno = ENOTTY;
+	fake_vfio.fail_times = 1;
+	ck_assert_int_eq(vfio_pci_set_vf_token(&pci, TOKEN), -1);
+	ck_assert_int_eq(errno, ENOTSUP);
+	vfio_pci_close(&pci);
+	ck_assert_int_eq(vfio_pci_set_vf_token(&pci, TOKEN), -1);
+	ck_assert_int_eq(errno, ENODEV);
+
+	ck_assert_msg(!vfio_pci_open(&pci, DEV), "%s", vfn_error());
+	ck_assert_str_eq(k.asked, DEV);
+	vfio_pci_close(&pci);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		ck_assert_int_eq(vfio_pci_open(&pci, bad[i]), -1);
+		ck_assert_msg(errno == EINVAL && strstr(vfn_error(), "UUID"), "%s", vfn_error());
+	}
+	/* one that the kernel does not want */
+	fake_vfio.fail_ioctl = VFIO_GROUP_GET_DEVICE_FD;
+	fake_vfio.ioctl_errno = EINVAL;
+	fake_vfio.fail_times = 1;
+	ck_assert_int_eq(vfio_pci_open(&pci, DEV ",vf_token=" TOKEN), -1);
+	ck_assert_msg(errno == EINVAL && strstr(vfn_error(), "no use"), "%s", vfn_error());
+	/* only behind an address */
+	ck_assert_int_eq(vfio_pci_open(&pci, "vfio-user:/tmp/x,vf_token=1"), -1);
+	ck_assert_msg(!strstr(vfn_error(), "UUID"), "%s", vfn_error());
+}
+END_TEST
+
 START_TEST(test_forced)
 {
 	setenv("VFN_TRANSPORT", "nonsense", 1);
@@ -518,4 +565,4 @@ UNIT_MAIN("type1", tcase_add_checked_fixture(tc, setup, teardown);
 	  tcase_add_test(tc, test_all_ones); tcase_add_test(tc, test_dma);
 	  tcase_add_test(tc, test_shared_group); tcase_add_test(tc, test_second_group);
 	  tcase_add_test(tc, test_regions_and_irqs); tcase_add_test(tc, test_takeover);
-	  tcase_add_test(tc, test_forced))
+	  tcase_add_test(tc, test_token); tcase_add_test(tc, test_forced))
