@@ -64,7 +64,7 @@ int vfio_pci_set_vf_token(struct vfio_pci_device *pci, const char *uuid);
 /*
  * Map `len` bytes at `offset` of BAR `idx` with `prot` as for mmap(2); what lies with them in pages
  * of the processor's can be reached then, too. NULL: EINVAL no such BAR or
- * beyond it; ENOTSUP not mappable (no BAR of a vfio-user device but for its doorbells is): use
+ * beyond it; ENOTSUP not mappable (of a vfio-user device its doorbells may be all that is): use
  * vfio_region_read(); or the errno of mmap(2).
  */
 void *vfio_pci_map_bar(struct vfio_pci_device *pci, int idx, size_t len, uint64_t offset, int prot);
