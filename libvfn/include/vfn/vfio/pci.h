@@ -39,10 +39,11 @@ int vfio_force_transport(const char *name);
 
 /*
  * Open a PCI device by its name: everything of *pci is set, but dev.ctx, which the caller sets to a
- * context or (usually) NULL. The device is reset where it can be, its bus mastering enabled, its interrupts
- * disabled. 0, or -1, and nothing is left behind then: EINVAL bad name, or dev.ctx is no context,
- * or a token for a device without; EACCES the token is missing or wrong; ENOTSUP the kernel takes no
- * token with device files (transport iommufd before Linux 6.18), but by type1; ENOENT no such device or socket, or not bound to vfio-pci; EBUSY somebody else has it, or its
+ * context or (usually) NULL. The device is reset where it can be, its bus mastering enabled, its
+ * interrupts disabled. 0, or -1, and nothing is left behind then: EINVAL bad name, or dev.ctx is no
+ * context, or a token for a device without; EACCES the token is missing or wrong; ENOTSUP the
+ * kernel takes no token with device files (transport iommufd before Linux 6.18), but by type1;
+ * ENOENT no such device or socket, or not bound to vfio-pci; EBUSY somebody else has it, or its
  * group is not viable; EACCES; ENOTSUP; EPROTO, ETIMEDOUT, ENODEV: the vfio-user server.
  */
 int vfio_pci_open(struct vfio_pci_device *pci, const char *bdf);
