@@ -69,32 +69,42 @@ struct nvme_sriov_secondary {
 	bool online;
 };
 
-/* 0, or -1 as said above. */
+/* Ask what there is to give. 0, or -1: EIO the controller refuses; or as nvme_admin(). */
 int nvme_sriov_caps(struct nvme_ctrl *ctrl, struct nvme_sriov_caps *caps);
 
 /*
  * The secondary controllers with identifiers from `from` on, into `list` (room for `max`), in
- * ascending order. Their number, or -1 as said above.
+ * ascending order. Their number, or -1: EIO the controller refuses, or its list makes no sense; or
+ * as nvme_admin().
  */
 int nvme_sriov_list(struct nvme_ctrl *ctrl, uint16_t from, struct nvme_sriov_secondary *list,
 		    int max);
 
 /*
  * Virtualization Management, as it is: the action on the controller `cntlid`, with `nr` resources
- * of the kind `rt`. The number that the controller changed goes to *nrm (may be NULL).
+ * of the kind `rt`. The number that the controller changed goes to *nrm (may be NULL). 0, or -1:
+ * EIO the controller refuses; or as nvme_admin().
  */
 int nvme_sriov_manage(struct nvme_ctrl *ctrl, uint16_t cntlid, enum nvme_sriov_action act,
 		      enum nvme_sriov_resource rt, uint16_t nr, uint16_t *nrm);
 
-/* Let the primary controller have `nr` flexible resources from its next reset on. */
+/*
+ * Let the primary controller have `nr` flexible resources from its next reset on. 0, or -1 as
+ * nvme_sriov_manage().
+ */
 int nvme_sriov_primary(struct nvme_ctrl *ctrl, enum nvme_sriov_resource rt, uint16_t nr,
 		       uint16_t *nrm);
 
-/* Let the secondary controller `cntlid`, which must be offline, have `nr` flexible resources. */
+/*
+ * Let the secondary controller `cntlid`, which must be offline, have `nr` flexible resources. 0, or
+ * -1 as nvme_sriov_manage().
+ */
 int nvme_sriov_assign(struct nvme_ctrl *ctrl, uint16_t cntlid, enum nvme_sriov_resource rt,
 		      uint16_t nr, uint16_t *nrm);
 
-/* Make it usable, or take it out of use, whatever it does. */
+/*
+ * Make it usable, or take it out of use, whatever it does. 0, or -1 as nvme_sriov_manage().
+ */
 int nvme_sriov_online(struct nvme_ctrl *ctrl, uint16_t cntlid);
 int nvme_sriov_offline(struct nvme_ctrl *ctrl, uint16_t cntlid);
 
