@@ -87,6 +87,14 @@ int vfnc_buffer_alloc(struct vfnc_device *dev, size_t size, struct vfnc_buffer *
 	}
 	buf->pub.device = dev;
 	buf->handle = call->answer->buffer_alloc->buffer;
+	ret = cl_shell_add(dev, &buf->pub);
+	if (ret < 0) {
+		munmap(buf->pub.vaddr, buf->pub.size);
+		close(buf->pub.fd);
+		cl_rpc_abandon(conn, call);
+		free(buf);
+		return ret;
+	}
 	TAILQ_INSERT_TAIL(&dev->buffers, buf, link);
 	cl_rpc_free(conn, call);
 	*bufp = &buf->pub;
@@ -102,6 +110,7 @@ void cl_buffer_free(struct vfnc_buffer *pub)
 {
 	struct cl_buffer *buf = (struct cl_buffer *)pub;
 
+	cl_shell_remove(pub->device, pub);
 	munmap(pub->vaddr, pub->size);
 	close(pub->fd);
 	TAILQ_REMOVE(&pub->device->buffers, buf, link);

@@ -55,6 +55,7 @@ void cl_device_free(struct vfnc_device *dev)
 		cl_queue_free(&queue->pub);
 	while ((buf = TAILQ_FIRST(&dev->buffers)))
 		cl_buffer_free(&buf->pub);
+	cl_shell_free(dev);
 	TAILQ_REMOVE(&dev->conn->devices, dev, link);
 	free(dev->address);
 	free(dev);

@@ -99,6 +99,7 @@ static struct vfnc_device_info *info_new(const Vfnd__DeviceInfoAnswer *a)
 	info->max_queue_entries = a->max_queue_entries;
 	info->queue_pairs = a->queue_pairs;
 	info->queue_pairs_free = a->queue_pairs_free;
+	info->sgls = a->sgls;
 	info->namespaces = a->namespaces;
 	info->n_active = (uint32_t)a->n_active;
 	info->n_iova = (uint32_t)a->n_iova;

@@ -12,15 +12,16 @@ noinst_LTLIBRARIES += %D%/libvfnclient-core.la
 	%D%/info.c \
 	%D%/nvme.c \
 	%D%/queue.c \
-	%D%/rpc.c
+	%D%/rpc.c \
+	%D%/served.c
 %C%_libvfnclient_core_la_CFLAGS = $(AM_CFLAGS) $(PROTOBUFC_CFLAGS)
 %C%_libvfnclient_core_la_LIBADD = proto/libproto.la
-VFNCLIENT_CORE = %D%/libvfnclient-core.la
+VFNCLIENT_CORE = %D%/libvfnclient-core.la $(LIBVFN_CORE)
 $(%C%_libvfnclient_core_la_OBJECTS): $(PROTO_HEADER)
 
 lib_LTLIBRARIES += %D%/libvfnclient.la
 %C%_libvfnclient_la_SOURCES =
-%C%_libvfnclient_la_LIBADD = $(VFNCLIENT_CORE)
+%C%_libvfnclient_la_LIBADD = $(VFNCLIENT_CORE) libvfn/libvfn.la
 %C%_libvfnclient_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
 	-Wl,--version-script=$(top_srcdir)/%D%/libvfnclient.map
 EXTRA_%C%_libvfnclient_la_DEPENDENCIES = %D%/libvfnclient.map

@@ -81,6 +81,7 @@ struct cl_queue {
 	uint64_t handle;
 	unsigned int inflight;
 	TAILQ_ENTRY(cl_queue) link;
+	struct cl_served *served; /* a served queue's own */
 };
 
 struct vfnc_subscription {
@@ -98,6 +99,7 @@ struct vfnc_device {
 	TAILQ_HEAD(, cl_queue) queues;
 	TAILQ_HEAD(, vfnc_subscription) subs;
 	TAILQ_ENTRY(vfnc_device) link;
+	struct cl_shell *shell; /* for served queues; NULL before the first one */
 };
 
 /* ---- conn.c ---- */
@@ -162,6 +164,21 @@ void cl_device_free(struct vfnc_device *dev);
 void cl_buffer_free(struct vfnc_buffer *buf);
 void cl_queue_free(struct vfnc_queue *queue);
 void cl_subscription_free(struct vfnc_subscription *sub);
+
+/* ---- served.c: the shared side of queues, and where data are looked up ---- */
+
+/* What a new buffer is, for the lookup. 0 or -errno. */
+int cl_shell_add(struct vfnc_device *dev, const struct vfnc_buffer *buf);
+void cl_shell_remove(struct vfnc_device *dev, const struct vfnc_buffer *buf);
+void cl_shell_free(struct vfnc_device *dev);
+
+/* Take the memory and the descriptors that came with the answer. 0 or -errno, and nothing is left. */
+int cl_served_take(struct cl_queue *queue, const Vfnd__QueueCreateAnswer *answer, struct fdset *fds,
+		   uint32_t spin_us);
+void cl_served_free(struct cl_queue *queue);
+
+/* The memory that its commands' lists are in, or NULL: to be freed after it. */
+struct vfnc_buffer *cl_served_lists(const struct cl_queue *queue);
 
 uint64_t cl_buffer_handle(const struct vfnc_buffer *buf);
 

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int vfnc_queue_create(struct vfnc_device *dev, uint32_t entries, struct vfnc_queue **queuep)
+int vfnc_queue_create(struct vfnc_device *dev, const struct vfnc_queue_opts *opts,
+		      struct vfnc_queue **queuep)
 {
+	static const struct vfnc_queue_opts defaults;
 	Vfnd__QueueCreateRequest op = VFND__QUEUE_CREATE_REQUEST__INIT;
 	Vfnd__Request req = VFND__REQUEST__INIT;
 	const Vfnd__QueueCreateAnswer *a;
@@ -14,10 +16,16 @@ int vfnc_queue_create(struct vfnc_device *dev, uint32_t entries, struct vfnc_que
 	int ret;
 
 	*queuep = NULL;
-	if (entries == 1)
+	if (!opts)
+		opts = &defaults;
+	if (opts->mode > VFNC_QUEUE_SERVED)
+		return cl_fail(dev->conn, -EINVAL, "there is no mode %u of queues", opts->mode);
+	if (opts->entries == 1)
 		return cl_fail(dev->conn, -EINVAL, "a queue has at least two slots");
 	op.device = dev->handle;
-	op.entries = entries;
+	op.entries = opts->entries;
+	op.mode = (Vfnd__QueueMode)opts->mode;
+	op.weight = opts->weight;
 	req.op_case = VFND__REQUEST__OP_QUEUE_CREATE;
 	req.queue_create = &op;
 	queue = calloc(1, sizeof(*queue));
@@ -35,10 +43,24 @@ int vfnc_queue_create(struct vfnc_device *dev, uint32_t entries, struct vfnc_que
 		free(queue);
 		return ret;
 	}
+	/* a daemon that does not know of modes has made a queue of requests */
+	if ((uint32_t)a->mode != opts->mode) {
+		ret = cl_fail(dev->conn, -ENOTSUP, "this daemon has no such queues");
+		cl_rpc_abandon(dev->conn, call);
+		free(queue);
+		return ret;
+	}
 	queue->handle = a->queue;
 	queue->pub.qid = a->qid;
 	queue->pub.entries = a->entries;
 	queue->pub.device = dev;
+	queue->pub.mode = opts->mode;
+	ret = opts->mode == VFNC_QUEUE_SERVED ? cl_served_take(queue, a, &call->fds, opts->spin_us) : 0;
+	if (ret < 0) {
+		cl_rpc_abandon(dev->conn, call);
+		free(queue);
+		return ret;
+	}
 	TAILQ_INSERT_TAIL(&dev->queues, queue, link);
 	cl_rpc_free(dev->conn, call);
 	*queuep = &queue->pub;
@@ -57,6 +79,7 @@ void cl_queue_free(struct vfnc_queue *pub)
 			if (call->queue == pub)
 				call->queue = NULL;
 	TAILQ_REMOVE(&dev->queues, queue, link);
+	cl_served_free(queue);
 	free(queue);
 }
 
@@ -64,15 +87,23 @@ int vfnc_queue_delete(struct vfnc_queue *queue)
 {
 	Vfnd__QueueDeleteRequest op = VFND__QUEUE_DELETE_REQUEST__INIT;
 	Vfnd__Request req = VFND__REQUEST__INIT;
+	struct vfnc_device *dev;
+	struct vfnc_buffer *lists;
 	int ret;
 
 	if (!queue)
 		return 0;
+	dev = queue->device;
+	lists = cl_served_lists((struct cl_queue *)queue);
 	op.queue = ((struct cl_queue *)queue)->handle;
 	req.op_case = VFND__REQUEST__OP_QUEUE_DELETE;
 	req.queue_delete = &op;
-	ret = cl_rpc_end(queue->device->conn, &req);
-	if (ret == 0)
-		cl_queue_free(queue);
-	return ret;
+	ret = cl_rpc_end(dev->conn, &req);
+	if (ret < 0)
+		return ret;
+	cl_queue_free(queue);
+	/* With the connection lost it goes with the device. */
+	if (lists && !dev->conn->dead)
+		vfnc_buffer_free(lists);
+	return 0;
 }

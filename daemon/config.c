@@ -120,8 +120,21 @@ int config_add_device(struct config *c, const char *address)
 	copy = strdup(address);
 	if (!copy)
 		return -ENOMEM;
-	list[c->ndevices++] = (struct config_device){.address = copy, .queue_pairs = 64};
+	list[c->ndevices++] = (struct config_device){
+		.address = copy,
+		.queue_pairs = 64,
+		.spin_us = 50,
+		.cpu = -1,
+	};
 	return 0;
+}
+
+const struct config_device *config_device(const struct config *c, const char *address)
+{
+	for (size_t i = 0; i < c->ndevices; i++)
+		if (strcmp(c->devices[i].address, address) == 0)
+			return &c->devices[i];
+	return NULL;
 }
 
 __attribute__((format(printf, 4, 5))) static int config_fail(struct config_parser *p, int line,
@@ -224,11 +237,52 @@ static int config_set_number(struct config_parser *p, int line, const struct con
 	return 1;
 }
 
+static int config_device_number(struct config_parser *p, int line, const char *name,
+				const char *value, uint64_t least, uint64_t most, uint64_t *v)
+{
+	if (config_number(value, least, most, v) == 0)
+		return 1;
+	return config_fail(p, line, -EINVAL, "%s = %s: a number from %llu to %llu is needed", name,
+			   value, (unsigned long long)least, (unsigned long long)most);
+}
+
+/* One of two words. */
+static int config_device_word(struct config_parser *p, int line, const char *name, const char *value,
+			      const char *no, const char *yes, bool *v)
+{
+	*v = strcmp(value, yes) == 0;
+	if (*v || strcmp(value, no) == 0)
+		return 1;
+	return config_fail(p, line, -EINVAL, "%s = %s: %s or %s is needed", name, value, no, yes);
+}
+
+static int config_device_setting(struct config_parser *p, int line, struct config_device *dev,
+				 const char *name, const char *value)
+{
+	uint64_t v = 0;
+	int ret;
+
+	if (strcmp(name, "queue-pairs") == 0) {
+		ret = config_device_number(p, line, name, value, 1, 65535, &v);
+		dev->queue_pairs = (unsigned int)v;
+	} else if (strcmp(name, "serve") == 0) {
+		ret = config_device_word(p, line, name, value, "event", "poll", &dev->poll);
+	} else if (strcmp(name, "poll-spin-us") == 0) {
+		ret = config_device_number(p, line, name, value, 0, 1000000, &v);
+		dev->spin_us = (unsigned int)v;
+	} else if (strcmp(name, "poll-cpu") == 0) {
+		ret = config_device_number(p, line, name, value, 0, 1023, &v);
+		dev->cpu = (int)v;
+	} else {
+		ret = config_fail(p, line, -EINVAL, "[device %s] has no setting '%s'", dev->address, name);
+	}
+	return ret;
+}
+
 static int config_device_entry(struct config_parser *p, int line, const char *address,
 			       const char *name, const char *value)
 {
 	struct config_device *dev;
-	uint64_t v;
 	int ret = config_add_device(p->config, address);
 
 	if (ret == -EINVAL)
@@ -240,13 +294,7 @@ static int config_device_entry(struct config_parser *p, int line, const char *ad
 	dev = config_find_device(p->config, address);
 	if (!name)
 		return 1;
-	if (strcmp(name, "queue-pairs") != 0)
-		return config_fail(p, line, -EINVAL, "[device %s] has no setting '%s'", address, name);
-	if (config_number(value, 1, 65535, &v) < 0)
-		return config_fail(p, line, -EINVAL,
-				   "queue-pairs = %s: a number from 1 to 65535 is needed", value);
-	dev->queue_pairs = (unsigned int)v;
-	return 1;
+	return config_device_setting(p, line, dev, name, value);
 }
 
 /* The address in "device ADDRESS", or NULL where the section is another. */

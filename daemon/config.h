@@ -5,6 +5,7 @@
 #ifndef VFND_DAEMON_CONFIG_H
 #define VFND_DAEMON_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -17,6 +18,9 @@
 struct config_device {
 	char *address;
 	unsigned int queue_pairs; /* to ask of the controller, 1 to 65535 */
+	bool poll;	      /* a thread of its own serves the queues */
+	unsigned int spin_us; /* that it spins without anything to do */
+	int cpu;	      /* that it is pinned to, or -1 */
 };
 
 struct config {
@@ -44,5 +48,8 @@ int config_load(struct config *config, const char *path, char *error, size_t siz
 
 /* Add a device by address, once: a second time is not an error. 0, -EINVAL (no such form) or -ENOMEM. */
 int config_add_device(struct config *config, const char *address);
+
+/* What is said of the device, or NULL. */
+const struct config_device *config_device(const struct config *config, const char *address);
 
 #endif

@@ -12,6 +12,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/session.c %D%/session.h \
 	%D%/takeover.c %D%/takeover.h \
 	%D%/data/check.c %D%/data/check.h \
+	%D%/data/driver.c %D%/data/driver.h \
 	%D%/data/engine.c %D%/data/engine.h \
 	%D%/data/format.h \
 	%D%/data/length.c %D%/data/length.h \
@@ -24,10 +25,13 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/device/nvme.c %D%/device/nvme.h \
 	%D%/device/nvme-claim.c \
 	%D%/device/nvme-command.c \
+	%D%/device/nvme-engine.c \
 	%D%/device/nvme-event.c \
 	%D%/device/nvme-length.c \
 	%D%/device/nvme-ns.c \
+	%D%/device/nvme-pair.c \
 	%D%/device/nvme-queue.c \
+	%D%/device/nvme-served.c \
 	%D%/device/nvme-recover.c \
 	%D%/device/nvme-state.c \
 	%D%/device/nvme-submit.c \

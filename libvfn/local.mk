@@ -27,6 +27,7 @@ vfnnvme_HEADERS = \
 	%D%/include/vfn/nvme/ctrl.h \
 	%D%/include/vfn/nvme/data.h \
 	%D%/include/vfn/nvme/hmb.h \
+	%D%/include/vfn/nvme/join.h \
 	%D%/include/vfn/nvme/queue.h \
 	%D%/include/vfn/nvme/rq.h \
 	%D%/include/vfn/nvme/sriov.h \

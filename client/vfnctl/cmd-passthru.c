@@ -263,7 +263,7 @@ static int run(struct tool *tool, void *settings, bool admin)
 		code = prepare_data(tool, s);
 	if (code == EXIT_OK && s->metadata_len)
 		code = prepare_metadata(tool, s);
-	if (code == EXIT_OK && !admin && vfnc_queue_create(tool->dev, 0, &s->queue) < 0)
+	if (code == EXIT_OK && !admin && vfnc_queue_create(tool->dev, NULL, &s->queue) < 0)
 		code = report_daemon(tool);
 	if (code == EXIT_OK)
 		code = execute(tool, s, admin);

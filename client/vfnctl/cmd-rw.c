@@ -179,7 +179,7 @@ static int transfer(struct tool *tool, const struct settings *s, struct vfnc_cmd
 
 	if (vfnc_buffer_alloc(tool->dev, cmd->length, &buf) < 0 ||
 	    (s->metadata_size && vfnc_buffer_alloc(tool->dev, s->metadata_size, &meta) < 0) ||
-	    vfnc_queue_create(tool->dev, 0, &queue) < 0)
+	    vfnc_queue_create(tool->dev, NULL, &queue) < 0)
 		return report_daemon(tool);
 	cmd->buffer = buf;
 	if (meta) {

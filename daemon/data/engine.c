@@ -129,8 +129,7 @@ static unsigned int engine_forward(struct data_engine *engine)
 
 	if (!count)
 		return 0;
-	/* Each is first in its turn, so that what the pairs have no places for is not always the
-	 * same one's. */
+	/* Each is first in its turn: what the pairs have no places for is not always the same one's. */
 	at = ++engine->first;
 	if (unlikely(at >= count))
 		at = engine->first = 0;
@@ -143,11 +142,9 @@ static unsigned int engine_forward(struct data_engine *engine)
 		q = engine->active[at];
 		taken = served_forward(q, q->window);
 		n += taken;
-		if (taken) {
+		if (taken || q->blocked) {
 			q->idle = 0;
 		} else if (unlikely(++q->idle * engine->nactive > engine->patience)) {
-			/* Those that wait for the controller alone are woken by it, and do not
-			 * sleep. */
 			q->idle = 0;
 			if (served_arm(q)) {
 				engine_deactivate(engine, q, SERVED_ASLEEP);
@@ -165,6 +162,8 @@ unsigned int data_engine_round(struct data_engine *engine)
 {
 	unsigned int n = 0, before = engine->inflight;
 
+	if (unlikely(engine->halted))
+		return 0;
 	for (unsigned int i = 0; i < engine->npairs; i++)
 		if (engine->pairs[i]->inflight)
 			n += data_pair_reap(engine, engine->pairs[i]);
@@ -180,28 +179,47 @@ unsigned int data_engine_round(struct data_engine *engine)
 	return n;
 }
 
-void data_engine_fail(struct data_engine *engine, uint16_t status)
+bool data_engine_settle(struct data_engine *engine)
 {
-	for (unsigned int i = 0; i < engine->npairs; i++) {
-		struct data_pair *pair = engine->pairs[i];
+	/* Paused, nobody is looked at before the end of that, which starts all over. */
+	if (engine->paused || engine->halted)
+		return true;
+	for (unsigned int i = engine->nactive; i-- > 0;) {
+		struct served *q = engine->active[i];
 
-		for (int cid = 0; cid < pair->sq->nrqs && pair->inflight; cid++) {
-			struct data_cmd *cmd = &pair->cmds[cid];
-			struct served *q = cmd->served;
+		if (q->blocked)
+			continue;
+		if (!served_arm(q))
+			return false;
+		engine_deactivate(engine, q, SERVED_ASLEEP);
+	}
+	return true;
+}
 
-			if (!__nvme_rq_busy(&pair->sq->rqs[cid]))
-				continue;
-			data_refs_drop(q->map, &cmd->refs);
-			q->inflight--;
-			pair->inflight--;
-			engine->inflight--;
-			served_complete(q, cmd->cid, 0, status);
-			nvme_rq_release(&pair->sq->rqs[cid]);
-			if (q->state == SERVED_STOPPED && !q->inflight && q->drained)
-				q->drained(q);
-		}
+void data_engine_fail_pair(struct data_engine *engine, struct data_pair *pair, uint16_t status)
+{
+	for (int cid = 0; cid < pair->sq->nrqs && pair->inflight; cid++) {
+		struct data_cmd *cmd = &pair->cmds[cid];
+		struct served *q = cmd->served;
+
+		if (!__nvme_rq_busy(&pair->sq->rqs[cid]))
+			continue;
+		data_refs_drop(q->map, &cmd->refs);
+		q->inflight--;
+		pair->inflight--;
+		engine->inflight--;
+		served_complete(q, cmd->cid, 0, status);
+		nvme_rq_release(&pair->sq->rqs[cid]);
+		if (q->state == SERVED_STOPPED && !q->inflight && q->drained)
+			q->drained(q);
 	}
 	engine_tell(engine);
+}
+
+void data_engine_fail(struct data_engine *engine, uint16_t status)
+{
+	for (unsigned int i = 0; i < engine->npairs; i++)
+		data_engine_fail_pair(engine, engine->pairs[i], status);
 	if (engine->paused && engine->quiet)
 		engine->quiet(engine);
 }

@@ -30,6 +30,7 @@ struct data_engine {
 	unsigned int patience;
 	unsigned int inflight;			   /* on all pairs */
 	bool paused;				   /* nothing is forwarded */
+	bool halted;	       /* the pairs belong to somebody else: nothing is done */
 	void (*quiet)(struct data_engine *engine); /* paused, and nothing in flight (any more) */
 	void *owner;
 };
@@ -57,8 +58,17 @@ void data_engine_stop(struct data_engine *engine, struct served *served);
 void data_engine_pause(struct data_engine *engine);
 void data_engine_resume(struct data_engine *engine);
 
+/* What a pair has in flight ends with the status: its submission queue is gone. */
+void data_engine_fail_pair(struct data_engine *engine, struct data_pair *pair, uint16_t status);
+
 /* One round. How many commands and completions were moved. */
 unsigned int data_engine_round(struct data_engine *engine);
+
+/*
+ * Put all queues to sleep that have nothing to do now: true when the thread may sleep until a
+ * client kicks or the controller interrupts. False: there is something to do.
+ */
+bool data_engine_settle(struct data_engine *engine);
 
 /* The controller has forgotten all queues: everything in flight ends with the status. */
 void data_engine_fail(struct data_engine *engine, uint16_t status);

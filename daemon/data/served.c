@@ -221,6 +221,7 @@ static unsigned int served_fused(struct served *q, union nvme_cmd *first, struct
 	}
 	if (next == tail || (q->room < 2 && (!served_make_room(q) || q->room < 2)) ||
 	    !(rq2 = nvme_rq_acquire(q->pair->sq))) {
+		q->blocked = next != tail && q->room >= 2;
 		nvme_rq_release(rq);
 		return 0;
 	}
@@ -261,12 +262,17 @@ unsigned int served_forward(struct served *q, unsigned int burst)
 	uint32_t window = UINT32_MAX;
 	unsigned int n = 0;
 
-	if (tail == q->sq_head || unlikely(q->broken))
-		return 0;
-	if (unlikely(tail >= q->entries)) {
-		q->broken = true;
+	q->blocked = false;
+	if (tail == q->sq_head || unlikely(q->broken)) {
+		q->sq_seen = q->sq_head;
 		return 0;
 	}
+	if (unlikely(tail >= q->entries)) {
+		q->broken = true;
+		q->sq_seen = q->sq_head;
+		return 0;
+	}
+	q->sq_seen = tail;
 	if (e->nactive > 1) {
 		/* A part of what the pair holds, too: nobody finds all of it taken by those before.
 		 */
@@ -280,11 +286,17 @@ unsigned int served_forward(struct served *q, unsigned int burst)
 		uint64_t length;
 		uint16_t status;
 
-		if (q->inflight >= window || (unlikely(!q->room) && !served_make_room(q)))
+		if (q->inflight >= window) {
+			q->blocked = true;
+			break;
+		}
+		if (unlikely(!q->room) && !served_make_room(q))
 			break;
 		rq = nvme_rq_acquire(pair->sq);
-		if (unlikely(!rq))
+		if (unlikely(!rq)) {
+			q->blocked = true;
 			break;
+		}
 		sqe = served_copy(q, q->sq_head, 0);
 		if (unlikely(sqe->flags & FUSE_MASK)) {
 			unsigned int taken = served_fused(q, sqe, rq, tail);
@@ -312,26 +324,18 @@ unsigned int served_forward(struct served *q, unsigned int burst)
 
 bool served_arm(struct served *q)
 {
-	uint32_t head = word_load(&q->control->cq_head);
+	/* Only commands without room wait for the client to read. */
+	bool full = q->sq_seen != q->sq_head && !q->room;
 
-	word_store(&q->control->cq_event, head);
-	word_store(&q->control->sq_event, q->sq_head);
+	word_store(&q->control->cq_event, full ? q->cq_head : SERVED_AWAKE);
+	word_store(&q->control->sq_event, q->sq_seen);
 	/* The indices before the look at tail and head: the client does it the other way round. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (q->broken)
 		return true;
-	/* Without room, commands wait for the client to read; a partner that is not there yet, for
-	 * its coming. */
-	if (word_load(&q->control->cq_head) == head) {
-		uint32_t tail = word_load(&q->control->sq_tail);
-
-		if (tail == q->sq_head)
-			return true;
-		if (!q->room && !served_make_room(q)) {
-			/* a tail that moves on wakes nobody in vain */
-			return true;
-		}
-	}
+	if (word_load(&q->control->sq_tail) == q->sq_seen &&
+	    (!full || word_load(&q->control->cq_head) == q->cq_head))
+		return true;
 	served_disarm(q);
 	return false;
 }

@@ -72,6 +72,7 @@ struct served {
 
 	uint32_t entries;
 	uint32_t sq_head; /* the next command to copy */
+	uint32_t sq_seen; /* the client's tail, when that was last looked at */
 	uint32_t cq_tail; /* the next completion's place */
 	uint32_t cq_head; /* how far the client has read, when that was last looked at */
 	uint32_t cq_told; /* cq_tail, when the wake index was last looked at */
@@ -81,6 +82,7 @@ struct served {
 	uint32_t window; /* most in flight while others want the controller as well */
 	uint32_t idle;	 /* rounds without anything to do */
 	uint16_t qid;	 /* the client's number for it */
+	bool blocked;	 /* commands wait for the controller to complete others */
 	bool broken;	 /* the client has written a tail or head that is beyond the queue */
 	enum served_state state;
 	unsigned int slot; /* in the engine's list of active queues */
@@ -108,7 +110,10 @@ void served_complete(struct served *q, uint16_t cid, uint64_t result, uint16_t s
 /* Wake the client if it waits for what has been completed since this was last called. */
 void served_tell(struct served *q);
 
-/* Go to sleep: true unless there is something to do already. */
+/*
+ * Go to sleep: true unless the client has moved a word since it was looked at. Not for one that is
+ * blocked: nobody would wake it.
+ */
 bool served_arm(struct served *q);
 
 /* The opposite: no kicks are needed. */

@@ -10,6 +10,7 @@
 #include <vfn/iommu.h>
 #include <vfn/support.h>
 
+#include "daemon/device/class.h"
 #include "daemon/device/device.h"
 
 #define buffer_of_lease(l) container_of(l, struct buffer, lease)
@@ -91,12 +92,34 @@ static void buffer_release(struct buffer *b)
 	free(b);
 }
 
+/* Have served queues know of it, or not any more. */
+static int buffer_show(struct buffer *b)
+{
+	int ret;
+
+	b->data = (struct data_buffer){.iova = b->iova, .size = b->size, .vaddr = b->vaddr};
+	ret = b->opening->device->class->buffer_add(b->opening, &b->data);
+	b->mapped = ret == 0;
+	return ret;
+}
+
+static int buffer_hide(struct buffer *b)
+{
+	int ret = b->mapped ? b->opening->device->class->buffer_remove(b->opening, &b->data) : 0;
+
+	if (ret == 0)
+		b->mapped = false;
+	return ret;
+}
+
 static void buffer_make_done(struct job *job)
 {
 	struct buffer *b = buffer_of_job(job);
 	struct opening *o = b->opening;
 	int error = job->error;
 
+	if (error == 0 && !o->ending)
+		error = buffer_show(b);
 	if (error == 0 && !o->ending)
 		error = lease_add(session_leases(o->session), &b->lease, LEASE_BUFFER);
 	if (error == 0 && !o->ending) {
@@ -183,7 +206,7 @@ static void buffer_free_done(struct job *job)
 
 int buffer_free(struct buffer *b, buffer_done done, void *arg)
 {
-	if (b->busy || b->freeing)
+	if (b->busy || b->freeing || buffer_hide(b) < 0)
 		return -EBUSY;
 	b->freeing = true;
 	lease_remove(&b->lease);
@@ -215,8 +238,11 @@ int buffer_restore(struct opening *o, uint64_t handle, int fd, uint64_t size, ui
 	if (ret == 0 && iommu_import(buffer_ctx(b), fd, 0, b->vaddr, size, iova) < 0)
 		ret = -errno;
 	if (ret == 0)
+		ret = buffer_show(b);
+	if (ret == 0)
 		ret = lease_restore(session_leases(o->session), &b->lease, LEASE_BUFFER, handle);
 	if (ret < 0) {
+		buffer_hide(b);
 		b->fd = -1;
 		buffer_release(b);
 	}

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "daemon/data/map.h"
 #include "daemon/device/opening.h"
 #include "daemon/device/worker.h"
 #include "daemon/lease.h"
@@ -24,7 +25,9 @@ struct buffer {
 	void *vaddr;
 	uint64_t size; /* bytes, whole pages */
 	uint64_t iova;
-	unsigned int busy; /* commands that use it */
+	unsigned int busy; /* commands of requests that use it */
+	struct data_buffer data; /* what served queues know of it */
+	bool mapped; /* it is in the opening's map */
 	bool freeing;
 	struct job job;
 	void (*done)(void *arg, int error, const char *text, struct buffer *buffer);

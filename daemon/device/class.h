@@ -37,12 +37,26 @@ struct device_details {
 	uint64_t max_transfer;
 	uint32_t max_queue_entries;
 	uint32_t queue_pairs, queue_pairs_free;
+	uint32_t sgls; /* Identify Controller, SGLS */
 	uint32_t namespaces;
 	const struct device_namespace *active;
 	size_t nactive;
 };
 
 struct queue;
+
+enum queue_mode {
+	QUEUE_REQUEST, /* commands are requests */
+	QUEUE_SERVED,  /* the client queues them in shared memory, and the daemon forwards them */
+	QUEUE_DIRECT,  /* the client has a queue pair of the controller */
+};
+
+/* What is asked for. */
+struct queue_spec {
+	enum queue_mode mode;
+	unsigned int entries; /* 0: as many as useful */
+	unsigned int weight;  /* of a served queue: bursts at a time, 1 to 16; 0: 1 */
+};
 
 typedef void (*class_queue_done)(void *arg, int error, const char *text, struct queue *queue);
 typedef void (*class_done)(void *arg, int error, const char *text);
@@ -74,11 +88,20 @@ struct device_class {
 	/* WORKER, or loop where fast. 0 or -errno. */
 	int (*register_read)(struct device *dev, uint32_t offset, uint32_t width, uint64_t *value);
 
-	/* Ask for a queue pair; `done` is told, possibly before this returns. */
-	void (*queue_create)(struct opening *opening, unsigned int entries, class_queue_done done,
-			     void *arg);
+	/* Ask for a queue; `done` is told, possibly before this returns. */
+	void (*queue_create)(struct opening *opening, const struct queue_spec *spec,
+			     class_queue_done done, void *arg);
+	/*
+	 * What the client of a queue gets with it, once: -EINVAL for one of requests, else 0; the descriptors are
+	 * the caller's then.
+	 */
+	int (*queue_share)(struct queue *queue, int fds[3], unsigned int *nfds, uint64_t *size);
 	/* A queue in use is let go: it takes no more commands, its outstanding ones end. */
 	void (*queue_delete)(struct queue *queue, class_done done, void *arg);
+
+	/* The device reaches a buffer, or is about not to. 0; -ENOMEM, -EEXIST; -EBUSY commands use it. */
+	int (*buffer_add)(struct opening *opening, struct data_buffer *buffer);
+	int (*buffer_remove)(struct opening *opening, struct data_buffer *buffer);
 
 	/* As command_submit(). */
 	int (*submit)(struct opening *opening, struct queue *queue, const struct command_spec *spec,

@@ -10,6 +10,7 @@
 
 #include <vfn/support.h>
 
+#include "daemon/config.h"
 #include "daemon/device/class.h"
 #include "daemon/device/subscription.h"
 #include "daemon/journal.h"
@@ -62,6 +63,7 @@ static int device_new(struct devices *devices, const char *address, struct devic
 		return -ENOMEM;
 	dev->devices = devices;
 	dev->class = device_classes[0];
+	dev->config = devices->config ? config_device(devices->config, address) : NULL;
 	dev->state = DEVICE_CLAIMING;
 	LIST_INIT(&dev->openings);
 	TAILQ_INSERT_TAIL(&devices->list, dev, link);

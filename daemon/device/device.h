@@ -19,6 +19,7 @@
 #include "daemon/session.h"
 
 struct config;
+struct config_device;
 struct device;
 struct device_class;
 struct event_base;
@@ -63,6 +64,7 @@ struct device {
 	struct devices *devices;
 	char *address;
 	unsigned int want_queue_pairs;
+	const struct config_device *config; /* NULL: nothing is said of it */
 	const struct device_class *class;
 	enum device_state state;
 	char reason[256];

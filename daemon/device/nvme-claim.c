@@ -134,6 +134,8 @@ static int nvme_vectors_make(struct nvme_device *nd)
 	if (!nd->vectors)
 		return -1;
 	nd->nvectors = want;
+	if (nd->dev->config && nd->dev->config->poll)
+		nd->poll_vector = want - 1;
 	for (unsigned int i = 0; i < want; i++)
 		nd->vectors[i] = (struct nvme_vector){.nd = nd, .fd = -1, .index = i};
 	for (unsigned int i = 0; i < want; i++) {
@@ -245,22 +247,34 @@ static void nvme_interrupt_unmask(struct nvme_device *nd)
 		vfio_unmask_irq(vdev, vdev->irq_info.index);
 }
 
+unsigned int nvme_vector_of(const struct nvme_device *nd, unsigned int qid, bool pair)
+{
+	unsigned int n = nd->poll_vector ? nd->poll_vector : nd->nvectors;
+
+	if (pair && nd->poll_vector)
+		return nd->poll_vector;
+	return n > 1 ? 1 + (qid - 1) % (n - 1) : 0;
+}
+
 static void nvme_interrupt_reap(struct nvme_vector *v)
 {
 	struct nvme_device *nd = v->nd;
+	bool served = false;
 
 	if (v->index == 0)
 		nvme_reap(nd, 0);
-	/* Queue pairs share vectors where there are not enough: see queue_memory_run(). */
-	if (nd->nvectors == 1)
-		for (unsigned int qid = 1; qid <= nd->nqueues && nd->owned; qid++)
-			if (nd->queues[qid] && nd->queues[qid]->has_sq)
-				nvme_reap(nd, qid);
-	if (v->index > 0)
-		for (unsigned int qid = v->index; qid <= nd->nqueues && nd->owned;
-		     qid += nd->nvectors - 1)
-			if (nd->queues[qid] && nd->queues[qid]->has_sq)
-				nvme_reap(nd, qid);
+	/* Queue pairs share vectors where there are not enough. */
+	for (unsigned int qid = 1; qid <= nd->nqueues && nd->owned; qid++) {
+		if (!nd->queues[qid] || !nd->queues[qid]->has_sq ||
+		    nd->ctrl.cq[qid].vector != (int)v->index)
+			continue;
+		if (nd->queues[qid]->pair)
+			served = true;
+		else
+			nvme_reap(nd, qid);
+	}
+	if (served && nd->owned)
+		data_driver_wake(nd->driver);
 }
 
 static void nvme_interrupt(evutil_socket_t fd, short what, void *arg)
@@ -322,6 +336,9 @@ int nvme_vectors_open(struct nvme_device *nd)
 	for (unsigned int i = 0; i < nd->nvectors; i++) {
 		struct nvme_vector *v = &nd->vectors[i];
 
+		/* Whoever reads an eventfd takes the wake-up away from others. */
+		if (i && i == nd->poll_vector)
+			continue;
 		v->event = nvme_watch(nd, v->fd, EV_READ | EV_PERSIST, nvme_interrupt, v);
 		if (!v->event)
 			return -ENOMEM;
@@ -359,6 +376,8 @@ int nvme_start(struct device *dev)
 
 	nvme_own(nd);
 	if (ret == 0)
+		ret = nvme_served_start(nd);
+	if (ret == 0)
 		nvme_events_start(nd);
 	return ret;
 }
@@ -367,9 +386,11 @@ int nvme_start(struct device *dev)
 int nvme_restart(struct device *dev, const uint16_t *aer_cids, unsigned int naers)
 {
 	struct nvme_device *nd = nvme_of(dev);
+	int ret;
 
 	nvme_own(nd);
-	return nvme_events_resume(nd, aer_cids, naers);
+	ret = nvme_served_start(nd);
+	return ret < 0 ? ret : nvme_events_resume(nd, aer_cids, naers);
 }
 
 void nvme_stop(struct device *dev)
@@ -377,6 +398,7 @@ void nvme_stop(struct device *dev)
 	struct nvme_device *nd = nvme_of(dev);
 
 	nd->owned = false;
+	nvme_served_halt(nd);
 	for (unsigned int i = 0; i < nd->nvectors; i++) {
 		if (nd->vectors[i].event)
 			event_free(nd->vectors[i].event);

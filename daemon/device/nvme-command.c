@@ -253,7 +253,7 @@ int nvme_send_or_wait(struct command *cmd)
 		if (nd->barrier || nd->refreshing)
 			return -EAGAIN;
 		nd->barrier = cmd;
-		if (nd->io_sent > 0) {
+		if (!nvme_served_pause(nd) || nd->io_sent > 0) {
 			cmd->phase = COMMAND_PENDING;
 			return 0;
 		}
@@ -264,8 +264,10 @@ int nvme_send_or_wait(struct command *cmd)
 		nvme_waiting_add(cmd, !cmd->opening);
 		ret = 0;
 	}
-	if (ret < 0 && nd->barrier == cmd)
+	if (ret < 0 && nd->barrier == cmd) {
 		nd->barrier = NULL;
+		nvme_served_resume(nd);
+	}
 	return ret;
 }
 
@@ -299,7 +301,7 @@ void nvme_send_waiting(struct nvme_device *nd)
 	if (nd->dev->state != DEVICE_READY)
 		return;
 	if (nd->barrier && nd->barrier->phase == COMMAND_PENDING && nd->io_sent == 0 &&
-	    !nd->barrier->waits)
+	    !nd->barrier->waits && nvme_served_pause(nd))
 		nvme_waiting_add(nd->barrier, false);
 	while ((cmd = TAILQ_FIRST(&nd->pending)) && nvme_admin_has_place(nd, cmd)) {
 		int ret;
@@ -313,6 +315,8 @@ void nvme_send_waiting(struct nvme_device *nd)
 	}
 	while (!nd->barrier && !nd->refreshing && (cmd = TAILQ_FIRST(&nd->held)))
 		nvme_send_held(nd, cmd);
+	if (!nd->barrier && !nd->refreshing)
+		nvme_served_resume(nd);
 }
 
 static void nvme_abort_done(void *arg, const struct command_result *result)

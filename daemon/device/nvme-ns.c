@@ -156,6 +156,7 @@ void nvme_ns_refresh(struct nvme_device *nd)
 	union nvme_cmd sqe = ns_identify(NVME_CNS_ACTIVE_LIST, 0);
 
 	nd->refreshing = true;
+	nvme_served_pause(nd);
 	/* Two at a time would take one namespace's format for another's. */
 	if (nd->refresh_sent) {
 		nd->refresh_again = true;

@@ -35,15 +35,19 @@ static unsigned int queue_status(const struct command_result *result)
 	return le16_to_cpu(result->cqe.sfp) >> 1 & 0x7ff;
 }
 
-static void queue_free(struct queue *q)
+void nvme_queue_free(struct queue *q)
 {
 	struct opening *o = q->opening;
 
 	lease_remove(&q->lease);
-	q->nd->queues[q->qid] = NULL;
-	q->nd->dev->stats.queue_pairs--;
-	quota_release(o->user, QUOTA_QUEUES, 1);
-	LIST_REMOVE(q, link);
+	if (q->qid) {
+		q->nd->queues[q->qid] = NULL;
+		q->nd->dev->stats.queue_pairs--;
+	}
+	if (!q->pair) {
+		quota_release(o->user, QUOTA_QUEUES, 1);
+		LIST_REMOVE(q, link);
+	}
 	opening_hold(o);
 	if (q->made)
 		q->made(q->made_arg, q->error ? q->error : -ECANCELED,
@@ -67,14 +71,14 @@ static void queue_discard_done(struct job *job)
 	struct queue *q = queue_of_job(job);
 	struct opening *o = q->opening;
 
-	queue_free(q);
+	nvme_queue_free(q);
 	opening_release(o);
 }
 
 static void queue_discard(struct queue *q)
 {
 	if (!q->has_memory) {
-		queue_free(q);
+		nvme_queue_free(q);
 		return;
 	}
 	q->has_memory = false;
@@ -133,8 +137,12 @@ static void queue_sq_deleted(void *arg, const struct command_result *result)
 	}
 	q->has_sq = false;
 	/* What the controller completed before is in the completion queue; the rest never will be. */
-	nvme_reap(q->nd, q->qid);
-	nvme_queue_flush(q);
+	if (q->pair) {
+		nvme_pair_sq_gone(q->pair);
+	} else {
+		nvme_reap(q->nd, q->qid);
+		nvme_queue_flush(q);
+	}
 	nvme_send_waiting(q->nd);
 	queue_delete_cq(q);
 }
@@ -154,6 +162,19 @@ static void queue_start_delete(struct queue *q)
 
 void nvme_queue_delete(struct queue *q, class_done done, void *arg)
 {
+	q->deleted = done;
+	q->deleted_arg = arg;
+	if (q->served) {
+		lease_remove(&q->lease);
+		nvme_served_delete(q);
+		return;
+	}
+	queue_start_delete(q);
+}
+
+void nvme_queue_delete_pair(struct queue *q, struct opening *o, class_done done, void *arg)
+{
+	q->opening = o;
 	q->deleted = done;
 	q->deleted_arg = arg;
 	queue_start_delete(q);
@@ -188,6 +209,12 @@ static void queue_sq_created(void *arg, const struct command_result *result)
 		return;
 	}
 	q->has_sq = true;
+	if (q->pair) {
+		q->phase = QUEUE_LIVE;
+		q->made = NULL;
+		made(q->made_arg, 0, NULL, q);
+		return;
+	}
 	if (q->opening->ending) {
 		queue_start_delete(q);
 		return;
@@ -223,7 +250,7 @@ static void queue_memory_run(struct job *job)
 {
 	struct queue *q = queue_of_job(job);
 	struct nvme_ctrl *ctrl = &q->nd->ctrl;
-	int vector = q->nd->nvectors > 1 ? 1 + (q->qid - 1) % (int)(q->nd->nvectors - 1) : 0;
+	int vector = (int)nvme_vector_of(q->nd, q->qid, q->pair);
 
 	vfn_error_set("%s", "");
 	if (nvme_prep_create_iocq(ctrl, q->qid, (int)q->entries, vector, &q->create_cq) < 0) {
@@ -244,7 +271,7 @@ static void queue_memory_done(struct job *job)
 	int ret;
 
 	q->has_memory = job->error == 0;
-	if (job->error < 0 || o->ending) {
+	if (job->error < 0 || (o->ending && !q->pair)) {
 		queue_undo(q, job->error ? job->error : -ECANCELED,
 			   job->error ? job->text : "the device was closed meanwhile");
 	} else {
@@ -282,20 +309,68 @@ struct queue *nvme_queue_new(struct opening *o, uint16_t qid, unsigned int entri
 	q->nd = nd;
 	q->qid = qid;
 	q->entries = entries;
-	nd->queues[qid] = q;
-	nd->dev->stats.queue_pairs++;
+	if (qid) {
+		nd->queues[qid] = q;
+		nd->dev->stats.queue_pairs++;
+	}
 	LIST_INSERT_HEAD(&o->queues, q, link);
 	return q;
 }
 
-void nvme_queue_create(struct opening *o, unsigned int entries, class_queue_done done, void *arg)
+static void queue_make_memory(struct queue *q, class_queue_done done, void *arg)
 {
+	q->made = done;
+	q->made_arg = arg;
+	q->job.run = queue_memory_run;
+	q->job.done = queue_memory_done;
+	opening_post(q->opening, &q->job);
+}
+
+int nvme_queue_create_pair(struct opening *o, struct nvme_pair *pair, unsigned int entries,
+			   class_queue_done done, void *arg, struct queue **out)
+{
+	struct nvme_device *nd = nvme_of(o->device);
+	unsigned int most = (unsigned int)nd->ctrl.config.mqes + 1;
+	int qid = queue_pick_qid(nd);
+	struct queue *q;
+
+	if (!qid)
+		return -ENOSPC;
+	q = calloc(1, sizeof(*q));
+	if (!q)
+		return -ENOMEM;
+	*q = (struct queue){
+		.opening = o,
+		.nd = nd,
+		.pair = pair,
+		.qid = (uint16_t)qid,
+		.entries = entries < most ? entries : most,
+	};
+	nd->queues[qid] = q;
+	nd->dev->stats.queue_pairs++;
+	*out = q;
+	queue_make_memory(q, done, arg);
+	return 0;
+}
+
+void nvme_queue_create(struct opening *o, const struct queue_spec *spec, class_queue_done done,
+		       void *arg)
+{
+	unsigned int entries = spec->entries;
 	struct nvme_device *nd = nvme_of(o->device);
 	unsigned int most = (unsigned int)nd->ctrl.config.mqes + 1;
 	int qid = queue_pick_qid(nd);
 	struct queue *q;
 	char text[128];
 
+	if (spec->mode == QUEUE_SERVED) {
+		nvme_served_create(o, spec, done, arg);
+		return;
+	}
+	if (spec->mode != QUEUE_REQUEST) {
+		done(arg, -ENOTSUP, "this device has no such queues", NULL);
+		return;
+	}
 	if (entries == 0)
 		entries = most < NVME_QUEUE_DEFAULT ? most : NVME_QUEUE_DEFAULT;
 	if (entries < 2 || entries > most) {
@@ -316,11 +391,7 @@ void nvme_queue_create(struct opening *o, unsigned int entries, class_queue_done
 						    "allows (queues)" : "out of memory", NULL);
 		return;
 	}
-	q->made = done;
-	q->made_arg = arg;
-	q->job.run = queue_memory_run;
-	q->job.done = queue_memory_done;
-	opening_post(o, &q->job);
+	queue_make_memory(q, done, arg);
 }
 
 void nvme_forget(struct opening *o)
@@ -350,7 +421,7 @@ void nvme_quiesce(struct opening *o)
 	for (q = LIST_FIRST(&o->queues); q; q = next_q) {
 		next_q = LIST_NEXT(q, link);
 		if (q->phase == QUEUE_LIVE)
-			queue_start_delete(q);
+			nvme_queue_delete(q, NULL, NULL);
 	}
 }
 
@@ -386,9 +457,14 @@ struct opening *queue_opening(struct queue *q)
 	return q->opening;
 }
 
+enum queue_mode queue_mode(const struct queue *q)
+{
+	return q->mode;
+}
+
 uint16_t queue_qid(const struct queue *q)
 {
-	return q->qid;
+	return q->served ? q->served->data.qid : q->qid;
 }
 
 unsigned int queue_entries(const struct queue *q)

@@ -43,6 +43,7 @@ static void recover_enable_done(struct job *job)
 	nvme_ns_fresh(nd);
 	dev->state = DEVICE_READY;
 	nd->owned = true;
+	nvme_served_resume(nd);
 	nvme_events_start(nd);
 	subscription_publish(dev, &event);
 }
@@ -68,6 +69,7 @@ static void recover_reset_done(struct job *job)
 	}
 	/* The controller is disabled: it has let go of all memory. */
 	nvme_fail_all(nd, -ECANCELED, "the controller was reset");
+	nvme_served_gone(nd);
 	nvme_queues_gone(nd);
 	nd->job.run = recover_enable_run;
 	nd->job.done = recover_enable_done;
@@ -85,6 +87,7 @@ void nvme_recover(struct nvme_device *nd, const char *why)
 	dev->state = DEVICE_RESETTING;
 	dev->stats.resets++;
 	nd->owned = false;
+	nvme_served_halt(nd);
 	nd->job.run = recover_reset_run;
 	nd->job.done = recover_reset_done;
 	worker_post(dev->worker, &nd->job);
@@ -101,5 +104,6 @@ void nvme_disabled(struct device *dev, const char *why)
 	struct nvme_device *nd = nvme_of(dev);
 
 	nvme_fail_all(nd, -ENODEV, why);
+	nvme_served_gone(nd);
 	nvme_queues_gone(nd);
 }

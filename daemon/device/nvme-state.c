@@ -98,6 +98,9 @@ int nvme_save(struct device *dev, struct state_device *to)
 	off_t offset;
 	int ret;
 
+	/* What clients share with the engine has no record yet. */
+	if (nvme_served_any(nd))
+		return -EBUSY;
 	if (dev->state != DEVICE_READY || nd->refreshing || nd->barrier ||
 	    !TAILQ_EMPTY(&nd->pending) || strlen(dev->address) >= sizeof(to->address))
 		return -EBUSY;

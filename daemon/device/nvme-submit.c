@@ -26,6 +26,10 @@ static int nvme_check(struct nvme_device *nd, struct opening *o, struct queue *q
 		snprintf(text, size, "the queue is being deleted");
 		return -ENOENT;
 	}
+	if (q && q->mode != QUEUE_REQUEST) {
+		snprintf(text, size, "commands of this queue go into its memory");
+		return -EINVAL;
+	}
 	ret = nvme_data_length(nd, !q, &spec->sqe, need, &meta, text, size);
 	if (ret < 0)
 		return ret;

@@ -37,6 +37,7 @@ static int nvme_create(struct device *dev)
 
 static void nvme_destroy(struct device *dev)
 {
+	nvme_served_stop(nvme_of(dev));
 	free(dev->driver);
 	dev->driver = NULL;
 }
@@ -52,6 +53,7 @@ static void nvme_details(struct device *dev, struct device_details *d)
 		.max_transfer = nd->max_transfer,
 		.max_queue_entries = (uint32_t)nd->ctrl.config.mqes + 1,
 		.queue_pairs = nd->nqueues,
+		.sgls = nd->ctrl.config.sgls,
 		.queue_pairs_free = nd->nqueues - (uint32_t)dev->stats.queue_pairs,
 		.namespaces = nd->nn,
 		.active = nd->ns,
@@ -93,6 +95,9 @@ const struct device_class nvme_class = {
 	.register_read = nvme_register_read,
 	.queue_create = nvme_queue_create,
 	.queue_delete = nvme_queue_delete,
+	.queue_share = nvme_served_share,
+	.buffer_add = nvme_served_buffer_add,
+	.buffer_remove = nvme_served_buffer_remove,
 	.submit = nvme_submit,
 	.forget = nvme_forget,
 	.quiesce = nvme_quiesce,

@@ -7,7 +7,10 @@
  * nvme-submit.c   commands of sessions: checked and given memory
  * nvme-command.c  commands: sent, completed, timed out, aborted
  * nvme-length.c   how many bytes a command transfers
- * nvme-queue.c    queue pairs of sessions
+ * nvme-queue.c    queue pairs: made and deleted
+ * nvme-served.c   served queues of sessions
+ * nvme-engine.c   what serves them: buffers, pauses, resets
+ * nvme-pair.c     the queue pairs that served queues are forwarded to
  * nvme-event.c    asynchronous events
  * nvme-ns.c       namespaces and their formats
  * nvme-recover.c  reset of a controller that does not answer
@@ -26,7 +29,7 @@
 
 #include <vfn/nvme.h>
 
-#include "daemon/data/format.h"
+#include "daemon/data/driver.h"
 #include "daemon/device/buffer.h"
 #include "daemon/device/class.h"
 #include "daemon/device/command.h"
@@ -46,6 +49,8 @@
 extern const struct device_class nvme_class;
 
 struct nvme_device;
+struct nvme_pair;
+struct nvme_served;
 
 struct nvme_vector {
 	struct nvme_device *nd;
@@ -69,6 +74,7 @@ struct nvme_device {
 	unsigned int page_size;
 	uint64_t max_transfer;     /* bytes; the controller's MDTS, or what PRPs are built for */
 	unsigned int nvectors;
+	unsigned int poll_vector; /* of all pairs of a polling driver, which alone looks at it; 0: there is none */
 	struct nvme_vector *vectors;
 	struct event *lost; /* the server's socket has hung up */
 	int notice_fd[NVME_NOTICES];
@@ -91,6 +97,11 @@ struct nvme_device {
 	unsigned int io_sent;
 	unsigned int aborts, max_aborts;
 	bool owned; /* the loop may use the queues */
+	struct data_driver *driver; /* of served queues; NULL before start() and after stop() */
+	LIST_HEAD(, nvme_pair) pairs;
+	struct data_msg quiet;  /* nothing is forwarded, and nothing in flight */
+	bool served_paused;     /* asked for, and */
+	bool served_quiet;      /* reached */
 
 	unsigned int aers; /* to keep outstanding */
 	uint32_t nn; /* NN of Identify Controller */
@@ -151,8 +162,11 @@ enum queue_phase {
 
 struct queue {
 	struct lease lease;
-	LIST_ENTRY(queue) link; /* in opening->queues */
+	LIST_ENTRY(queue) link; /* in opening->queues, but for a pair */
 	struct opening *opening;
+	enum queue_mode mode;
+	struct nvme_served *served; /* a served queue's own */
+	struct nvme_pair *pair;     /* the controller's side of served queues: it has no lease and no quota */
 	struct nvme_device *nd;
 	uint16_t qid;
 	unsigned int entries;
@@ -197,6 +211,8 @@ int nvme_start(struct device *dev);
 int nvme_restart(struct device *dev, const uint16_t *aer_cids, unsigned int naers);
 void nvme_stop(struct device *dev);
 void nvme_release(struct device *dev);
+/* The interrupt vector of a queue pair, and of one for served queues. */
+unsigned int nvme_vector_of(const struct nvme_device *nd, unsigned int qid, bool pair);
 /* WORKER: Identify, events and namespaces of a controller that was just enabled. 0 or -1, errno. */
 int nvme_setup(struct nvme_device *nd);
 int nvme_vectors_open(struct nvme_device *nd);
@@ -251,15 +267,90 @@ int nvme_data_length(const struct nvme_device *nd, bool admin, const union nvme_
 		     uint64_t *length, uint64_t *meta_length, char *text, size_t size);
 
 /* nvme-queue.c */
-/* A queue that is being made, charged to the user. NULL with EDQUOT or ENOMEM. */
+/* A queue that is being made, charged to the user. `qid` 0: not of the controller. NULL with EDQUOT or ENOMEM. */
 struct queue *nvme_queue_new(struct opening *opening, uint16_t qid, unsigned int entries);
-void nvme_queue_create(struct opening *opening, unsigned int entries, class_queue_done done,
+/* Undo it; `made` and `deleted` are told. */
+void nvme_queue_free(struct queue *queue);
+void nvme_queue_create(struct opening *opening, const struct queue_spec *spec, class_queue_done done,
 		       void *arg);
+/* A queue pair for `pair`, which `opening` answers for. -ENOSPC all are in use; -ENOMEM; else `done` is told. */
+int nvme_queue_create_pair(struct opening *opening, struct nvme_pair *pair, unsigned int entries,
+			   class_queue_done done, void *arg, struct queue **out);
+/* LIVE or not: take it down, on the part of `opening`. */
+void nvme_queue_delete_pair(struct queue *queue, struct opening *opening, class_done done, void *arg);
 void nvme_queue_delete(struct queue *queue, class_done done, void *arg);
 void nvme_quiesce(struct opening *opening);
 void nvme_forget(struct opening *opening);
 /* The controller knows no queues any more: the worker is given their memory to discard. */
 void nvme_queues_gone(struct nvme_device *nd);
+
+/* nvme-served.c */
+void nvme_served_create(struct opening *opening, const struct queue_spec *spec, class_queue_done done,
+			void *arg);
+void nvme_served_delete(struct queue *queue);
+int nvme_served_share(struct queue *queue, int fds[3], unsigned int *nfds, uint64_t *size);
+/* The pair of a served queue that waited for one: `error` 0, or it is gone. */
+void nvme_served_paired(struct nvme_served *served, int error, const char *text);
+/* Its pair is gone. */
+void nvme_served_unpaired(struct nvme_served *served);
+/* nvme-engine.c */
+int nvme_served_buffer_add(struct opening *opening, struct data_buffer *buffer);
+int nvme_served_buffer_remove(struct opening *opening, struct data_buffer *buffer);
+int nvme_served_start(struct nvme_device *nd);
+void nvme_served_stop(struct nvme_device *nd);
+/* Forward nothing; true when nothing is in flight. Else nvme_send_waiting() is called when that is so. */
+bool nvme_served_pause(struct nvme_device *nd);
+/* With the namespaces that there are now. Harmless when it is not paused. */
+void nvme_served_resume(struct nvme_device *nd);
+/* Leave the queues alone: they are the worker's. */
+void nvme_served_halt(struct nvme_device *nd);
+/* The controller has forgotten all queues: all that was in flight ends, and served queues are gone. */
+void nvme_served_gone(struct nvme_device *nd);
+/* There are served queues. */
+bool nvme_served_any(const struct nvme_device *nd);
+
+/* nvme-pair.c */
+struct nvme_pair {
+	LIST_ENTRY(nvme_pair) link;
+	struct nvme_device *nd;
+	struct queue *queue; /* the controller's; NULL when it could not be made */
+	struct data_pair data;
+	struct data_watch irq; /* of a polling driver */
+	LIST_HEAD(, nvme_served) users;
+	unsigned int nusers;
+	enum { PAIR_MAKING, PAIR_LIVE, PAIR_DELETING } state;
+	bool attached; /* to the engine */
+};
+
+/* Find or make a pair for the served queue, which is told by nvme_served_paired(). */
+void nvme_pair_get(struct nvme_served *served, unsigned int entries);
+/* Its queue takes no more commands and is to go: true when the whole pair is deleted, which ends its commands. */
+bool nvme_pair_put(struct nvme_served *served);
+/* The queue has nothing in flight on the pair any more. */
+void nvme_pair_leave(struct nvme_served *served);
+/* Delete I/O Submission Queue has completed. */
+void nvme_pair_sq_gone(struct nvme_pair *pair);
+/* After a reset: the engine knows it no more. */
+void nvme_pair_gone(struct nvme_pair *pair);
+
+/* What the two files share. */
+struct nvme_served {
+	struct queue *queue;
+	struct nvme_device *nd;
+	struct nvme_pair *pair;
+	LIST_ENTRY(nvme_served) link; /* in pair->users */
+	struct served data;
+	struct data_watch watch;
+	struct data_msg drained;
+	struct event *patience; /* for commands that do not end */
+	int fd, kick_fd, client_fd; /* memory; eventfd; the client's end of data.wake_fd */
+	void *memory;
+	uint64_t size;
+	unsigned int weight;
+	unsigned int ticks; /* of `patience` */
+	bool attached; /* to the engine */
+	bool idle;     /* nothing of it is in flight any more */
+};
 
 /* nvme-event.c */
 void nvme_events_start(struct nvme_device *nd);

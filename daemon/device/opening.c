@@ -72,6 +72,7 @@ static void opening_free(struct opening *o)
 	o->device->stats.quarantined_bytes -= o->quarantined_bytes;
 	if (o->grace)
 		event_free(o->grace);
+	data_map_clear(&o->map);
 	LIST_REMOVE(o, in_device);
 	quota_put(o->user);
 	if (o->ended)

@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "daemon/data/map.h"
 #include "daemon/device/worker.h"
 #include "daemon/lease.h"
 #include "daemon/session.h"
@@ -44,6 +45,8 @@ struct opening {
 	struct subscription_list subscriptions;
 	struct command_list commands; /* admin and I/O, sent and not over */
 	unsigned int slots;           /* of inline payload in use */
+	struct data_map map;          /* the buffers, for served queues; theirs while there are any */
+	unsigned int nserved;         /* served queues that the engine knows */
 	unsigned int jobs;            /* of the worker that are about this opening */
 	bool ending, stepping, quarantined;
 	uint64_t quarantined_bytes;

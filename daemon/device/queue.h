@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "daemon/device/class.h"
 #include "daemon/device/opening.h"
 #include "daemon/lease.h"
 
@@ -17,6 +18,7 @@ struct queue *queue_find(struct session *session, uint64_t handle);
 struct queue *queue_next(struct queue *queue);
 struct lease *queue_lease(struct queue *queue);
 struct opening *queue_opening(struct queue *queue);
+enum queue_mode queue_mode(const struct queue *queue);
 uint16_t queue_qid(const struct queue *queue);
 unsigned int queue_entries(const struct queue *queue);
 

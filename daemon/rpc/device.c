@@ -163,6 +163,7 @@ void rpc_device_info(struct rpc_call *call)
 	info.max_queue_entries = d.max_queue_entries;
 	info.queue_pairs = d.queue_pairs;
 	info.queue_pairs_free = d.queue_pairs_free;
+	info.sgls = d.sgls;
 	info.namespaces = d.namespaces;
 	for (size_t i = 0; i < d.nactive && i < NAMESPACES_MAX; i++) {
 		vfnd__namespace__init(&spaces[i]);

@@ -10,6 +10,9 @@ static void queue_created(void *ticket, int error, const char *text, struct queu
 {
 	Vfnd__QueueCreateAnswer create = VFND__QUEUE_CREATE_ANSWER__INIT;
 	Vfnd__Answer answer = VFND__ANSWER__INIT;
+	struct fdset set = {0};
+	unsigned int nfds = 0;
+	int fds[3], ret;
 
 	if (error < 0) {
 		rpc_ticket_fail(ticket, error, error == -EINVAL ? "queue_create.entries" : NULL, text);
@@ -18,19 +21,39 @@ static void queue_created(void *ticket, int error, const char *text, struct queu
 	create.queue = queue_lease(queue)->handle;
 	create.qid = queue_qid(queue);
 	create.entries = queue_entries(queue);
+	create.mode = (Vfnd__QueueMode)queue_mode(queue);
+	ret = create.mode == VFND__QUEUE_MODE__QUEUE_MODE_REQUEST
+		      ? 0
+		      : queue_opening(queue)->device->class->queue_share(queue, fds, &nfds, &create.size);
+	if (ret < 0) {
+		queue_opening(queue)->device->class->queue_delete(queue, NULL, NULL);
+		rpc_ticket_fail(ticket, ret, NULL, "the queue's descriptors cannot be handed out");
+		return;
+	}
+	for (unsigned int i = 0; i < nfds; i++)
+		fdset_add(&set, fds[i]);
 	answer.body_case = VFND__ANSWER__BODY_QUEUE_CREATE;
 	answer.queue_create = &create;
-	rpc_ticket_answer(ticket, &answer, NULL);
+	rpc_ticket_answer(ticket, &answer, nfds ? &set : NULL);
 }
 
 void rpc_queue_create(struct rpc_call *call)
 {
 	const Vfnd__QueueCreateRequest *req = call->request->queue_create;
+	struct queue_spec spec = {.entries = req->entries, .weight = req->weight};
 	struct opening *o = rpc_ready(call, req->device, "queue_create.device");
-	void *ticket = o ? rpc_defer(call, sizeof(struct rpc_ticket)) : NULL;
+	void *ticket;
 
+	if (!o)
+		return;
+	if (req->mode > VFND__QUEUE_MODE__QUEUE_MODE_DIRECT) {
+		rpc_fail(call, -EINVAL, "queue_create.mode", "there is no mode %u", (unsigned int)req->mode);
+		return;
+	}
+	spec.mode = (enum queue_mode)req->mode;
+	ticket = rpc_defer(call, sizeof(struct rpc_ticket));
 	if (ticket)
-		o->device->class->queue_create(o, req->entries, queue_created, ticket);
+		o->device->class->queue_create(o, &spec, queue_created, ticket);
 }
 
 static void queue_deleted(void *ticket, int error, const char *text)

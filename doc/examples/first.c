@@ -60,7 +60,7 @@ int main(int argc, char **argv)
 	check(vfnc_namespace(dev, nsid, &ns), "namespace");
 	size = 2 * (size_t)ns.block_size;
 	check(vfnc_buffer_alloc(dev, 2 * size, &buf), "buffer");
-	check(vfnc_queue_create(dev, 0, &queue), "queue pair");
+	check(vfnc_queue_create(dev, NULL, &queue), "queue pair");
 	printf("namespace %u: %llu blocks of %u bytes; queue pair %u of %u entries\n", ns.nsid,
 	       (unsigned long long)ns.blocks, ns.block_size, queue->qid, queue->entries);
 

@@ -101,7 +101,7 @@ int main(int argc, char **argv)
 	check(vfnc_namespace(dev, nsid, &ns), "namespace");
 	block_size = ns.block_size;
 	check(vfnc_buffer_alloc(dev, 2 * SIZE, &buf), "buffer");
-	check(vfnc_queue_create(dev, 2 * COMMANDS, &queue), "queue pair");
+	check(vfnc_queue_create(dev, &(struct vfnc_queue_opts){.entries = 2 * COMMANDS}, &queue), "queue pair");
 	check(vfnc_subscribe(dev, &sub), "subscribe");
 	printf("%s: session %" PRIu64 ", queue pair %u, buffer of %zu bytes at IOVA 0x%" PRIx64 "\n",
 	       name, vfnc_session(conn), queue->qid, buf->size, buf->iova);

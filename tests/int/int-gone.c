@@ -113,7 +113,7 @@ static void gone_second(void)
 	for (int i = 0; i < GONE_SESSIONS; i++) {
 		refused(&s[i], "flush", vfnc_flush(s[i].queue, 1, &c));
 		refused(&s[i], "buffer_alloc", vfnc_buffer_alloc(s[i].dev, 4096, &buf));
-		refused(&s[i], "queue_create", vfnc_queue_create(s[i].dev, 4, &queue));
+		refused(&s[i], "queue_create", vfnc_queue_create(s[i].dev, NULL, &queue));
 	}
 	/* The memory was given back, so what was in it may be gone; but it can be touched without harm. */
 	memset(s[0].buf->vaddr, 1, s[0].buf->size);

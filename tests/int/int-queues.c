@@ -72,15 +72,18 @@ static void queues_many(void)
 
 static void queues_sizes(void)
 {
+	struct vfnc_queue_opts opts = {.entries = 1};
 	struct vfnc_device *dev = int_open_new();
 	struct vfnc *conn = vfnc_device_connection(dev);
 	struct vfnc_device_info *info;
 	struct vfnc_queue *q;
 
 	OK(conn, vfnc_device_info(dev, &info));
-	FAILS(conn, EINVAL, vfnc_queue_create(dev, 1, &q));
-	FAILS(conn, EINVAL, vfnc_queue_create(dev, info->max_queue_entries + 1, &q));
-	FAILS(conn, EINVAL, vfnc_queue_create(dev, UINT32_MAX, &q));
+	FAILS(conn, EINVAL, vfnc_queue_create(dev, &opts, &q));
+	opts.entries = info->max_queue_entries + 1;
+	FAILS(conn, EINVAL, vfnc_queue_create(dev, &opts, &q));
+	opts.entries = UINT32_MAX;
+	FAILS(conn, EINVAL, vfnc_queue_create(dev, &opts, &q));
 	for (uint32_t i = 0; i < 3; i++) {
 		const uint32_t entries[] = {0, 2, info->max_queue_entries};
 

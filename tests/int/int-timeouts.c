@@ -287,10 +287,10 @@ static void timeouts_refused(void)
 	ledger_take(&before);
 	set_up(&s);
 	sim_tell(env.sim_control, "status admin 1 1 0 6");
-	FAILS_SAYING(s.conn, EIO, "006", vfnc_queue_create(s.dev, 4, &q));
+	FAILS_SAYING(s.conn, EIO, "006", vfnc_queue_create(s.dev, &(struct vfnc_queue_opts){.entries = 4}, &q));
 	sim_tell(env.sim_control, "status admin 5 1 0 6");
-	FAILS_SAYING(s.conn, EIO, "006", vfnc_queue_create(s.dev, 4, &q));
-	OK(s.conn, vfnc_queue_create(s.dev, 4, &q));
+	FAILS_SAYING(s.conn, EIO, "006", vfnc_queue_create(s.dev, &(struct vfnc_queue_opts){.entries = 4}, &q));
+	OK(s.conn, vfnc_queue_create(s.dev, &(struct vfnc_queue_opts){.entries = 4}, &q));
 	OK(s.conn, vfnc_flush(q, 1, NULL));
 	vfnc_disconnect(s.conn);
 	ledger_await(&before, 1024);

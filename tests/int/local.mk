@@ -60,6 +60,11 @@ check_PROGRAMS += %D%/int-queues
 %C%_int_queues_CFLAGS = $(INT_CFLAGS)
 %C%_int_queues_LDADD = $(INT_LIBS)
 $(%C%_int_queues_OBJECTS): $(PROTO_HEADER)
+check_PROGRAMS += %D%/int-served
+%C%_int_served_SOURCES = %D%/int-served.c
+%C%_int_served_CFLAGS = $(INT_CFLAGS)
+%C%_int_served_LDADD = $(INT_LIBS)
+$(%C%_int_served_OBJECTS): $(PROTO_HEADER)
 check_PROGRAMS += %D%/int-kill
 %C%_int_kill_SOURCES = %D%/int-kill.c
 %C%_int_kill_CFLAGS = $(INT_CFLAGS)

@@ -109,7 +109,8 @@ struct vfnc_queue *int_queue(struct vfnc_device *dev, uint32_t entries)
 {
 	struct vfnc_queue *queue;
 
-	OK(vfnc_device_connection(dev), vfnc_queue_create(dev, entries, &queue));
+	OK(vfnc_device_connection(dev), vfnc_queue_create(dev, &(struct vfnc_queue_opts){.entries = entries},
+						      &queue));
 	return queue;
 }
 
@@ -370,7 +371,7 @@ void ledger_all_queues(void)
 		CHECK(vfnc_ok(&completion), "flush on queue %u: status %#x", queue->qid,
 		      completion.status);
 	}
-	FAILS(conn, ENOSPC, vfnc_queue_create(dev, 4, &queue));
+	FAILS(conn, ENOSPC, vfnc_queue_create(dev, &(struct vfnc_queue_opts){.entries = 4}, &queue));
 	free(info);
 	OK(conn, vfnc_close(dev));
 	vfnc_disconnect(conn);

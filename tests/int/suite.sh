@@ -62,6 +62,9 @@ here_sim() {
 configure() {
     echo "[daemon]"
     [ -n "$real" ] || echo "abort-timeout-ms = 500"
+    # The second controller's served queues have a thread of their own.
+    echo "[device $INT_DEVICE2]"
+    echo "serve = poll"
 }
 
 start_daemon() {
@@ -179,7 +182,7 @@ export INT_SANITIZED
 
 tap "the daemon claims two controllers" start_daemon
 [ -n "$started" ] || tap_end
-for subject in identity commands events share queues kill timeouts hostile takeover; do
+for subject in identity commands events share queues served kill timeouts hostile takeover; do
     program $subject
 done
 tap "the daemon ends with status 0" daemon_ends

@@ -193,6 +193,7 @@ struct vfnc_device_info {
 	uint32_t max_queue_entries; /* slots */
 	uint32_t queue_pairs;       /* that all sessions together may have */
 	uint32_t queue_pairs_free;
+	uint32_t sgls; /* Identify Controller: SGL support */
 	uint32_t namespaces; /* NN of Identify Controller */
 	uint32_t n_active;
 	uint32_t n_iova;
@@ -245,25 +246,80 @@ int vfnc_buffer_alloc(struct vfnc_device *dev, size_t size, struct vfnc_buffer *
  */
 int vfnc_buffer_free(struct vfnc_buffer *buf);
 
-/* ---- queue pairs --------------------------------------------------------------------------- */
+/* ---- queues -------------------------------------------------------------------------------- */
 
-/* A submission and a completion queue for I/O commands. Made by the library; to be read only. */
-struct vfnc_queue {
-	uint32_t qid;     /* the controller's identifier */
-	uint32_t entries; /* slots; one less can be outstanding */
-	struct vfnc_device *device;
+struct nvme_ctrl;
+struct nvme_cq;
+struct nvme_sq;
+
+enum vfnc_queue_mode {
+	/* A queue pair of the controller; commands are requests: vfnc_io(), vfnc_submit(). */
+	VFNC_QUEUE_REQUEST = 0,
+	/*
+	 * A queue in memory that is shared with the daemon, which checks each command and forwards it.
+	 * Commands are NVMe's
+	 * own, and go through `sq` and `cq` with the functions of <vfn/nvme.h>.
+	 */
+	VFNC_QUEUE_SERVED = 1,
+};
+
+/* What is wanted; zero what is not used. */
+struct vfnc_queue_opts {
+	enum vfnc_queue_mode mode;
+	uint32_t entries; /* slots, 2 or more; 0: 64 for requests, 128 for a served queue, or what there is */
+	uint32_t weight;  /* served: its share among busy queues, 1 to 16; 0: 1 */
+	uint32_t spin_us; /* served: how long vfnc_queue_wait() looks before it sleeps */
 };
 
 /*
- * Create a queue pair of `entries` slots: 2 or more; 0 is 64, or what the controller has. -EBUSY:
- * all queue pairs of the controller are in use; -EDQUOT: as many as this user may have; -EINVAL:
- * more slots than the controller takes; -EIO: the controller refused.
+ * A submission and a completion queue for I/O commands. Made by the library; to be read only. `sq`
+ * and `cq` (NULL for a queue of requests) may be used by one thread at a time, which need not be
+ * the connection's.
  */
-int vfnc_queue_create(struct vfnc_device *dev, uint32_t entries, struct vfnc_queue **queue);
+struct vfnc_queue {
+	uint32_t qid;     /* the controller's identifier; of a served queue its number in completions */
+	uint32_t entries; /* slots; one less can be outstanding */
+	struct vfnc_device *device;
+	enum vfnc_queue_mode mode;
+	struct nvme_sq *sq;
+	struct nvme_cq *cq;
+};
 
 /*
- * Delete a queue pair. Outstanding commands end with the status that the controller gives them.
- * NULL is ignored.
+ * Create a queue; `opts` NULL: all zero. -EBUSY or -ENOSPC: all queue pairs of the controller are
+ * in use; -EDQUOT: as many queues, or as much memory, as this user may have; -EINVAL: more slots
+ * than are possible; -EIO: the controller refused; -ENOTSUP: the daemon has no such queues.
+ */
+int vfnc_queue_create(struct vfnc_device *dev, const struct vfnc_queue_opts *opts,
+		      struct vfnc_queue **queue);
+
+/*
+ * The controller that served queues are queues of, for nvme_rq_map_prp(), nvme_rq_mapv() and
+ * nvme_rq_from_cqe(): the device's buffers are what can be mapped. It is no more than that:
+ * nothing else of <vfn/nvme.h>
+ * works on it. NULL: no memory, or the connection is lost (vfnc_error() tells).
+ */
+struct nvme_ctrl *vfnc_device_ctrl(struct vfnc_device *dev);
+
+/*
+ * Wait for a completion in a served queue: spin for the time that it was made with, then sleep. 1:
+ * there is one; 0: none came within `timeout_ms` (-1: no limit); -EINTR; -EINVAL: not a served
+ * queue; -ECONNRESET: the daemon has let go of the queue. By the queue's thread.
+ */
+int vfnc_queue_wait(struct vfnc_queue *queue, int timeout_ms);
+
+/*
+ * The same for those who wait for several things: vfnc_queue_fd() becomes readable when there is a
+ * completion, if vfnc_queue_arm() was called after the last look and has given 0; 1: there is one
+ * already. vfnc_queue_disarm() before the next look: it makes the descriptor unreadable again.
+ */
+int vfnc_queue_fd(const struct vfnc_queue *queue);
+int vfnc_queue_arm(struct vfnc_queue *queue);
+void vfnc_queue_disarm(struct vfnc_queue *queue);
+
+/*
+ * Delete a queue. Outstanding commands end with the status that the controller gives them; those of a
+ * served queue are not told any more. NULL is ignored.
  */
 int vfnc_queue_delete(struct vfnc_queue *queue);
 

@@ -9,6 +9,7 @@
 #include <vfn/nvme/bringup.h>
 #include <vfn/nvme/cmb.h>
 #include <vfn/nvme/hmb.h>
+#include <vfn/nvme/join.h>
 #include <vfn/nvme/rq.h>
 #include <vfn/nvme/data.h>
 #include <vfn/nvme/sriov.h>

@@ -8,6 +8,7 @@ libvfn_libvfn_core_la_SOURCES += \
 	%D%/hmb.c \
 	%D%/internal.h \
 	%D%/iov.c \
+	%D%/join.c \
 	%D%/list.c \
 	%D%/mem.c \
 	%D%/mps.c \

@@ -22,7 +22,7 @@ static void begin(bool (*hook)(struct fake *f, const Vfnd__Request *req))
 {
 	ck_assert_int_eq(vfnc_connect_fd(fake_start(&fake, hook), &conn), 0);
 	ck_assert_int_eq(vfnc_open(conn, NULL, &dev), 0);
-	ck_assert_int_eq(vfnc_queue_create(dev, 8, &queue), 0);
+	ck_assert_int_eq(vfnc_queue_create(dev, &(struct vfnc_queue_opts){.entries = 8}, &queue), 0);
 	ck_assert_int_eq(vfnc_buffer_alloc(dev, 65536, &buf), 0);
 }
 
@@ -276,7 +276,7 @@ START_TEST(test_limits)
 	int n;
 
 	begin(holding);
-	ck_assert_int_eq(vfnc_queue_create(dev, 8, &second), 0);
+	ck_assert_int_eq(vfnc_queue_create(dev, &(struct vfnc_queue_opts){.entries = 8}, &second), 0);
 	for (n = 0; n < 7; n++)
 		ck_assert_int_eq(vfnc_submit(queue, &cmd, &ticket[n]), 0);
 	/* the queue is full at one less than its slots, the session at what hello said */

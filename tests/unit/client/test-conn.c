@@ -356,7 +356,7 @@ START_TEST(test_daemon_dies)
 	begin(dies);
 	ck_assert_int_eq(vfnc_open(conn, NULL, &dev), 0);
 	ck_assert_int_eq(vfnc_buffer_alloc(dev, 4096, &buf), 0);
-	ck_assert_int_eq(vfnc_queue_create(dev, 0, &queue), 0);
+	ck_assert_int_eq(vfnc_queue_create(dev, NULL, &queue), 0);
 	ck_assert_int_eq(vfnc_subscribe(dev, &sub), 0);
 	strcpy(buf->vaddr, "still mine");
 	ck_assert_int_eq(vfnc_list(conn, &entries), -ECONNRESET);

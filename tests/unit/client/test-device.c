@@ -301,13 +301,13 @@ START_TEST(test_queues)
 	struct vfnc_queue *queue;
 
 	begin(bad_queue);
-	ck_assert_int_eq(vfnc_queue_create(dev, 0, &queue), 0);
+	ck_assert_int_eq(vfnc_queue_create(dev, NULL, &queue), 0);
 	ck_assert_uint_eq(queue->entries, 64);
 	ck_assert_uint_eq(queue->qid, 1);
 	ck_assert_int_eq(vfnc_queue_delete(queue), 0);
 	ck_assert_int_eq(vfnc_queue_delete(NULL), 0);
-	ck_assert_int_eq(vfnc_queue_create(dev, 1, &queue), -EINVAL);
-	ck_assert_int_eq(vfnc_queue_create(dev, 4, &queue), -EPROTO);
+	ck_assert_int_eq(vfnc_queue_create(dev, &(struct vfnc_queue_opts){.entries = 1}, &queue), -EINVAL);
+	ck_assert_int_eq(vfnc_queue_create(dev, &(struct vfnc_queue_opts){.entries = 4}, &queue), -EPROTO);
 	ck_assert_ptr_null(queue);
 	end();
 	ck_assert_int_eq(fake.count[VFND__REQUEST__OP_QUEUE_DELETE], 2);

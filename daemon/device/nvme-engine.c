@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The engine of a device's served queues, as the rest of the class sees it: buffers, pauses,
+ * resets. */
+#include "daemon/device/nvme.h"
+
+#include <errno.h>
+
+#include <vfn/support.h>
+
+#include "daemon/config.h"
+#include "daemon/data/check.h"
+
+struct engine_buffer {
+	struct data_map *map;
+	struct data_buffer *buffer;
+	int ret;
+};
+
+static void engine_map_add(struct data_engine *engine, void *arg)
+{
+	struct engine_buffer *b = arg;
+
+	b->ret = data_map_add(b->map, b->buffer);
+}
+
+static void engine_map_remove(struct data_engine *engine, void *arg)
+{
+	struct engine_buffer *b = arg;
+
+	b->ret = data_map_remove(b->map, b->buffer);
+}
+
+/* The map is the engine's as long as there is a served queue. */
+int nvme_served_buffer_add(struct opening *o, struct data_buffer *buffer)
+{
+	struct engine_buffer b = {.map = &o->map, .buffer = buffer};
+
+	if (o->nserved)
+		data_driver_call(nvme_of(o->device)->driver, engine_map_add, &b);
+	else
+		engine_map_add(NULL, &b);
+	return b.ret;
+}
+
+int nvme_served_buffer_remove(struct opening *o, struct data_buffer *buffer)
+{
+	struct engine_buffer b = {.map = &o->map, .buffer = buffer};
+
+	if (o->nserved)
+		data_driver_call(nvme_of(o->device)->driver, engine_map_remove, &b);
+	else
+		engine_map_remove(NULL, &b);
+	return b.ret;
+}
+
+struct engine_pausing {
+	struct nvme_device *nd;
+	bool pause, quiet;
+};
+
+static void engine_set_pause(struct data_engine *engine, void *arg)
+{
+	struct engine_pausing *p = arg;
+
+	if (p->pause) {
+		data_engine_pause(engine);
+		p->quiet = !engine->inflight;
+	} else {
+		engine->rules.formats = p->nd->formats;
+		data_engine_resume(engine);
+	}
+}
+
+bool nvme_served_pause(struct nvme_device *nd)
+{
+	struct engine_pausing p = {.nd = nd, .pause = true};
+
+	if (!nd->driver)
+		return true;
+	if (!nd->served_paused) {
+		nd->served_paused = true;
+		data_driver_call(nd->driver, engine_set_pause, &p);
+		nd->served_quiet = p.quiet;
+	}
+	return nd->served_quiet;
+}
+
+void nvme_served_resume(struct nvme_device *nd)
+{
+	struct engine_pausing p = {.nd = nd};
+
+	if (!nd->served_paused)
+		return;
+	nd->served_paused = nd->served_quiet = false;
+	data_driver_forget(nd->driver, &nd->quiet);
+	data_driver_call(nd->driver, engine_set_pause, &p);
+}
+
+/* On the engine. */
+static void engine_is_quiet(struct data_engine *engine)
+{
+	struct nvme_device *nd = engine->owner;
+
+	data_driver_notify(nd->driver, &nd->quiet);
+}
+
+static void engine_quiet(struct data_msg *msg)
+{
+	struct nvme_device *nd = container_of(msg, struct nvme_device, quiet);
+
+	if (!nd->served_paused)
+		return;
+	nd->served_quiet = true;
+	nvme_send_waiting(nd);
+}
+
+static void engine_set_rules(struct data_engine *engine, void *arg)
+{
+	struct nvme_device *nd = arg;
+
+	engine->quiet = engine_is_quiet;
+	engine->rules = (struct data_rules){
+		.formats = nd->formats,
+		.page_size = nd->page_size,
+		.max_transfer = nd->max_transfer,
+		.sgls = nd->ctrl.config.sgls,
+	};
+}
+
+int nvme_served_start(struct nvme_device *nd)
+{
+	const struct config_device *c = nd->dev->config;
+	struct data_driver_opts opts = {
+		.poll = c && c->poll,
+		.spin_us = c ? c->spin_us : 0,
+		.cpu = c ? c->cpu : -1,
+		.name = "vfnd-poll",
+	};
+	int ret = data_driver_start(nd->dev->devices->base, &opts, nd, &nd->driver);
+
+	if (ret < 0)
+		return ret;
+	LIST_INIT(&nd->pairs);
+	nd->quiet.done = engine_quiet;
+	data_driver_call(nd->driver, engine_set_rules, nd);
+	return 0;
+}
+
+void nvme_served_stop(struct nvme_device *nd)
+{
+	data_driver_stop(nd->driver);
+	nd->driver = NULL;
+}
+
+static void engine_set_halt(struct data_engine *engine, void *arg)
+{
+	engine->halted = engine->paused = true;
+}
+
+void nvme_served_halt(struct nvme_device *nd)
+{
+	if (!nd->driver)
+		return;
+	data_driver_call(nd->driver, engine_set_halt, NULL);
+	nd->served_paused = true;
+	nd->served_quiet = false;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The queue pairs that served queues are forwarded to. Each served queue has a pair of its own as
+ * long as the controller has free ones; further ones share. A pair has no opening of its own: one
+ * of its users' answers for it, as the steps of making and deleting it need one that stays.
+ */
+#include "daemon/device/nvme.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <vfn/support.h>
+
+#include "daemon/data/check.h"
+
+/* Fewest entries, since others may come to share it. */
+#define PAIR_ENTRIES 128u
+
+static void pair_leave(struct nvme_served *served)
+{
+	struct nvme_pair *pair = served->pair;
+	struct nvme_served *other;
+
+	LIST_REMOVE(served, link);
+	served->pair = NULL;
+	pair->nusers--;
+	other = LIST_FIRST(&pair->users);
+	if (other && pair->queue)
+		pair->queue->opening = other->queue->opening;
+}
+
+static void pair_free(struct nvme_pair *pair)
+{
+	if (pair->irq.driver) {
+		data_driver_unwatch(&pair->irq);
+		close(pair->irq.fd);
+	}
+	data_pair_fini(&pair->data);
+	LIST_REMOVE(pair, link);
+	free(pair);
+}
+
+static void pair_deleted(void *arg, int error, const char *text)
+{
+	struct nvme_pair *pair = arg;
+	struct nvme_served *served;
+
+	pair->queue = NULL;
+	while ((served = LIST_FIRST(&pair->users))) {
+		pair_leave(served);
+		nvme_served_unpaired(served);
+	}
+	pair_free(pair);
+}
+
+struct pair_add {
+	struct nvme_pair *pair;
+	int ret;
+};
+
+static void pair_add(struct data_engine *engine, void *arg)
+{
+	struct pair_add *add = arg;
+
+	add->ret = data_engine_add_pair(engine, &add->pair->data);
+}
+
+static void pair_remove(struct data_engine *engine, void *arg)
+{
+	struct nvme_pair *pair = arg;
+
+	/* What the controller completed before is in the completion queue; the rest never will be.
+	 */
+	data_pair_reap(engine, &pair->data);
+	data_engine_fail_pair(engine, &pair->data, DATA_ABORTED_SQ_DELETED);
+	data_engine_remove_pair(engine, &pair->data);
+}
+
+/* A polling driver is woken by the interrupt itself. By a copy: pairs share the vector. */
+static int pair_watch(struct nvme_pair *pair)
+{
+	struct nvme_device *nd = pair->nd;
+	int ret;
+
+	if (!nd->poll_vector)
+		return 0;
+	pair->irq.fd = dup(nd->vectors[nd->poll_vector].fd);
+	if (pair->irq.fd < 0)
+		return -errno;
+	ret = data_driver_watch(nd->driver, &pair->irq);
+	if (ret < 0)
+		close(pair->irq.fd);
+	return ret;
+}
+
+static int pair_attach(struct nvme_pair *pair)
+{
+	struct nvme_ctrl *ctrl = &pair->nd->ctrl;
+	uint16_t qid = pair->queue->qid;
+	struct pair_add add = {.pair = pair};
+	int ret = data_pair_init(&pair->data, &ctrl->sq[qid], &ctrl->cq[qid]);
+
+	if (ret == 0)
+		ret = pair_watch(pair);
+	if (ret < 0)
+		return ret;
+	data_driver_call(pair->nd->driver, pair_add, &add);
+	pair->attached = add.ret == 0;
+	return add.ret;
+}
+
+/* Everybody who waits for it is told; one that could not be made has nobody after that. */
+static void pair_tell(struct nvme_pair *pair, int error, const char *text)
+{
+	struct nvme_served *served, *next;
+
+	for (served = LIST_FIRST(&pair->users); served; served = next) {
+		next = LIST_NEXT(served, link);
+		if (error < 0)
+			pair_leave(served);
+		nvme_served_paired(served, error, text);
+	}
+}
+
+static void pair_made(void *arg, int error, const char *text, struct queue *queue)
+{
+	struct nvme_pair *pair = arg;
+
+	if (!queue) {
+		pair->queue = NULL;
+		pair_tell(pair, error, text);
+		pair_free(pair);
+		return;
+	}
+	pair->state = PAIR_LIVE;
+	error = pair_attach(pair);
+	if (error < 0) {
+		struct opening *o = queue->opening;
+
+		/* Somebody has to answer for its deletion: those who waited leave only then. */
+		pair->state = PAIR_DELETING;
+		nvme_queue_delete_pair(queue, o, pair_deleted, pair);
+		return;
+	}
+	pair_tell(pair, 0, NULL);
+}
+
+static struct nvme_pair *pair_least_used(struct nvme_device *nd)
+{
+	struct nvme_pair *pair, *best = NULL;
+
+	LIST_FOREACH (pair, &nd->pairs, link)
+		if (pair->state != PAIR_DELETING && (!best || pair->nusers < best->nusers))
+			best = pair;
+	return best;
+}
+
+static void pair_join(struct nvme_pair *pair, struct nvme_served *served)
+{
+	served->pair = pair;
+	LIST_INSERT_HEAD(&pair->users, served, link);
+	pair->nusers++;
+}
+
+void nvme_pair_get(struct nvme_served *served, unsigned int entries)
+{
+	struct nvme_device *nd = served->nd;
+	struct nvme_pair *pair = calloc(1, sizeof(*pair));
+	int ret = -ENOMEM;
+
+	if (pair) {
+		pair->nd = nd;
+		LIST_INSERT_HEAD(&nd->pairs, pair, link);
+		pair_join(pair, served);
+		ret = nvme_queue_create_pair(served->queue->opening, pair,
+					     entries > PAIR_ENTRIES ? entries : PAIR_ENTRIES,
+					     pair_made, pair, &pair->queue);
+		if (ret == 0)
+			return;
+		pair_leave(served);
+		pair_free(pair);
+	}
+	pair = ret == -ENOSPC ? pair_least_used(nd) : NULL;
+	if (!pair) {
+		nvme_served_paired(served, ret,
+				   ret == -ENOSPC ? "all queue pairs of the controller are in use"
+						  : "out of memory");
+		return;
+	}
+	pair_join(pair, served);
+	if (pair->state == PAIR_LIVE)
+		nvme_served_paired(served, 0, NULL);
+}
+
+bool nvme_pair_put(struct nvme_served *served)
+{
+	struct nvme_pair *pair = served->pair;
+
+	if (pair->nusers > 1 || pair->state != PAIR_LIVE)
+		return pair->state == PAIR_DELETING;
+	pair->state = PAIR_DELETING;
+	nvme_queue_delete_pair(pair->queue, served->queue->opening, pair_deleted, pair);
+	return true;
+}
+
+void nvme_pair_leave(struct nvme_served *served)
+{
+	pair_leave(served);
+}
+
+void nvme_pair_sq_gone(struct nvme_pair *pair)
+{
+	if (pair->attached)
+		data_driver_call(pair->nd->driver, pair_remove, pair);
+	pair->attached = false;
+}
+
+void nvme_pair_gone(struct nvme_pair *pair)
+{
+	pair->attached = false;
+	if (pair->state != PAIR_LIVE)
+		return;
+	pair->state = PAIR_DELETING;
+	pair->queue->deleted = pair_deleted;
+	pair->queue->deleted_arg = pair;
+}
