@@ -103,12 +103,17 @@ def parts(long):
                        limit + 60, count_tap, ["plain-build", "vm-kernel"])
 
 
-def environment():
+def environment(long):
     """What a caller has set for other purposes must not change what the tests do."""
     env = dict(os.environ, LC_ALL="C", top_srcdir=str(TOP), top_builddir=str(PLAIN))
     for name in ("MAKEFLAGS", "MAKELEVEL", "DESTDIR", "TESTS", "VFND_SOCKET", "VFN_TRANSPORT",
-                 "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID"):
+                 "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "INT_ONLY"):
         env.pop(name, None)
+    # The tests' own word for it.
+    if long:
+        env["LONG"] = "1"
+    else:
+        env.pop("LONG", None)
     return env
 
 
@@ -121,11 +126,12 @@ def stop(process):
             pass
 
 
-def run(part):
+def run(part, long=False):
     """Runs one part in a process group of its own; returns its counts and what broke, or None."""
     with open(part.log, "wb") as log:
-        process = subprocess.Popen(part.command, cwd=TOP, env=environment(), start_new_session=True,
-                                   stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(part.command, cwd=TOP, env=environment(long),
+                                   start_new_session=True, stdin=subprocess.DEVNULL, stdout=log,
+                                   stderr=subprocess.STDOUT)
         broken = None
         try:
             status = process.wait(part.limit)
@@ -186,7 +192,7 @@ def main():
         start = time.monotonic()
         if part.detail:
             part.detail.unlink(missing_ok=True)
-        counts, broken = run(part)
+        counts, broken = run(part, options.long)
         result = broken or (str(counts) if counts else "done")
         print(f"{part.name}: {result} ({time.monotonic() - start:.0f} s)")
         if counts.failed:

@@ -11,6 +11,8 @@ vm=/run/vfnd-vm
 . $vm/env
 VFN_TRANSPORT=$VM_TRANSPORT
 export top_srcdir top_builddir VM_TRANSPORT VFN_TRANSPORT
+[ -z "${LONG:-}" ] || export LONG
+[ -z "${INT_ONLY:-}" ] || export INT_ONLY
 cd "$top_srcdir" || busybox poweroff -f
 
 # As udev would do it.
