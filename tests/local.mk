@@ -3,6 +3,7 @@ include %D%/unit/local.mk
 include %D%/int/local.mk
 include %D%/doc/local.mk
 include %D%/sim/local.mk
+include %D%/peer/local.mk
 include %D%/vm/local.mk
 include %D%/fuzz/local.mk
 include %D%/bench/local.mk
