@@ -98,6 +98,15 @@ concurrent_requests() {
     done
 }
 
+# Programs as users of libvfn write them, by the transport that is tested.
+user_program() { # NAME DEVICE ARGUMENT...
+    program=$top_builddir/tests/vm/user-$1
+    shift
+    timeout 60 "$program" "$@" && return
+    echo "exit status $?"
+    return 1
+}
+
 # Reads at two depths: all counted, none failed. No speeds, the machine is emulated.
 measured() {
     "$top_builddir/tests/bench/vfn-perf" -q 1,16 -t 0.5 -a 0.1 -c 1 -j -r "trtype:PCIe traddr:$1" \
@@ -182,6 +191,11 @@ check "a request about an unknown device is an error" answers 'error*' unplug nv
 check "requests of several processes do not mix" concurrent_requests
 
 append "tests of the transport" "$top_builddir/tests/vm/vm-transport"
+for program in identify io-verify level-one mappings own-allocator generic-pci; do
+    check "$program works on nvme0" user_program $program "$VM_NVME0"
+done
+check "generic-pci works on edu" user_program generic-pci "$VM_EDU"
+check "events works on nvme0" user_program events "$VM_NVME0" 'tests/vm/qmp-request.sh smart-warning nvme0 4'
 append "tests of data and metadata" "$top_builddir/tests/unit/libvfn/nvme/test-data" "$VM_NVME5"
 append "tests of controller memory" "$top_builddir/tests/vm/vm-memory"
 append "tests of virtual functions" "$top_builddir/tests/vm/vm-sriov"

@@ -22,3 +22,26 @@ check_PROGRAMS += %D%/vm-sriov
 %C%_vm_sriov_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_vm_sriov_CFLAGS = $(UNIT_CFLAGS)
 %C%_vm_sriov_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
+
+# Programs as users write them, which the test of the installed copy builds, too.
+check_PROGRAMS += %D%/user-events
+%C%_user_events_SOURCES = tests/install/programs/events.c
+%C%_user_events_LDADD = $(LIBVFN_CORE)
+check_PROGRAMS += %D%/user-generic-pci
+%C%_user_generic_pci_SOURCES = tests/install/programs/generic-pci.c
+%C%_user_generic_pci_LDADD = $(LIBVFN_CORE)
+check_PROGRAMS += %D%/user-identify
+%C%_user_identify_SOURCES = tests/install/programs/identify.c
+%C%_user_identify_LDADD = $(LIBVFN_CORE)
+check_PROGRAMS += %D%/user-io-verify
+%C%_user_io_verify_SOURCES = tests/install/programs/io-verify.c
+%C%_user_io_verify_LDADD = $(LIBVFN_CORE)
+check_PROGRAMS += %D%/user-level-one
+%C%_user_level_one_SOURCES = tests/install/programs/level-one.c
+%C%_user_level_one_LDADD = $(LIBVFN_CORE)
+check_PROGRAMS += %D%/user-mappings
+%C%_user_mappings_SOURCES = tests/install/programs/mappings.c
+%C%_user_mappings_LDADD = $(LIBVFN_CORE)
+check_PROGRAMS += %D%/user-own-allocator
+%C%_user_own_allocator_SOURCES = tests/install/programs/own-allocator.c
+%C%_user_own_allocator_LDADD = $(LIBVFN_CORE)
