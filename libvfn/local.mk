@@ -22,6 +22,7 @@ vfniommu_HEADERS = \
 	%D%/include/vfn/iommu/replace.h
 vfnnvmedir = $(vfnincludedir)/nvme
 vfnnvme_HEADERS = \
+	%D%/include/vfn/nvme/aen.h \
 	%D%/include/vfn/nvme/bringup.h \
 	%D%/include/vfn/nvme/cmb.h \
 	%D%/include/vfn/nvme/ctrl.h \
@@ -29,7 +30,9 @@ vfnnvme_HEADERS = \
 	%D%/include/vfn/nvme/hmb.h \
 	%D%/include/vfn/nvme/join.h \
 	%D%/include/vfn/nvme/queue.h \
+	%D%/include/vfn/nvme/recover.h \
 	%D%/include/vfn/nvme/rq.h \
+	%D%/include/vfn/nvme/share.h \
 	%D%/include/vfn/nvme/sriov.h \
 	%D%/include/vfn/nvme/takeover.h \
 	%D%/include/vfn/nvme/types.h \

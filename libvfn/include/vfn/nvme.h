@@ -6,12 +6,15 @@
 #include <vfn/nvme/types.h>
 #include <vfn/nvme/queue.h>
 #include <vfn/nvme/ctrl.h>
+#include <vfn/nvme/aen.h>
 #include <vfn/nvme/bringup.h>
 #include <vfn/nvme/cmb.h>
 #include <vfn/nvme/hmb.h>
 #include <vfn/nvme/join.h>
 #include <vfn/nvme/rq.h>
 #include <vfn/nvme/data.h>
+#include <vfn/nvme/recover.h>
+#include <vfn/nvme/share.h>
 #include <vfn/nvme/sriov.h>
 #include <vfn/nvme/takeover.h>
 #include <vfn/nvme/util.h>

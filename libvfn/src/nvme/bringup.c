@@ -63,6 +63,8 @@ static void end_identify(struct nvme_bringup *b)
 	ctrl->config.mdts = id[ID_CTRL_MDTS];
 	ctrl->config.cntrltype = id[ID_CTRL_CNTRLTYPE];
 	ctrl->config.oacs = get16(id + ID_CTRL_OACS);
+	ctrl->config.acl = id[ID_CTRL_ACL];
+	ctrl->config.aerl = id[ID_CTRL_AERL];
 	ctrl->config.sgls = get16(id + ID_CTRL_SGLS) | (uint32_t)get16(id + ID_CTRL_SGLS + 2) << 16;
 	nvme_mem_free(ctrl, &ctrl->priv->identify);
 

@@ -193,6 +193,8 @@ static void adminq_rewind(struct nvme_ctrl *ctrl)
 	struct nvme_sq *sq = &ctrl->sq[NVME_AQ];
 	struct nvme_cq *cq = &ctrl->cq[NVME_AQ];
 
+	if (sq->priv)
+		atomic_store_release(&sq->priv->dead, 0);
 	sq->tail = sq->ptail = 0;
 	cq->head = 0;
 	cq->phase = 0;
@@ -226,7 +228,9 @@ int nvme_configure_adminq(struct nvme_ctrl *ctrl, unsigned long sq_flags)
 	if (!sq->vaddr && nvme_sq_setup(ctrl, NVME_AQ, ADMIN_QSIZE, cq, NULL, NULL))
 		return -1;
 	ctrl->adminq.sq = sq;
+	nvme_share_hold(ctrl);
 	adminq_rewind(ctrl);
+	nvme_share_resume(ctrl);
 
 	if (nvme_reg_write32(ctrl, REG_AQA, aqa) || nvme_reg_write64(ctrl, REG_ASQ, sq->iova) ||
 	    nvme_reg_write64(ctrl, REG_ACQ, cq->iova))

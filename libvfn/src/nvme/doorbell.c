@@ -203,6 +203,7 @@ static void seed(struct nvme_ctrl *ctrl, size_t number, uint16_t value)
 
 void nvme_dbbuf_on(struct nvme_ctrl *ctrl)
 {
+	nvme_share_hold(ctrl);
 	ctrl->dbbuf.doorbells = ctrl->priv->dbbuf.vaddr;
 	ctrl->dbbuf.eventidxs = ctrl->priv->eventidx.vaddr;
 
@@ -222,6 +223,7 @@ void nvme_dbbuf_on(struct nvme_ctrl *ctrl)
 		seed(ctrl, CQ_HEAD(i), cq->head);
 		nvme_doorbell_attach_cq(ctrl, cq);
 	}
+	nvme_share_resume(ctrl);
 }
 
 void nvme_dbbuf_off(struct nvme_ctrl *ctrl)

@@ -5,6 +5,8 @@
 #ifndef VFN_SRC_NVME_INTERNAL_H
 #define VFN_SRC_NVME_INTERNAL_H
 
+#include <pthread.h>
+
 #include <vfn/nvme.h>
 
 #define ADMIN_QSIZE                                                                                \
@@ -26,6 +28,28 @@ struct nvme_mem {
 struct nvme_queue_priv {
 	struct nvme_mem mem;
 	struct nvme_mem pages;
+
+	/*
+	 * Of shared completion queues: who gets their completions, or posts. Taken in this order:
+	 * completion queue, submission queue.
+	 */
+	pthread_mutex_t lock;
+	struct nvme_share *share; /* completion queue: what nvme_cq_share() was told, or NULL */
+	struct nvme_slot *slots;  /* submission queue: by tracker, or NULL as long as none is needed */
+	uint32_t dead;		  /* submission queue: nvme_fail_outstanding() has ended it */
+};
+
+/* What a tracker that was aborted, or is of a shared queue, has besides struct nvme_rq. */
+struct nvme_slot {
+	struct nvme_cqe cqe; /* its completion, while the tracker is NVME_RQ_KEPT */
+	uint32_t aborting;   /* an Abort of its identifier has not been answered yet */
+};
+
+/* What is known of the Abort that an admin queue's tracker sends. */
+struct nvme_abort {
+	bool sent;
+	uint16_t sqid;	    /* of the command to abort */
+	struct nvme_rq *rq; /* the same; NULL: its queue has been discarded */
 };
 
 /* One more page of a tracker's PRP list or SGL, or the copy of a command's data. */
@@ -62,6 +86,13 @@ struct nvme_ctrl_priv {
 	enum ready_wait wait;
 	uint64_t deadline; /* of `wait`, nanoseconds */
 	unsigned int polls;
+
+	uint32_t naborts;		       /* sent and not answered */
+	struct nvme_abort aborts[ADMIN_QSIZE]; /* by tracker of the admin queue */
+	int events;			       /* requests to keep outstanding */
+	int nevents;			       /* outstanding */
+	uint16_t event_cid[ADMIN_QSIZE];       /* their trackers, the oldest first */
+	uint32_t event_owned[ADMIN_QSIZE];     /* by tracker: it is one of them */
 
 	struct nvme_cmb_state *cmb; /* the controller memory buffer; NULL: it is off */
 	struct nvme_hmb_state *hmb; /* the host memory buffer; NULL: no memory */
@@ -129,8 +160,83 @@ int nvme_cq_setup(struct nvme_ctrl *ctrl, int qid, int qsize, int vector,
 int nvme_sq_setup(struct nvme_ctrl *ctrl, int qid, int qsize, struct nvme_cq *cq,
 		  const struct nvme_queue_mem *at, const struct nvme_queue_mem *pages);
 
+/* What a queue has of the library's own. NULL with ENOMEM. */
+struct nvme_queue_priv *nvme_queue_priv_new(struct nvme_ctrl *ctrl, int qid);
+void nvme_queue_priv_free(struct nvme_queue_priv *priv);
+
 /* Make the trackers of a queue whose pages are there. 0, or -1 with ENOMEM. */
 int nvme_rq_setup(struct nvme_ctrl *ctrl, struct nvme_sq *sq, int nrqs);
+
+/* Whether a tracker's completion may come. */
+static inline bool nvme_rq_waits(uint16_t state)
+{
+	return state == NVME_RQ_BUSY || state == NVME_RQ_EVENT || state == NVME_RQ_ABORTED;
+}
+
+/* A tracker's slot, NULL when there is none; make those of a queue: 0, or -1 with ENOMEM. */
+struct nvme_slot *nvme_rq_slot(const struct nvme_rq *rq);
+int nvme_slots_make(struct nvme_sq *sq);
+
+/*
+ * Look into the tracker's slot: 1 and the completion, 0 when it may not be had yet, whatever is in
+ * the queue, -1 when there is nothing.
+ */
+int nvme_slot_poll(struct nvme_rq *rq, struct nvme_slot *slot, struct nvme_cqe *cqe_copy);
+
+/* Keep a completion for who asks. The tracker waits for it, and its slot is there. */
+void nvme_rq_keep(struct nvme_rq *rq, const struct nvme_cqe *cqe);
+
+/* The completion that nvme_fail_outstanding() makes up. */
+struct nvme_cqe nvme_cqe_host_aborted(const struct nvme_rq *rq, uint16_t state);
+
+/* The same for who has submitted to a queue that has ended: 1 and that completion, or 0. */
+int nvme_dead_poll(struct nvme_rq *rq, struct nvme_cqe *cqe_copy);
+
+/* Shared completion queues (share.c). */
+static inline bool nvme_cq_shared(const struct nvme_cq *cq)
+{
+	return cq->priv && cq->priv->share;
+}
+
+int nvme_share_poll(struct nvme_rq *rq, struct nvme_cqe *cqe_copy);
+
+/* Nobody waits for the tracker any more: it is lost. False: it has completed, into *cqe_copy. */
+bool nvme_share_lose(struct nvme_rq *rq, struct nvme_cqe *cqe_copy);
+
+/* End the commands of a queue, which is not used any more. How many. */
+int nvme_share_fail(struct nvme_cq *cq);
+
+/* Keep everybody from shared queues, while their indices and doorbells change. */
+void nvme_share_hold(struct nvme_ctrl *ctrl);
+void nvme_share_resume(struct nvme_ctrl *ctrl);
+
+/* Get completions that were kept back for an Abort's sake: look whether it has been answered. */
+void nvme_abort_settle(struct nvme_ctrl *ctrl);
+
+/* The lost tracker `rq` has completed. True when that was an Abort. */
+bool nvme_abort_answered(struct nvme_rq *rq);
+
+/* The queue's trackers go. */
+void nvme_abort_forget(struct nvme_sq *sq);
+
+/* Whether an Abort may still find the first commands of a new queue. */
+bool nvme_abort_pending(struct nvme_ctrl *ctrl, int sqid);
+
+/*
+ * Send a command that nobody waits for: the tracker is free when it completes. Send a request for an event.
+ * 0, or -1 with ECANCELED, and nothing was sent.
+ */
+int nvme_submit_lost(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd *cmd);
+int nvme_aer_send(struct nvme_ctrl *ctrl, struct nvme_rq *rq);
+
+/* Requests for events: whether a tracker's is one of the library's; the controller has forgotten them.
+ */
+bool nvme_aen_owns(const struct nvme_rq *rq);
+void nvme_aen_forget(struct nvme_ctrl *ctrl);
+
+/* Look at what is new in a queue: for each completion of a tracker's `fn`, which takes it out. */
+typedef void (*nvme_cq_fn)(struct nvme_rq *rq, struct nvme_cqe *cqe, void *arg);
+void nvme_cq_drain(struct nvme_cq *cq, nvme_cq_fn fn, void *arg);
 
 /* Make all trackers of a queue free that nobody waits for, and free their memory. */
 void nvme_rq_forget_lost(struct nvme_sq *sq);

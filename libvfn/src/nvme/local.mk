@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 libvfn_libvfn_core_la_SOURCES += \
+	%D%/abort.c \
+	%D%/aen.c \
 	%D%/bringup.c \
 	%D%/cmb.c \
 	%D%/crc64.c \
@@ -15,10 +17,12 @@ libvfn_libvfn_core_la_SOURCES += \
 	%D%/prp.c \
 	%D%/queue.c \
 	%D%/ready.c \
+	%D%/recover.c \
 	%D%/reg.c \
 	%D%/regs.h \
 	%D%/rq.c \
 	%D%/sgl.c \
+	%D%/share.c \
 	%D%/sriov.c \
 	%D%/status.c \
 	%D%/sync.c \

@@ -21,13 +21,23 @@ static int invalid(const struct nvme_ctrl *ctrl, int err, const char *what, int 
 	return -1;
 }
 
-static struct nvme_queue_priv *priv_new(struct nvme_ctrl *ctrl, int qid)
+struct nvme_queue_priv *nvme_queue_priv_new(struct nvme_ctrl *ctrl, int qid)
 {
 	struct nvme_queue_priv *priv = calloc(1, sizeof(*priv));
 
 	if (!priv)
 		invalid(ctrl, ENOMEM, "no memory", qid);
+	else
+		pthread_mutex_init(&priv->lock, NULL);
 	return priv;
+}
+
+void nvme_queue_priv_free(struct nvme_queue_priv *priv)
+{
+	pthread_mutex_destroy(&priv->lock);
+	free(priv->share);
+	free(priv->slots);
+	free(priv);
 }
 
 /*
@@ -75,13 +85,13 @@ static void cq_clear(struct nvme_cq *cq)
 int nvme_cq_setup(struct nvme_ctrl *ctrl, int qid, int qsize, int vector,
 		  const struct nvme_queue_mem *at)
 {
-	struct nvme_queue_priv *priv = priv_new(ctrl, qid);
+	struct nvme_queue_priv *priv = nvme_queue_priv_new(ctrl, qid);
 	struct nvme_cq *cq = &ctrl->cq[qid];
 
 	if (!priv)
 		return -1;
 	if (mem_get(ctrl, (size_t)qsize << NVME_CQES, at, &priv->mem)) {
-		free(priv);
+		nvme_queue_priv_free(priv);
 		return -1;
 	}
 
@@ -109,7 +119,7 @@ int nvme_cq_setup(struct nvme_ctrl *ctrl, int qid, int qsize, int vector,
 int nvme_sq_setup(struct nvme_ctrl *ctrl, int qid, int qsize, struct nvme_cq *cq,
 		  const struct nvme_queue_mem *at, const struct nvme_queue_mem *pages)
 {
-	struct nvme_queue_priv *priv = priv_new(ctrl, qid);
+	struct nvme_queue_priv *priv = nvme_queue_priv_new(ctrl, qid);
 	struct nvme_sq *sq = &ctrl->sq[qid];
 
 	if (!priv)
@@ -132,6 +142,10 @@ int nvme_sq_setup(struct nvme_ctrl *ctrl, int qid, int qsize, struct nvme_cq *cq
 	};
 	if (nvme_rq_setup(ctrl, sq, qsize - 1))
 		goto free_pages;
+	if (nvme_cq_shared(cq) && nvme_slots_make(sq)) {
+		free(sq->rqs);
+		goto free_pages;
+	}
 
 	/* what is in the caller's pages is unknown: a list must not end in it */
 	for (int i = 0; pages && i < sq->nrqs; i++)
@@ -150,7 +164,7 @@ free_pages:
 free_mem:
 	nvme_mem_free(ctrl, &priv->mem);
 free_priv:
-	free(priv);
+	nvme_queue_priv_free(priv);
 	return -1;
 }
 
@@ -161,7 +175,7 @@ void nvme_discard_cq(struct nvme_ctrl *ctrl, struct nvme_cq *cq)
 
 	if (cq->priv) {
 		nvme_mem_free(ctrl, &cq->priv->mem);
-		free(cq->priv);
+		nvme_queue_priv_free(cq->priv);
 	}
 	if (ctrl->adminq.cq == cq)
 		ctrl->adminq.cq = NULL;
@@ -173,6 +187,7 @@ void nvme_discard_sq(struct nvme_ctrl *ctrl, struct nvme_sq *sq)
 	if (!sq || !sq->vaddr)
 		return;
 
+	nvme_abort_forget(sq);
 	for (int i = 0; i < sq->nrqs; i++) {
 		nvme_rq_free_lists(ctrl, &sq->rqs[i]);
 		nvme_rq_free_bounce(&sq->rqs[i]);
@@ -181,7 +196,7 @@ void nvme_discard_sq(struct nvme_ctrl *ctrl, struct nvme_sq *sq)
 	if (sq->priv) {
 		nvme_mem_free(ctrl, &sq->priv->pages);
 		nvme_mem_free(ctrl, &sq->priv->mem);
-		free(sq->priv);
+		nvme_queue_priv_free(sq->priv);
 	}
 	if (ctrl->adminq.sq == sq)
 		ctrl->adminq.sq = NULL;
@@ -244,6 +259,8 @@ int nvme_prep_create_iosq_at(struct nvme_ctrl *ctrl, int qid, int qsize, struct 
 		return invalid(ctrl, EINVAL, "no I/O completion queue for it", qid);
 	if (ctrl->sq[qid].vaddr)
 		return invalid(ctrl, EEXIST, "the submission queue is there already", qid);
+	if (nvme_abort_pending(ctrl, qid))
+		return invalid(ctrl, EBUSY, "an Abort for the former one is outstanding", qid);
 
 	if (mem_check(ctrl, qid, (size_t)qsize << NVME_SQES, mem) ||
 	    mem_check(ctrl, qid, (size_t)(qsize - 1) * nvme_page_alloc_size(ctrl), pages) ||

@@ -147,7 +147,7 @@ int nvme_enable_start(struct nvme_ctrl *ctrl)
 	     CC_IOCQES(NVME_CQES);
 
 	ctrl->priv->quiet = false;
-	ctrl->priv->enabled = true;
+	atomic_store_relaxed(&ctrl->priv->enabled, true);
 	if (nvme_reg_write32(ctrl, REG_CC, cc))
 		return -1;
 	wait_for(ctrl, READY_ENABLE);
@@ -157,11 +157,15 @@ int nvme_enable_start(struct nvme_ctrl *ctrl)
 /* The controller is disabled: it has forgotten all queues and commands. */
 static void now_disabled(struct nvme_ctrl *ctrl)
 {
-	ctrl->priv->enabled = false;
+	atomic_store_relaxed(&ctrl->priv->enabled, false);
 	ctrl->priv->quiet = true;
 	nvme_hmb_forgotten(ctrl);
-	if (ctrl->sq && ctrl->cq)
+	if (ctrl->sq && ctrl->cq) {
+		nvme_share_hold(ctrl);
 		nvme_dbbuf_off(ctrl);
+		nvme_share_resume(ctrl);
+		nvme_aen_forget(ctrl);
+	}
 	for (int i = 0; ctrl->sq && i <= ctrl->opts.nsqr + 1; i++) {
 		if (ctrl->sq[i].vaddr)
 			nvme_rq_forget_lost(&ctrl->sq[i]);

@@ -70,9 +70,11 @@ enum nvme_reg_offset {
 enum nvme_admin_opc {
 	OPC_DELETE_SQ = 0x00,
 	OPC_CREATE_SQ = 0x01,
+	OPC_GET_LOG_PAGE = 0x02,
 	OPC_DELETE_CQ = 0x04,
 	OPC_CREATE_CQ = 0x05,
 	OPC_IDENTIFY = 0x06,
+	OPC_ABORT = 0x08,
 	OPC_SET_FEATURES = 0x09,
 	OPC_GET_FEATURES = 0x0a,
 	OPC_AER = 0x0c,
@@ -85,6 +87,7 @@ enum nvme_admin_opc {
 #define IDENTIFY_CNS_PRIMARY 0x14
 #define IDENTIFY_CNS_SECONDARY 0x15
 #define FEAT_NUM_QUEUES	  0x07
+#define FEAT_ASYNC_EVENT  0x0b
 #define FEAT_HOST_MEM_BUF 0x0d
 
 #define HMB_EHM	       (1u << 0)
@@ -96,6 +99,8 @@ enum nvme_admin_opc {
 #define ID_CTRL_MDTS	  77
 #define ID_CTRL_CNTRLTYPE 111
 #define ID_CTRL_OACS	  256
+#define ID_CTRL_ACL	  258
+#define ID_CTRL_AERL	  259
 #define ID_CTRL_HMPRE	  272
 #define ID_CTRL_HMMIN	  276
 #define ID_CTRL_HMMINDS	  332

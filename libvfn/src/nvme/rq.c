@@ -138,16 +138,41 @@ void nvme_rq_free_bounce(struct nvme_rq *rq)
 	rq->bounce = NULL;
 }
 
-struct nvme_rq *__nvme_rq_stray(struct nvme_rq *rq, struct nvme_cqe *cqe)
+/*
+ * Give up a tracker that nobody waits for, since its command has completed or its queue has ended.
+ * To busy first, so that of two threads with the same completion just one frees it.
+ */
+static bool reclaim(struct nvme_rq *rq, bool *abort)
 {
 	uint16_t lost = NVME_RQ_LOST;
 
-	/* to busy first, so that of two threads with the same completion just one frees it */
-	if (rq && atomic_cmpxchg(&rq->state, &lost, NVME_RQ_BUSY)) {
-		log_info("command %#x on queue %u completed after its time limit\n", cqe->cid,
-			 le16_to_cpu(cqe->sqid));
-		nvme_rq_free_bounce(rq);
-		nvme_rq_release_atomic(rq);
+	if (!atomic_cmpxchg(&rq->state, &lost, NVME_RQ_BUSY))
+		return false;
+	*abort = nvme_abort_answered(rq);
+	nvme_rq_free_bounce(rq);
+	nvme_rq_release_atomic(rq);
+	return true;
+}
+
+struct nvme_rq *__nvme_rq_stray(struct nvme_rq *rq, struct nvme_cqe *cqe)
+{
+	uint16_t state = rq ? atomic_load_relaxed(&rq->state) : NVME_RQ_FREE;
+	bool event = cqe->cid & NVME_CID_AER, abort;
+
+	if (state == NVME_RQ_EVENT && event) {
+		atomic_store_relaxed(&rq->state, NVME_RQ_BUSY);
+		return rq;
+	}
+	if (state == NVME_RQ_ABORTED) {
+		nvme_rq_keep(rq, cqe);
+		errno = EAGAIN;
+		return NULL;
+	}
+
+	if (rq && reclaim(rq, &abort)) {
+		if (!abort)
+			log_info("command %#x on queue %u completed after its time limit\n",
+				 cqe->cid, le16_to_cpu(cqe->sqid));
 	} else {
 		log_error("completion of a command that is not outstanding ignored: "
 			  "command %#x on queue %u, status %#x\n",
@@ -171,12 +196,12 @@ struct nvme_rq *__nvme_rq_from_cqe_slow(struct nvme_sq *sq, struct nvme_cqe *cqe
 
 void nvme_rq_forget_lost(struct nvme_sq *sq)
 {
+	bool abort;
+
 	for (int i = 0; i < sq->nrqs; i++) {
 		struct nvme_rq *rq = &sq->rqs[i];
 
-		if (atomic_load_relaxed(&rq->state) != NVME_RQ_LOST)
-			continue;
-		nvme_rq_free_bounce(rq);
-		nvme_rq_release_atomic(rq);
+		if (atomic_load_relaxed(&rq->state) == NVME_RQ_LOST)
+			reclaim(rq, &abort);
 	}
 }

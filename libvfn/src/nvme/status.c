@@ -17,6 +17,6 @@ int nvme_set_errno_from_cqe(const struct nvme_cqe *cqe)
 		      cqe->cid, le16_to_cpu(cqe->sqid), (status >> 8) & 0x7, status & 0xff,
 		      status & (1u << 13) ? ", more in the error log" : "",
 		      status & (1u << 14) ? ", do not retry" : "");
-	errno = EIO;
+	errno = (status & 0x7ff) == NVME_STATUS_HOST_ABORTED ? ECANCELED : EIO;
 	return -1;
 }

@@ -59,6 +59,34 @@ static int map_data(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd *
 	return bounce(ctrl, rq, cmd, buf, len, copy);
 }
 
+/* Submit, at the same time as others where the queue is shared. 0, or -1 with ECANCELED. */
+static int submit(struct nvme_ctrl *ctrl, struct nvme_sq *sq, union nvme_cmd *cmd)
+{
+	int r = 0;
+
+	nvme_sq_lock(sq);
+	if (sq->priv && atomic_load_acquire(&sq->priv->dead)) {
+		errno = ECANCELED;
+		vfn_error_set("%s: queue %d has ended with a reset", nvme_name(ctrl), sq->id);
+		r = -1;
+	} else {
+		nvme_sq_exec(sq, cmd);
+	}
+	nvme_sq_unlock(sq);
+	return r;
+}
+
+/* Within its time, or nobody waits for it any more: 0, or -1. */
+static int complete(struct nvme_rq *rq, struct nvme_cqe *cqe)
+{
+	if (!nvme_rq_wait_until(rq, cqe, nvme_now() + COMMAND_LIMIT_NS, true))
+		return 0;
+	if (nvme_cq_shared(rq->sq->cq))
+		return nvme_share_lose(rq, cqe) ? -1 : 0;
+	atomic_store_release(&rq->state, NVME_RQ_LOST);
+	return -1;
+}
+
 int nvme_sync(struct nvme_ctrl *ctrl, struct nvme_sq *sq, union nvme_cmd *cmd, void *buf,
 	      size_t len, struct nvme_cqe *cqe_copy)
 {
@@ -83,11 +111,12 @@ int nvme_sync(struct nvme_ctrl *ctrl, struct nvme_sq *sq, union nvme_cmd *cmd, v
 
 	r = map_data(ctrl, rq, cmd, buf, len, &copy);
 	if (!r) {
-		nvme_rq_exec(rq, cmd);
-		if (nvme_rq_wait_until(rq, &cqe, nvme_now() + COMMAND_LIMIT_NS, true)) {
-			atomic_store_release(&rq->state, NVME_RQ_LOST);
+		nvme_rq_prep_cmd(rq, cmd);
+		r = submit(ctrl, sq, cmd);
+	}
+	if (!r) {
+		if (complete(rq, &cqe))
 			return -1;
-		}
 		if (cqe_copy)
 			*cqe_copy = cqe;
 		r = nvme_set_errno_from_cqe(&cqe);
@@ -108,11 +137,27 @@ int nvme_admin(struct nvme_ctrl *ctrl, union nvme_cmd *cmd, void *buf, size_t le
 	return nvme_sync(ctrl, ctrl->adminq.sq, cmd, buf, len, cqe_copy);
 }
 
+int nvme_submit_lost(struct nvme_ctrl *ctrl, struct nvme_rq *rq, union nvme_cmd *cmd)
+{
+	nvme_rq_prep_cmd(rq, cmd);
+	atomic_store_release(&rq->state, NVME_RQ_LOST);
+	return submit(ctrl, rq->sq, cmd);
+}
+
+int nvme_aer_send(struct nvme_ctrl *ctrl, struct nvme_rq *rq)
+{
+	union nvme_cmd cmd = {.opcode = OPC_AER};
+
+	cmd.cid = (uint16_t)(rq->cid | NVME_CID_AER);
+	atomic_store_release(&rq->state, NVME_RQ_EVENT);
+	return submit(ctrl, rq->sq, &cmd);
+}
+
 int nvme_aer(struct nvme_ctrl *ctrl, void *opaque)
 {
 	struct nvme_sq *sq = ctrl->adminq.sq;
-	union nvme_cmd cmd;
 	struct nvme_rq *rq;
+	int saved;
 
 	if (!sq) {
 		errno = EINVAL;
@@ -128,9 +173,11 @@ int nvme_aer(struct nvme_ctrl *ctrl, void *opaque)
 	}
 
 	rq->opaque = opaque;
-	memset(&cmd, 0, sizeof(cmd));
-	cmd.opcode = OPC_AER;
-	cmd.cid = (uint16_t)(rq->cid | NVME_CID_AER);
-	nvme_sq_exec(sq, &cmd);
+	if (nvme_aer_send(ctrl, rq)) {
+		saved = errno;
+		nvme_rq_release_atomic(rq);
+		errno = saved;
+		return -1;
+	}
 	return 0;
 }

@@ -154,6 +154,11 @@ int nvme_cq_save(const struct nvme_cq *cq, struct nvme_queue_saved *saved)
 		return no_queue(cq->id);
 	if (!cq->priv->mem.map)
 		return foreign_memory(cq->id);
+	if (nvme_cq_shared(cq)) {
+		errno = EBUSY;
+		vfn_error_set("queue %d is shared: some of its completions are elsewhere", cq->id);
+		return -1;
+	}
 
 	*saved = (struct nvme_queue_saved){
 		.version = NVME_SAVED_VERSION,
@@ -316,13 +321,11 @@ int nvme_cq_restore(struct nvme_ctrl *ctrl, const struct nvme_queue_saved *saved
 	if (cq->vaddr)
 		return exists(ctrl, saved->id);
 
-	priv = calloc(1, sizeof(*priv));
-	if (!priv) {
-		errno = ENOMEM;
+	priv = nvme_queue_priv_new(ctrl, (int)saved->id);
+	if (!priv)
 		return -1;
-	}
 	if (nvme_mem_restore(ctrl, &saved->mem, (size_t)saved->qsize << NVME_CQES, &priv->mem)) {
-		free(priv);
+		nvme_queue_priv_free(priv);
 		return -1;
 	}
 
@@ -362,11 +365,9 @@ int nvme_sq_restore(struct nvme_ctrl *ctrl, const struct nvme_queue_saved *saved
 	if (sq->vaddr)
 		return exists(ctrl, saved->id);
 
-	priv = calloc(1, sizeof(*priv));
-	if (!priv) {
-		errno = ENOMEM;
+	priv = nvme_queue_priv_new(ctrl, (int)saved->id);
+	if (!priv)
 		return -1;
-	}
 	if (nvme_mem_restore(ctrl, &saved->mem, (size_t)saved->qsize << NVME_SQES, &priv->mem))
 		goto free_priv;
 	if (nvme_mem_restore(ctrl, &saved->pages, saved->nrqs * page, &priv->pages))
@@ -406,6 +407,6 @@ free_mem:
 	unown(ctrl, &priv->mem, &saved->mem, &kept);
 	errno = err;
 free_priv:
-	free(priv);
+	nvme_queue_priv_free(priv);
 	return -1;
 }

@@ -87,26 +87,38 @@ static struct nvme_sq *sq_of(struct nvme_cq *cq, struct nvme_sq *self, const str
 	return sq->vaddr && sq->cq == cq ? sq : NULL;
 }
 
+/* Whether it is the tracker's identifier, with the bit of those that are requests for events. */
+static bool is_cid_of(const struct nvme_rq *rq, uint16_t cid)
+{
+	uint16_t state = atomic_load_relaxed(&rq->state);
+
+	if (cid == rq->cid)
+		return true;
+	return (cid ^ rq->cid) == NVME_CID_AER &&
+	       (state == NVME_RQ_EVENT || state == NVME_RQ_ABORTED);
+}
+
 static enum verdict judge(struct nvme_cq *cq, struct nvme_sq *self, const struct nvme_rq *rq,
-			  const struct nvme_cqe *cqe)
+			  const struct nvme_cqe *cqe, struct nvme_rq **owner)
 {
 	uint16_t cid = cqe->cid & (uint16_t)~NVME_CID_AER;
-	struct nvme_rq *owner;
 	struct nvme_sq *sq;
 	bool known;
+
+	*owner = NULL;
 
 	sq = sq_of(cq, self, cqe, &known);
 	if (!sq)
 		return known ? STRAY : OTHERS;
-	if (rq && sq == rq->sq && cqe->cid == rq->cid)
+	if (rq && sq == rq->sq && is_cid_of(rq, cqe->cid))
 		return MINE;
 
 	/* beyond the trackers: a command whose identifier its owner chose alone */
 	if (cid >= sq->qsize || !sq->rqs)
 		return OTHERS;
 
-	owner = &sq->rqs[cid];
-	return atomic_load_relaxed(&owner->state) == NVME_RQ_BUSY ? OTHERS : STRAY;
+	*owner = &sq->rqs[cid];
+	return nvme_rq_waits(atomic_load_relaxed(&(*owner)->state)) ? OTHERS : STRAY;
 }
 
 static void drop(struct nvme_cq *cq, struct nvme_sq *self, struct nvme_cqe *cqe)
@@ -121,12 +133,15 @@ static void drop(struct nvme_cq *cq, struct nvme_sq *self, struct nvme_cqe *cqe)
 	__nvme_rq_stray(rq, cqe);
 }
 
-/* Look through what is new. True when `rq` (NULL: none) has completed, and its entry is taken out.
+/*
+ * Look through what is new. True when `rq` (NULL: none) has completed, and its entry is taken out.
+ * With `each` those of other trackers are taken out, too.
  */
 static bool cq_look(struct nvme_cq *cq, struct nvme_sq *self, const struct nvme_rq *rq,
-		    struct nvme_cqe *copy)
+		    struct nvme_cqe *copy, nvme_cq_fn each, void *arg)
 {
 	bool found = false, removed = false;
+	struct nvme_rq *owner;
 	int n = 0;
 
 	while (!found && n < cq->qsize - 1 && is_new(cq, spot_at(cq, n))) {
@@ -136,10 +151,14 @@ static bool cq_look(struct nvme_cq *cq, struct nvme_sq *self, const struct nvme_
 		dma_rmb();
 		cqe = *cqe_at(cq, spot_at(cq, n).slot);
 
-		switch (judge(cq, self, rq, &cqe)) {
+		switch (judge(cq, self, rq, &cqe, &owner)) {
 		case OTHERS:
-			n++;
-			continue;
+			if (!each || !owner) {
+				n++;
+				continue;
+			}
+			each(owner, &cqe, arg);
+			break;
 		case STRAY:
 			drop(cq, self, &cqe);
 			break;
@@ -154,19 +173,46 @@ static bool cq_look(struct nvme_cq *cq, struct nvme_sq *self, const struct nvme_
 		removed = true;
 	}
 
-	if (removed)
+	/* a disabled controller is not told */
+	if (removed && !each)
 		nvme_cq_update_head(cq);
 	return found;
 }
 
 void nvme_cq_sweep(struct nvme_sq *sq)
 {
-	cq_look(sq->cq, sq, NULL, NULL);
+	if (nvme_cq_shared(sq->cq))
+		nvme_cq_dispatch(sq->cq);
+	else
+		cq_look(sq->cq, sq, NULL, NULL, NULL, NULL);
+}
+
+void nvme_cq_drain(struct nvme_cq *cq, nvme_cq_fn fn, void *arg)
+{
+	cq_look(cq, NULL, NULL, NULL, fn, arg);
 }
 
 int nvme_rq_poll(struct nvme_rq *rq, struct nvme_cqe *cqe_copy)
 {
-	return cq_look(rq->sq->cq, rq->sq, rq, cqe_copy);
+	struct nvme_sq *sq = rq->sq;
+	struct nvme_slot *slot;
+	int r = -1;
+
+	if (nvme_cq_shared(sq->cq))
+		return nvme_share_poll(rq, cqe_copy);
+
+	slot = nvme_rq_slot(rq);
+	if (slot)
+		r = nvme_slot_poll(rq, slot, cqe_copy);
+	if (r >= 0)
+		return r;
+
+	if (cq_look(sq->cq, sq, rq, cqe_copy, NULL, NULL)) {
+		if (atomic_load_relaxed(&rq->state) != NVME_RQ_BUSY)
+			atomic_store_relaxed(&rq->state, NVME_RQ_BUSY);
+		return 1;
+	}
+	return nvme_dead_poll(rq, cqe_copy);
 }
 
 /* A controller that has died completes nothing; find that out before the limit of the command. */

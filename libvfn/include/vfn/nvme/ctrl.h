@@ -74,6 +74,8 @@ struct nvme_ctrl {
 		uint8_t cntrltype; /* Identify Controller: 1 I/O, 2 discovery, 3 administrative */
 		uint16_t oacs;	   /* Identify Controller: optional admin commands */
 		uint32_t sgls;	   /* Identify Controller: SGL support */
+		uint8_t acl;  /* Identify Controller: Aborts at a time, 0's based */
+		uint8_t aerl; /* the same: Asynchronous Event Requests */
 	} config;
 
 	unsigned long flags; /* NVME_CTRL_F_* */

@@ -64,6 +64,10 @@ enum nvme_rq_state {
 	NVME_RQ_BUSY = 0, /* acquired, or made by the caller: its command may be outstanding */
 	NVME_RQ_FREE = 1,
 	NVME_RQ_LOST = 2, /* nobody waits for its command any more; free when that completes */
+	NVME_RQ_EVENT = 3, /* its command is an Asynchronous Event Request */
+	NVME_RQ_ABORTED = 4, /* nvme_rq_abort(): its completion is had by nvme_rq_poll() alone */
+	NVME_RQ_KEPT = 5,    /* its completion is kept here until nvme_rq_poll() asks */
+	NVME_RQ_DONE = 6,    /* of a shared completion queue: its completion has been handed out */
 };
 
 /*
@@ -158,7 +162,7 @@ struct nvme_rq *nvme_rq_acquire_cid(struct nvme_sq *sq, uint16_t cid);
 
 /*
  * For the functions below: what to do with a completion whose tracker is not busy. Frees a lost
- * one. Always NULL, with EINVAL.
+ * one. The tracker, if its completion may be had this way, else NULL with EINVAL or EAGAIN.
  */
 struct nvme_rq *__nvme_rq_stray(struct nvme_rq *rq, struct nvme_cqe *cqe) __cold;
 
@@ -180,7 +184,8 @@ static inline bool __nvme_rq_busy(const struct nvme_rq *rq)
 
 /*
  * The tracker of a completion of `sq`, also of one under NVME_CID_AER | cid. NULL with EINVAL when
- * no command with that identifier is outstanding: ignore such a completion.
+ * no command with that identifier is outstanding: ignore such a completion. NULL with EAGAIN when it
+ * is one that nvme_rq_poll() will give (nvme_rq_abort()): ignore it as well.
  */
 static inline struct nvme_rq *__nvme_rq_from_cqe(struct nvme_sq *sq, struct nvme_cqe *cqe)
 {

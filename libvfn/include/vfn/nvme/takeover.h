@@ -81,7 +81,10 @@ struct nvme_ctrl_saved {
  */
 int nvme_ctrl_save(struct nvme_ctrl *ctrl, struct nvme_ctrl_saved *saved);
 
-/* Describe a queue. ENOENT: there is none; ENOTSUP: it lies in memory of the caller's. */
+/*
+ * Describe a queue. ENOENT: there is none; ENOTSUP: it lies in memory of the caller's; EBUSY: it is shared
+ * (vfn/nvme/share.h).
+ */
 int nvme_cq_save(const struct nvme_cq *cq, struct nvme_queue_saved *saved);
 int nvme_sq_save(const struct nvme_sq *sq, struct nvme_queue_saved *saved);
 

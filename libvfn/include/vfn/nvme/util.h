@@ -36,7 +36,8 @@ static inline bool nvme_cqe_ok(const struct nvme_cqe *cqe)
 
 /*
  * Set errno, and vfn_error(), as the status of a completion says. 0 when the command succeeded, and
- * errno is as it was; -1: EIO it failed, and vfn_error() names status code type and status.
+ * errno is as it was; -1: EIO it failed, and vfn_error() names status code type and status,
+ * ECANCELED nvme_fail_outstanding() has ended it.
  */
 int nvme_set_errno_from_cqe(const struct nvme_cqe *cqe);
 

@@ -32,11 +32,23 @@
 #define dma_wmb() __sync_synchronize()
 #endif
 
+#ifdef __SANITIZE_THREAD__
+
+/* ThreadSanitizer knows no barriers: let it see the order in the accesses that they are for. */
+#define LOAD(v)		__atomic_load_n(&(v), __ATOMIC_ACQUIRE)
+#define STORE(v, x)	__atomic_store_n(&(v), x, __ATOMIC_RELEASE)
+#define LOAD_PTR(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define STORE_PTR(p, x) __atomic_store_n(p, x, __ATOMIC_RELEASE)
+
+#else
+
 #define LOAD(v)	    (*(const volatile __typeof__(v) *)&(v))
 #define STORE(v, x) (*(volatile __typeof__(v) *)&(v) = (x))
 
 /* One access, as by LOAD() and STORE(), to what a pointer points at. */
 #define LOAD_PTR(p)	(*(const volatile __typeof__(*(p)) *)(p))
 #define STORE_PTR(p, x) (*(volatile __typeof__(*(p)) *)(p) = (x))
+
+#endif
 
 #endif

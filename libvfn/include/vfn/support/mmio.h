@@ -14,22 +14,22 @@
 
 static inline leint32_t mmio_read32(const volatile void *addr)
 {
-	return *(const volatile leint32_t *)addr;
+	return LOAD_PTR((const volatile leint32_t *)addr);
 }
 
 static inline leint64_t mmio_read64(const volatile void *addr)
 {
-	return *(const volatile leint64_t *)addr;
+	return LOAD_PTR((const volatile leint64_t *)addr);
 }
 
 static inline void mmio_write32(volatile void *addr, leint32_t v)
 {
-	*(volatile leint32_t *)addr = v;
+	STORE_PTR((volatile leint32_t *)addr, v);
 }
 
 static inline void mmio_write64(volatile void *addr, leint64_t v)
 {
-	*(volatile leint64_t *)addr = v;
+	STORE_PTR((volatile leint64_t *)addr, v);
 }
 
 static inline leint64_t __vfn_mmio_join(leint32_t lo, leint32_t hi)
