@@ -48,7 +48,7 @@ static int end_cq(struct nvme_cq *cq)
 	for (int i = 0; i <= ctrl->opts.nsqr + 1; i++) {
 		struct nvme_sq *sq = &ctrl->sq[i];
 
-		if (!sq->vaddr || sq->cq != cq)
+		if (!sq->vaddr || !sq->priv || sq->cq != cq)
 			continue;
 		for (int k = 0; k < sq->nrqs; k++) {
 			uint16_t state = atomic_load_relaxed(&sq->rqs[k].state);
@@ -85,7 +85,7 @@ int nvme_fail_outstanding(struct nvme_ctrl *ctrl, nvme_fail_fn fn, void *arg)
 	}
 
 	for (int i = 0; i <= ctrl->opts.nsqr + 1; i++) {
-		if (ctrl->sq[i].vaddr && nvme_slots_make(&ctrl->sq[i]))
+		if (ctrl->sq[i].vaddr && ctrl->sq[i].priv && nvme_slots_make(&ctrl->sq[i]))
 			return -1;
 	}
 
@@ -97,7 +97,7 @@ int nvme_fail_outstanding(struct nvme_ctrl *ctrl, nvme_fail_fn fn, void *arg)
 	}
 
 	for (int i = 0; fn && i <= ctrl->opts.nsqr + 1; i++) {
-		if (ctrl->sq[i].vaddr && !nvme_cq_shared(ctrl->sq[i].cq))
+		if (ctrl->sq[i].vaddr && ctrl->sq[i].priv && !nvme_cq_shared(ctrl->sq[i].cq))
 			hand_out(&ctrl->sq[i], fn, arg);
 	}
 	return n;

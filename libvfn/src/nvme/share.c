@@ -58,7 +58,7 @@ int nvme_slot_poll(struct nvme_rq *rq, struct nvme_slot *slot, struct nvme_cqe *
 
 	if (cqe_copy)
 		*cqe_copy = slot->cqe;
-	atomic_store_relaxed(&rq->state,
+	atomic_store_release(&rq->state,
 			     nvme_cq_shared(rq->sq->cq) ? NVME_RQ_DONE : NVME_RQ_BUSY);
 	return 1;
 }

@@ -97,3 +97,45 @@ TESTS += %D%/test-cmb-use %D%/test-commands %D%/test-ctrl %D%/test-data %D%/test
 %C%_test_sriov_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_test_sriov_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_sriov_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
+
+# Threads, time limits, events and interrupts.
+EXTRA_DIST += %D%/sim-rig.h
+
+check_PROGRAMS += %D%/test-aen
+TESTS += %D%/test-aen
+%C%_test_aen_SOURCES = %D%/test-aen.c
+%C%_test_aen_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_aen_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_aen_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
+
+check_PROGRAMS += %D%/test-irq
+TESTS += %D%/test-irq
+%C%_test_irq_SOURCES = %D%/test-irq.c
+%C%_test_irq_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_irq_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_irq_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
+
+check_PROGRAMS += %D%/test-recover
+TESTS += %D%/test-recover
+%C%_test_recover_SOURCES = %D%/test-recover.c
+%C%_test_recover_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_recover_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_recover_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
+
+check_PROGRAMS += %D%/test-share
+TESTS += %D%/test-share
+%C%_test_share_SOURCES = %D%/test-share.c
+%C%_test_share_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_share_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_share_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
+
+check_PROGRAMS += %D%/test-stack
+TESTS += %D%/test-stack
+%C%_test_stack_SOURCES = %D%/test-stack.c
+%C%_test_stack_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_stack_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_stack_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
+
+# What has threads, once more in a build of its own.
+dist_check_SCRIPTS += %D%/test-tsan.sh
+TESTS += %D%/test-tsan.sh

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Level two on a queue in memory: tracker stacks, also under many threads, and waiting among
- * others. */
+/* Level two on a queue in memory: tracker stacks, and waiting among others. */
 #include "unit.h"
-
-#include <pthread.h>
 
 #include "fake-queue.h"
 
@@ -145,89 +142,6 @@ START_TEST(test_acquire_cid)
 		for (int i = 0; i < 7; i++)
 			nvme_rq_release(&fake.sq->rqs[i]);
 	}
-	fake_free(&fake);
-}
-END_TEST
-
-/* What a thread saw that was held up in the middle of an acquire must not pass for the present top.
- */
-START_TEST(test_stack_aba)
-{
-	struct nvme_rq *a, *b;
-	struct fake fake;
-	uint64_t seen;
-
-	fake_init(&fake, 8);
-	a = nvme_rq_acquire_atomic(fake.sq);
-	b = nvme_rq_acquire_atomic(fake.sq);
-	nvme_rq_release_atomic(b);
-	nvme_rq_release_atomic(a);
-	seen = fake.sq->rq_atomic;
-	ck_assert_ptr_eq(nvme_rq_acquire_atomic(fake.sq), a);
-	ck_assert_ptr_eq(nvme_rq_acquire_atomic(fake.sq), b);
-	nvme_rq_release_atomic(a);
-
-	/* the same tracker is on top again, over another one */
-	ck_assert_uint_eq((uint32_t)fake.sq->rq_atomic, (uint32_t)seen);
-	ck_assert(!atomic_cmpxchg(&fake.sq->rq_atomic, &seen, 0));
-	fake_free(&fake);
-}
-END_TEST
-
-#define STRESS_THREADS 8
-#define STRESS_ROUNDS  100000
-
-/* Take up to three trackers, mark them as one's own, and give them back in another order. */
-static void *stress(void *arg)
-{
-	struct fake *fake = arg;
-	struct nvme_rq *held[3];
-	uintptr_t bad = 0;
-
-	for (int round = 0; round < STRESS_ROUNDS; round++) {
-		int n = 0;
-
-		while (n < 1 + round % 3 && (held[n] = nvme_rq_acquire_atomic(fake->sq))) {
-			/* two owners of one tracker find each other's mark */
-			if (held[n]->opaque)
-				bad++;
-			held[n++]->opaque = held;
-		}
-		for (int i = 0; i < n; i++) {
-			if (held[i]->opaque != held)
-				bad++;
-		}
-		if (n == 3) {
-			nvme_rq_release_atomic(held[1]);
-			nvme_rq_release_atomic(held[0]);
-			nvme_rq_release_atomic(held[2]);
-		} else {
-			for (int i = 0; i < n; i++)
-				nvme_rq_release_atomic(held[i]);
-		}
-	}
-	return (void *)bad;
-}
-
-START_TEST(test_stack_threads)
-{
-	pthread_t threads[STRESS_THREADS];
-	struct fake fake;
-	void *bad;
-	int n = 0;
-
-	/* few trackers, so that the same ones come and go all the time */
-	fake_init(&fake, 6);
-	for (int i = 0; i < STRESS_THREADS; i++)
-		ck_assert_int_eq(pthread_create(&threads[i], NULL, stress, &fake), 0);
-	for (int i = 0; i < STRESS_THREADS; i++) {
-		ck_assert_int_eq(pthread_join(threads[i], &bad), 0);
-		ck_assert_ptr_null(bad);
-	}
-
-	while (nvme_rq_acquire_atomic(fake.sq))
-		n++;
-	ck_assert_int_eq(n, 5);
 	fake_free(&fake);
 }
 END_TEST
@@ -392,7 +306,6 @@ START_TEST(test_strays)
 END_TEST
 
 UNIT_MAIN("nvme-rq", tcase_add_test(tc, test_stack); tcase_add_test(tc, test_by_hand);
-	  tcase_add_test(tc, test_acquire_cid);
-	  tcase_add_test(tc, test_stack_aba); tcase_add_test(tc, test_stack_threads);
-	  tcase_add_test(tc, test_from_cqe); tcase_add_test(tc, test_exec_and_wait);
+	  tcase_add_test(tc, test_acquire_cid); tcase_add_test(tc, test_from_cqe);
+	  tcase_add_test(tc, test_exec_and_wait);
 	  tcase_add_test(tc, test_others_stay); tcase_add_test(tc, test_strays))
