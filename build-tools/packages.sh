@@ -6,7 +6,7 @@
 packages_build='
     autoconf automake libtool pkg-config make gcc g++ python3
     binutils check groff-base libevent-dev libinih-dev libjson-c-dev libnvme-dev libprotobuf-c-dev libsystemd-dev
-    protobuf-c-compiler uthash-dev valgrind'
+    protobuf-c-compiler systemtap-sdt-dev uthash-dev valgrind'
 packages_guest='
     bc bison busybox-static cpio flex kmod libelf-dev libssl-dev linux-source-6.12
     qemu-system-x86 rsync xz-utils'

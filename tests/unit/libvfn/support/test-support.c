@@ -248,6 +248,27 @@ START_TEST(test_trace)
 }
 END_TEST
 
+extern unsigned short libvfn_NVME_SQ_POST_semaphore;
+
+/* A tracer that attaches counts up the probe's counter, and reads from the probe alone. */
+START_TEST(test_trace_attached)
+{
+	evaluated = 0;
+	libvfn_NVME_SQ_POST_semaphore++;
+	ck_assert_str_eq(said(trace_both), "");
+	ck_assert_int_eq(evaluated, 1);
+	/* The program's own wish and the tracer's do not undo each other. */
+	trace_event_set_active("NVME_SQ_POST", true);
+	ck_assert_str_eq(said(trace_both), "NVME_SQ_POST sqid 3\n");
+	libvfn_NVME_SQ_POST_semaphore--;
+	ck_assert_str_eq(said(trace_both), "NVME_SQ_POST sqid 3\n");
+	trace_event_set_active("NVME_SQ_POST", false);
+	evaluated = 0;
+	ck_assert_str_eq(said(trace_both), "");
+	ck_assert_int_eq(evaluated, 0);
+}
+END_TEST
+
 static void log_all(void)
 {
 	log_error("e\n");
@@ -302,6 +323,7 @@ END_TEST
 UNIT_MAIN("support", tcase_add_test(tc, test_pgmap); tcase_add_test(tc, test_pgmap_from_fd);
 	  tcase_add_test(tc, test_endian); tcase_add_test(tc, test_mmio);
 	  tcase_add_test(tc, test_error); tcase_add_test(tc, test_io);
-	  tcase_add_test(tc, test_trace); tcase_add_test(tc, test_log);
-	  tcase_add_test(tc, test_ticks); tcase_add_test(tc, test_alloc);
+	  tcase_add_test(tc, test_trace); tcase_add_test(tc, test_trace_attached);
+	  tcase_add_test(tc, test_log); tcase_add_test(tc, test_ticks);
+	  tcase_add_test(tc, test_alloc);
 	  tcase_add_test_raise_signal(tc, test_alloc_overflow, SIGABRT))
