@@ -153,7 +153,7 @@ int vfio_kernel_region_write(struct vfio_device *dev, unsigned int region, const
 }
 
 int vfio_kernel_region_post32(struct vfio_device *dev, unsigned int region, uint64_t offset,
-			      uint32_t value)
+			      leint32_t value)
 {
 	return vfio_kernel_region_write(dev, region, &value, sizeof(value), offset);
 }

@@ -42,7 +42,7 @@ int vfio_kernel_region_read(struct vfio_device *dev, unsigned int region, void *
 int vfio_kernel_region_write(struct vfio_device *dev, unsigned int region, const void *buf,
 			     size_t len, uint64_t offset);
 int vfio_kernel_region_post32(struct vfio_device *dev, unsigned int region, uint64_t offset,
-			      uint32_t value);
+			      leint32_t value);
 int vfio_kernel_irq_info(struct vfio_device *dev, struct vfio_irq_info *info);
 int vfio_kernel_irq_set(struct vfio_device *dev, unsigned int index, unsigned int start,
 			const int *fds, unsigned int n);

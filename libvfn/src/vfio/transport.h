@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <vfn/iommu/dma.h>
+#include <vfn/support/endian.h>
 #include <vfn/vfio/device.h>
 #include <vfn/vfio/pci.h>
 #include <vfn/vfio/region.h>
@@ -72,7 +73,7 @@ struct vfio_transport {
 	int (*region_write)(struct vfio_device *dev, unsigned int region, const void *buf,
 			    size_t len, uint64_t offset);
 	int (*region_post32)(struct vfio_device *dev, unsigned int region, uint64_t offset,
-			     uint32_t value);
+			     leint32_t value);
 	/* info->index and argsz are set; a kind that the device lacks gives count 0. */
 	int (*irq_info)(struct vfio_device *dev, struct vfio_irq_info *info);
 	/* Vectors start to start + n - 1 signal `fds` (-1: none). n 0: disable the whole kind. */

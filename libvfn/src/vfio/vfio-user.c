@@ -328,11 +328,11 @@ static int user_region_write(struct vfio_device *dev, unsigned int region, const
 }
 
 static int user_region_post32(struct vfio_device *dev, unsigned int region, uint64_t offset,
-			      uint32_t value)
+			      leint32_t value)
 {
 	struct {
 		struct vfio_user_region_io io;
-		uint32_t value;
+		leint32_t value;
 	} out = {{.offset = offset, .region = region, .count = sizeof(value)}, value};
 
 	return vfio_user_post(&user(dev)->conn, VFIO_USER_REGION_WRITE, &out,

@@ -4,19 +4,28 @@
  *
  * The lower-case forms are functions; the upper-case ones are constant expressions, for static
  * initialisers and case labels. leintN_t and beintN_t document the byte order of a value; they are
- * plain integers to the compiler.
+ * plain integers to the compiler. To sparse, which defines __CHECKER__, each is a type of its own that
+ * only these conversions lead to and from.
  */
 #ifndef VFN_SUPPORT_ENDIAN_H
 #define VFN_SUPPORT_ENDIAN_H
 
 #include <stdint.h>
 
-typedef uint16_t leint16_t;
-typedef uint32_t leint32_t;
-typedef uint64_t leint64_t;
-typedef uint16_t beint16_t;
-typedef uint32_t beint32_t;
-typedef uint64_t beint64_t;
+#ifdef __CHECKER__
+#define __vfn_bitwise __attribute__((bitwise))
+#define __vfn_force   __attribute__((force))
+#else
+#define __vfn_bitwise
+#define __vfn_force
+#endif
+
+typedef uint16_t __vfn_bitwise leint16_t;
+typedef uint32_t __vfn_bitwise leint32_t;
+typedef uint64_t __vfn_bitwise leint64_t;
+typedef uint16_t __vfn_bitwise beint16_t;
+typedef uint32_t __vfn_bitwise beint32_t;
+typedef uint64_t __vfn_bitwise beint64_t;
 
 #define BSWAP16(v) ((uint16_t)((((uint16_t)(v)&0x00ffu) << 8) | (((uint16_t)(v)&0xff00u) >> 8)))
 #define BSWAP32(v)                                                                                 \
@@ -27,31 +36,31 @@ typedef uint64_t beint64_t;
 		    (uint64_t)BSWAP32((uint64_t)(v) >> 32)))
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define CPU_TO_LE16(v) ((uint16_t)(v))
-#define LE16_TO_CPU(v) ((uint16_t)(v))
-#define CPU_TO_LE32(v) ((uint32_t)(v))
-#define LE32_TO_CPU(v) ((uint32_t)(v))
-#define CPU_TO_LE64(v) ((uint64_t)(v))
-#define LE64_TO_CPU(v) ((uint64_t)(v))
-#define CPU_TO_BE16(v) BSWAP16(v)
-#define BE16_TO_CPU(v) BSWAP16(v)
-#define CPU_TO_BE32(v) BSWAP32(v)
-#define BE32_TO_CPU(v) BSWAP32(v)
-#define CPU_TO_BE64(v) BSWAP64(v)
-#define BE64_TO_CPU(v) BSWAP64(v)
+#define CPU_TO_LE16(v) ((leint16_t __vfn_force)(uint16_t)(v))
+#define LE16_TO_CPU(v) ((uint16_t __vfn_force)(v))
+#define CPU_TO_LE32(v) ((leint32_t __vfn_force)(uint32_t)(v))
+#define LE32_TO_CPU(v) ((uint32_t __vfn_force)(v))
+#define CPU_TO_LE64(v) ((leint64_t __vfn_force)(uint64_t)(v))
+#define LE64_TO_CPU(v) ((uint64_t __vfn_force)(v))
+#define CPU_TO_BE16(v) ((beint16_t __vfn_force)BSWAP16(v))
+#define BE16_TO_CPU(v) BSWAP16((uint16_t __vfn_force)(v))
+#define CPU_TO_BE32(v) ((beint32_t __vfn_force)BSWAP32(v))
+#define BE32_TO_CPU(v) BSWAP32((uint32_t __vfn_force)(v))
+#define CPU_TO_BE64(v) ((beint64_t __vfn_force)BSWAP64(v))
+#define BE64_TO_CPU(v) BSWAP64((uint64_t __vfn_force)(v))
 #else
-#define CPU_TO_LE16(v) BSWAP16(v)
-#define LE16_TO_CPU(v) BSWAP16(v)
-#define CPU_TO_LE32(v) BSWAP32(v)
-#define LE32_TO_CPU(v) BSWAP32(v)
-#define CPU_TO_LE64(v) BSWAP64(v)
-#define LE64_TO_CPU(v) BSWAP64(v)
-#define CPU_TO_BE16(v) ((uint16_t)(v))
-#define BE16_TO_CPU(v) ((uint16_t)(v))
-#define CPU_TO_BE32(v) ((uint32_t)(v))
-#define BE32_TO_CPU(v) ((uint32_t)(v))
-#define CPU_TO_BE64(v) ((uint64_t)(v))
-#define BE64_TO_CPU(v) ((uint64_t)(v))
+#define CPU_TO_LE16(v) ((leint16_t __vfn_force)BSWAP16(v))
+#define LE16_TO_CPU(v) BSWAP16((uint16_t __vfn_force)(v))
+#define CPU_TO_LE32(v) ((leint32_t __vfn_force)BSWAP32(v))
+#define LE32_TO_CPU(v) BSWAP32((uint32_t __vfn_force)(v))
+#define CPU_TO_LE64(v) ((leint64_t __vfn_force)BSWAP64(v))
+#define LE64_TO_CPU(v) BSWAP64((uint64_t __vfn_force)(v))
+#define CPU_TO_BE16(v) ((beint16_t __vfn_force)(uint16_t)(v))
+#define BE16_TO_CPU(v) ((uint16_t __vfn_force)(v))
+#define CPU_TO_BE32(v) ((beint32_t __vfn_force)(uint32_t)(v))
+#define BE32_TO_CPU(v) ((uint32_t __vfn_force)(v))
+#define CPU_TO_BE64(v) ((beint64_t __vfn_force)(uint64_t)(v))
+#define BE64_TO_CPU(v) ((uint64_t __vfn_force)(v))
 #endif
 
 static inline leint16_t cpu_to_le16(uint16_t v)
