@@ -2,11 +2,14 @@
 # What has to be installed, and installing it. Sourced by bootstrap.
 #
 # This is the one list of Debian packages. `build` is needed to build and to run the demonstration,
-# `guest` to run the tests in a virtual machine.
+# `targets` to check and build for other compilers, processors and libraries, `guest` to run the tests
+# in a virtual machine.
 packages_build='
     autoconf automake libtool pkg-config make gcc g++ python3
     binutils check groff-base libevent-dev libinih-dev libjson-c-dev libnvme-dev libprotobuf-c-dev libsystemd-dev
     protobuf-c-compiler systemtap-sdt-dev uthash-dev valgrind'
+packages_targets='
+    abigail-tools clang gcc-aarch64-linux-gnu libc6-dev-arm64-cross musl-tools qemu-user sparse'
 packages_guest='
     bc bison busybox-static cpio flex kmod libelf-dev libssl-dev linux-source-6.12
     qemu-system-x86 rsync xz-utils'
@@ -41,6 +44,7 @@ packages_need() {
     for list in "$@"; do
         case $list in
         build) wanted="$wanted $packages_build" ;;
+        targets) wanted="$wanted $packages_targets" ;;
         guest) wanted="$wanted $packages_guest" ;;
         esac
     done

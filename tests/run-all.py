@@ -87,6 +87,10 @@ def parts(long):
     yield Part("plain-build", [build, "plain"], 600)
     yield Part("install", [TOP / "tests" / "install" / "installed.sh"], 300, count_tap,
                ["plain-build"])
+    targets = TOP / "tests" / "targets"
+    yield Part("abi", [targets / "abi"], 60, count_tap, ["plain-build"])
+    yield Part("musl", [targets / "run", "musl"], 600, count_automake, ["plain-build"])
+    yield Part("arm64", [targets / "run", "arm64"], 600, count_automake, ["plain-build"])
     if long:
         yield Part("plain-check", check + ["-C", PLAIN], 3600, count_automake,
                    ["plain-build"], PLAIN / "test-suite.log")

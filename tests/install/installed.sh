@@ -154,6 +154,16 @@ programs() {
     done
 }
 
+# The same with the static libraries, and nothing of this tree or of others loaded at run time.
+static_program() {
+    module=$1
+    # shellcheck disable=SC2046
+    gcc -static -Wall -Werror -o "$scratch/static-$module" "$top_srcdir/tests/install/use-$module.c" \
+        $(pc --static --cflags --libs "$module") || return 1
+    ! readelf -d "$scratch/static-$module" | grep NEEDED || return 1
+    "$scratch/static-$module"
+}
+
 if [ -e "$top_srcdir/.git" ]; then
     run "the tarball has every committed file" dist_is_whole
 else
@@ -174,6 +184,7 @@ for f in "$root$prefix"/lib/pkgconfig/*.pc; do
     [ -e "$f" ] || continue
     module=$(basename "$f" .pc)
     run "a program uses the installed $module" module_program "$module"
+    run "a program has the installed $module in it" static_program "$module"
 done
 # The examples need nothing but what is installed.
 example() { # SOURCE MODULE

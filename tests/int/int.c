@@ -17,7 +17,7 @@
 struct int_env env;
 
 /* A whole line in one write: processes print at the same time. */
-static void int_line(const char *start, const char *format, va_list ap)
+__attribute__((format(printf, 2, 0))) static void int_line(const char *start, const char *format, va_list ap)
 {
 	char line[1024];
 	int n = snprintf(line, sizeof(line) - 1, "# %s", start);

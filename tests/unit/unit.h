@@ -9,9 +9,26 @@
 #define VFND_TESTS_UNIT_H
 
 #include <check.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+/*
+ * Executes the test program anew with `option` and `value`, by the command $UNIT_WRAPPER where that
+ * is set: an emulator without which the machine cannot run it. Returns only when that fails.
+ */
+static inline void unit_exec_self(const char *option, const char *value)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (n < 0)
+		return;
+	self[n] = '\0';
+	execl("/bin/sh", "sh", "-c", "exec $UNIT_WRAPPER \"$@\"", "sh", self, option, value,
+	      (char *)NULL);
+}
 
 /* Runs `suite` and returns the program's exit status. TAP goes to stdout. */
 static inline int unit_run(Suite *suite)

@@ -8,7 +8,7 @@
 
 static __thread char error_text[VFN_ERROR_MAX];
 
-static void error_setv(const char *fmt, va_list ap)
+__attribute__((format(printf, 1, 0))) static void error_setv(const char *fmt, va_list ap)
 {
 	char text[VFN_ERROR_MAX];
 	int err = errno;

@@ -62,11 +62,15 @@ START_TEST(test_by_hand)
 	struct nvme_sq sqs[2] = {
 		[1] = {.cq = &cq, .vaddr = sqes, .id = 1, .qsize = 4, .doorbell = &doorbells[0]}};
 	struct nvme_sq *sq = &sqs[1];
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmissing-braces"
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 	struct nvme_rq rqs[4] = {
 		{.sq = sq, .cid = 0, .page = {list, 0x8000000}, .rq_next = NULL},
 		{.sq = sq, .cid = 1, .page = {list, 0x8000000}, .rq_next = &rqs[0]},
 		{.sq = sq, .cid = 2, .page = {list, 0x8000000}, .rq_next = &rqs[1]},
 	};
+#pragma GCC diagnostic pop
 	struct nvme_cqe *cqe;
 	struct nvme_rq *rq;
 

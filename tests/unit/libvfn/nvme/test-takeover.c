@@ -138,7 +138,7 @@ static int predecessor(const char *name, const char *control, int memfd)
 	MUST(!fcntl(memfd, F_SETFD, 0));
 
 	snprintf(number, sizeof(number), "%d", memfd);
-	execl("/proc/self/exe", "test-takeover", "--successor", number, (char *)NULL);
+	unit_exec_self("--successor", number);
 	return 1;
 }
 

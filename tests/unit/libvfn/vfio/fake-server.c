@@ -136,7 +136,12 @@ static int serve_region_info(struct fake *f, struct message *m, size_t *len, int
 {
 	struct {
 		struct vfio_region_info info;
-		struct vfio_region_info_cap_sparse_mmap sparse;
+
+		struct { /* vfio_region_info_cap_sparse_mmap without its areas */
+			struct vfio_info_cap_header header;
+			uint32_t nr_areas, reserved;
+		} sparse;
+
 		struct vfio_region_sparse_mmap_area area;
 	} r;
 	uint32_t argsz;

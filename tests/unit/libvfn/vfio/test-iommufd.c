@@ -75,14 +75,14 @@ START_TEST(test_explanations)
 	k.open_errno = ENOENT;
 	fails(ENOENT, "the file of " DEV " is not there");
 	k.open_errno = EMFILE;
-	fails(EMFILE, "Too many open files");
+	fails(EMFILE, strerror(EMFILE));
 	k.fail_path = "/dev/iommu";
 	k.open_errno = ENOENT;
 	fails(ENOENT, "there is no iommufd: load the module iommufd, or use the transport type1");
 	k.open_errno = EACCES;
 	fails(EACCES, "may not open it");
 	k.open_errno = EIO;
-	fails(EIO, "Input/output error");
+	fails(EIO, strerror(EIO));
 	k.open_errno = 0;
 
 	fake_vfio.device_flags = 0;
@@ -211,7 +211,7 @@ START_TEST(test_dma)
 	static const struct {
 		int err;
 		const char *text;
-	} bad[] = {{ENOMEM, "RLIMIT_MEMLOCK"}, {EFAULT, "not all memory"}, {EIO, "Input/output"}};
+	} bad[] = {{ENOMEM, "RLIMIT_MEMLOCK"}, {EFAULT, "not all memory"}, {EIO, NULL}};
 	char *mem = pages(4);
 	uint64_t iova;
 
@@ -234,7 +234,8 @@ START_TEST(test_dma)
 		fake_vfio.ioctl_errno = bad[i].err;
 		ck_assert_int_eq(iommu_map_vaddr(pci.dev.ctx, mem + 0x2000, 0x1000, &iova, 0), -1);
 		ck_assert_int_eq(errno, bad[i].err);
-		ck_assert_ptr_nonnull(strstr(vfn_error(), bad[i].text));
+		ck_assert_ptr_nonnull(
+			strstr(vfn_error(), bad[i].text ? bad[i].text : strerror(bad[i].err)));
 		ck_assert_uint_eq(iommu_mappings(pci.dev.ctx), 2);
 	}
 	ck_assert_int_eq(iommu_unmap_vaddr(pci.dev.ctx, mem, NULL), 0);

@@ -72,7 +72,12 @@ static int k_iommu_info(struct vfio_iommu_type1_info *info)
 {
 	struct {
 		struct vfio_iommu_type1_info info;
-		struct vfio_iommu_type1_info_cap_iova_range r;
+
+		struct { /* vfio_iommu_type1_info_cap_iova_range without its ranges */
+			struct vfio_info_cap_header header;
+			uint32_t nr_iovas, reserved;
+		} r;
+
 		struct vfio_iova_range ranges[2];
 		struct vfio_iommu_type1_info_dma_avail avail;
 	} all;
@@ -207,7 +212,7 @@ START_TEST(test_explanations)
 	k.open_errno = ENOENT;
 	fails(ENOENT, "noiommu-12");
 	k.open_errno = EMFILE;
-	fails(EMFILE, "Too many open files");
+	fails(EMFILE, strerror(EMFILE));
 	k.fail_path = "/vfio/vfio";
 	k.open_errno = ENOENT;
 	fails(ENOENT, "there is no VFIO: load the module vfio-pci");
@@ -216,7 +221,7 @@ START_TEST(test_explanations)
 	k.open_errno = EACCES;
 	fails(EACCES, "may not open it");
 	k.open_errno = EIO;
-	fails(EIO, "Input/output error");
+	fails(EIO, strerror(EIO));
 	k.open_errno = 0;
 
 	k.version = 7;
@@ -332,13 +337,14 @@ START_TEST(test_dma)
 	for (int i = 0; i < 4; i++) {
 		static const int errs[] = {ENOMEM, ENOSPC, EFAULT, EIO};
 		static const char *const texts[] = {"RLIMIT_MEMLOCK", "dma_entry_limit",
-						    "not all memory", "Input/output"};
+						    "not all memory", NULL};
 
 		fake_vfio.fail_times = 1;
 		fake_vfio.ioctl_errno = errs[i];
 		ck_assert_int_eq(iommu_map_vaddr(pci.dev.ctx, mem + 0x1000, 0x1000, &iova, 0), -1);
 		ck_assert_int_eq(errno, errs[i]);
-		ck_assert_ptr_nonnull(strstr(vfn_error(), texts[i]));
+		ck_assert_ptr_nonnull(
+			strstr(vfn_error(), texts[i] ? texts[i] : strerror(errs[i])));
 		ck_assert_uint_eq(iommu_mappings(pci.dev.ctx), 1);
 	}
 	/* The kernel said that it takes two. */
