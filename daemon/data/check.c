@@ -49,7 +49,7 @@ static bool check_load(struct check *c, uint64_t iova, uint64_t *value)
 
 static void check_put(struct check *c, uint64_t value)
 {
-	c->list->entries[c->n++] = (uint64_t)cpu_to_le64(value);
+	c->list->entries[c->n++] = cpu_to_le64(value);
 	c->high = c->high > c->n ? c->high : c->n;
 }
 
@@ -276,8 +276,8 @@ static uint16_t check_metadata(struct check *c, unsigned int psdt, uint64_t len)
 	if (!check_hold(c, sgl.addr, len))
 		return DATA_TRANSFER_ERROR;
 	/* The last place of the page was kept for it. */
-	c->list->entries[c->room] = (uint64_t)cpu_to_le64(low);
-	c->list->entries[c->room + 1] = (uint64_t)cpu_to_le64(high);
+	c->list->entries[c->room] = cpu_to_le64(low);
+	c->list->entries[c->room + 1] = cpu_to_le64(high);
 	c->sqe->mptr = cpu_to_le64(c->list->iova + (uint64_t)c->room * 8);
 	return DATA_OK;
 }

@@ -53,7 +53,7 @@ struct data_rules {
 
 /* A page of the daemon's for one command's list, as the controller reaches it. */
 struct data_list {
-	uint64_t *entries; /* page_size bytes; zero behind `used` */
+	leint64_t *entries; /* page_size bytes; zero behind `used` */
 	uint64_t iova;
 	uint32_t used; /* entries of 8 bytes that may be other than zero */
 };

@@ -49,7 +49,7 @@ static inline void served_put(struct served *q, uint16_t cid, uint64_t result, u
 {
 	volatile uint64_t *cqe = &q->cqes[2 * q->cq_tail];
 
-	cqe[0] = result;
+	cqe[0] = htole64(result);
 	/* The phase tag is in the word that is written last: the client reads it first. */
 	__atomic_store_n(&cqe[1],
 			 htole64((uint64_t)q->sq_head | (uint64_t)q->qid << 16 |
@@ -126,7 +126,7 @@ unsigned int data_pair_reap(struct data_engine *engine, struct data_pair *pair)
 			q->stats.failed++;
 		}
 		q->stats.completed++;
-		served_put(q, cmd->cid, (uint64_t)cqe->qw0, status);
+		served_put(q, cmd->cid, le64_to_cpu(cqe->qw0), status);
 		nvme_rq_release(rq);
 		if (unlikely(q->state == SERVED_STOPPED) && !q->inflight && q->drained)
 			q->drained(q);
