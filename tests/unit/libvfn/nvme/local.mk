@@ -39,19 +39,25 @@ TESTS += %D%/test-bringup %D%/test-cmb %D%/test-sriov
 
 # These start a simulated controller.
 EXTRA_DIST += %D%/sim-proc.h
-check_PROGRAMS += %D%/test-cmb-use %D%/test-commands %D%/test-ctrl %D%/test-data %D%/test-hmb %D%/test-host-pages %D%/test-io %D%/test-queue-at \
-	%D%/test-takeover
-TESTS += %D%/test-cmb-use %D%/test-commands %D%/test-ctrl %D%/test-data %D%/test-hmb %D%/test-host-pages %D%/test-io %D%/test-queue-at %D%/test-takeover
+check_PROGRAMS += %D%/test-cmb-use %D%/test-ctrl %D%/test-data %D%/test-hmb %D%/test-host-pages \
+	%D%/test-io %D%/test-queue-at %D%/test-takeover
+TESTS += %D%/test-cmb-use %D%/test-ctrl %D%/test-data %D%/test-hmb %D%/test-host-pages \
+	%D%/test-io %D%/test-queue-at %D%/test-takeover
 
 %C%_test_ctrl_SOURCES = %D%/test-ctrl.c
 %C%_test_ctrl_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_test_ctrl_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_ctrl_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
 
+# libnvme itself is not there for every target.
+if DAEMON
+check_PROGRAMS += %D%/test-commands
+TESTS += %D%/test-commands
 %C%_test_commands_SOURCES = %D%/test-commands.c
 %C%_test_commands_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_test_commands_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_commands_LDADD = $(LIBVFN_CORE) $(LIBNVME_LIBS) $(UNIT_LIBS)
+endif
 
 %C%_test_data_SOURCES = %D%/test-data.c
 %C%_test_data_CPPFLAGS = $(UNIT_CPPFLAGS)
