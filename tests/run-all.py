@@ -80,17 +80,17 @@ class Part:
 def parts(long):
     build = TOP / "build-tools" / "build.sh"
     check = ["make", "-k", JOBS, "check", "AM_COLOR_TESTS=no"]
-    yield Part("asan-build", [build, "asan", "--enable-sanitizers", "--enable-werror"], 600)
-    yield Part("asan-check", check + ["-C", ASAN], 3600 if long else 600, count_automake,
+    yield Part("asan-build", [build, "asan", "--enable-sanitizers", "--enable-werror"], 1200)
+    yield Part("asan-check", check + ["-C", ASAN], 3600 if long else 1500, count_automake,
                ["asan-build"], ASAN / "test-suite.log")
     # As users configure it. Its tests are the same as above, so they wait for --long.
-    yield Part("plain-build", [build, "plain"], 600)
-    yield Part("install", [TOP / "tests" / "install" / "installed.sh"], 300, count_tap,
+    yield Part("plain-build", [build, "plain"], 1200)
+    yield Part("install", [TOP / "tests" / "install" / "installed.sh"], 900, count_tap,
                ["plain-build"])
     targets = TOP / "tests" / "targets"
     yield Part("abi", [targets / "abi"], 60, count_tap, ["plain-build"])
-    yield Part("musl", [targets / "run", "musl"], 600, count_automake, ["plain-build"])
-    yield Part("arm64", [targets / "run", "arm64"], 600, count_automake, ["plain-build"])
+    yield Part("musl", [targets / "run", "musl"], 900, count_automake, ["plain-build"])
+    yield Part("arm64", [targets / "run", "arm64"], 900, count_automake, ["plain-build"])
     if long:
         yield Part("plain-check", check + ["-C", PLAIN], 3600, count_automake,
                    ["plain-build"], PLAIN / "test-suite.log")
@@ -99,7 +99,7 @@ def parts(long):
     run = TOP / "tests" / "vm" / "run"
     if run.exists():
         yield Part("vm-kernel", [TOP / "tests" / "vm" / "kernel"], 1500)
-        limit = 3000 if long else 500
+        limit = 3000 if long else 900
         for transport in ("type1", "iommufd"):
             yield Part(f"vm-{transport}",
                        [run, "--transport", transport, "--timeout", limit,
