@@ -304,14 +304,21 @@ int data_driver_watch(struct data_driver *d, struct data_watch *w)
 	return 0;
 }
 
+static void driver_nothing(struct data_engine *engine, void *arg)
+{
+}
+
 void data_driver_unwatch(struct data_watch *w)
 {
 	if (!w->driver)
 		return;
-	if (w->event)
+	if (w->event) {
 		event_free(w->event);
-	else
+	} else {
 		epoll_ctl(w->driver->epoll_fd, EPOLL_CTL_DEL, w->fd, NULL);
+		/* The thread may be about to look at what it was told of before. */
+		data_driver_call(w->driver, driver_nothing, NULL);
+	}
 	w->event = NULL;
 	w->driver = NULL;
 }

@@ -68,7 +68,7 @@ void data_driver_forget(struct data_driver *driver, struct data_msg *msg);
 
 /* LOOP: watch->fd and ->served are set. 0 or -errno. */
 int data_driver_watch(struct data_driver *driver, struct data_watch *watch);
-/* LOOP: before watch->served goes. */
+/* LOOP: before watch->served goes. After it nobody looks at the watch any more. */
 void data_driver_unwatch(struct data_watch *watch);
 
 /* LOOP: the engine may have something to do (an interrupt that is not watched). */

@@ -69,6 +69,8 @@ void data_engine_remove(struct data_engine *engine, struct served *q)
 {
 	if (q->state == SERVED_ACTIVE)
 		engine_deactivate(engine, q, SERVED_STOPPED);
+	/* A kick that is on its way wakes nobody. */
+	q->state = SERVED_STOPPED;
 	if (q->touched) {
 		struct served **at = &engine->touched;
 
@@ -129,7 +131,8 @@ static unsigned int engine_forward(struct data_engine *engine)
 
 	if (!count)
 		return 0;
-	/* Each is first in its turn: what the pairs have no places for is not always the same one's. */
+	/* Each is first in its turn: what the pairs have no places for is not always the same
+	 * one's. */
 	at = ++engine->first;
 	if (unlikely(at >= count))
 		at = engine->first = 0;

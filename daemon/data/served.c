@@ -219,9 +219,18 @@ static unsigned int served_fused(struct served *q, union nvme_cmd *first, struct
 		served_refuse(q, first->cid, status);
 		return 1;
 	}
-	if (next == tail || (q->room < 2 && (!served_make_room(q) || q->room < 2)) ||
-	    !(rq2 = nvme_rq_acquire(q->pair->sq))) {
-		q->blocked = next != tail && q->room >= 2;
+	if (next == tail) {
+		nvme_rq_release(rq);
+		return 0;
+	}
+	if (q->room < 2 && (!served_make_room(q) || q->room < 2)) {
+		q->starved = true;
+		nvme_rq_release(rq);
+		return 0;
+	}
+	rq2 = nvme_rq_acquire(q->pair->sq);
+	if (!rq2) {
+		q->blocked = true;
 		nvme_rq_release(rq);
 		return 0;
 	}
@@ -263,6 +272,7 @@ unsigned int served_forward(struct served *q, unsigned int burst)
 	unsigned int n = 0;
 
 	q->blocked = false;
+	q->starved = false;
 	if (tail == q->sq_head || unlikely(q->broken)) {
 		q->sq_seen = q->sq_head;
 		return 0;
@@ -290,8 +300,10 @@ unsigned int served_forward(struct served *q, unsigned int burst)
 			q->blocked = true;
 			break;
 		}
-		if (unlikely(!q->room) && !served_make_room(q))
+		if (unlikely(!q->room) && !served_make_room(q)) {
+			q->starved = true;
 			break;
+		}
 		rq = nvme_rq_acquire(pair->sq);
 		if (unlikely(!rq)) {
 			q->blocked = true;
@@ -324,17 +336,14 @@ unsigned int served_forward(struct served *q, unsigned int burst)
 
 bool served_arm(struct served *q)
 {
-	/* Only commands without room wait for the client to read. */
-	bool full = q->sq_seen != q->sq_head && !q->room;
-
-	word_store(&q->control->cq_event, full ? q->cq_head : SERVED_AWAKE);
+	word_store(&q->control->cq_event, q->starved ? q->cq_head : SERVED_AWAKE);
 	word_store(&q->control->sq_event, q->sq_seen);
 	/* The indices before the look at tail and head: the client does it the other way round. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (q->broken)
 		return true;
 	if (word_load(&q->control->sq_tail) == q->sq_seen &&
-	    (!full || word_load(&q->control->cq_head) == q->cq_head))
+	    (!q->starved || word_load(&q->control->cq_head) == q->cq_head))
 		return true;
 	served_disarm(q);
 	return false;

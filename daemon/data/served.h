@@ -83,6 +83,7 @@ struct served {
 	uint32_t idle;	 /* rounds without anything to do */
 	uint16_t qid;	 /* the client's number for it */
 	bool blocked;	 /* commands wait for the controller to complete others */
+	bool starved;	 /* commands wait for the client to read completions */
 	bool broken;	 /* the client has written a tail or head that is beyond the queue */
 	enum served_state state;
 	unsigned int slot; /* in the engine's list of active queues */

@@ -256,6 +256,58 @@ START_TEST(test_fused)
 }
 END_TEST
 
+/* A fused pair needs two places: with one free it waits for the client to read, and is woken. */
+START_TEST(test_fused_room)
+{
+	struct rig_client c;
+	struct nvme_cqe cqe;
+	union nvme_cmd cmd = rig_read(0, 0, 1, RIG_IOVA);
+
+	rig_client_init(&c, &engine, &pair, 8, RIG_IOVA, 4);
+	for (unsigned int i = 0; i < 6; i++)
+		rig_push(&c, &cmd);
+	ring(&c);
+	settle();
+	for (unsigned int i = 0; i < 6; i++)
+		ck_assert(rig_pop(&c, &cqe));
+	/* read, and not told yet */
+	__atomic_store_n(&c.control->cq_head, 0, __ATOMIC_SEQ_CST);
+	cmd = fused(1, 1, RIG_IOVA);
+	rig_push(&c, &cmd);
+	cmd = fused(2, 2, RIG_IOVA + 512);
+	rig_push(&c, &cmd);
+	ring(&c);
+	settle();
+	ck_assert_uint_eq(pair.seen, 6);
+	ck_assert(data_engine_settle(&engine));
+	ck_assert(!data_engine_busy(&engine));
+	__atomic_store_n(&c.control->cq_head, c.head, __ATOMIC_SEQ_CST);
+	ck_assert(__nvme_dbbuf_need_event(c.control->cq_event, c.head, 0));
+	data_engine_kick(&engine, &c.served);
+	settle();
+	ck_assert_uint_eq(pair.seen, 8);
+	ck_assert(rig_pop(&c, &cqe) && cqe.cid == 1);
+	ck_assert(rig_pop(&c, &cqe) && cqe.cid == 2);
+	rig_client_fini(&c, &engine);
+}
+END_TEST
+
+/* A kick that comes when its queue has left wakes nobody. */
+START_TEST(test_late_kick)
+{
+	struct rig_client c;
+
+	rig_client_init(&c, &engine, &pair, ENTRIES, RIG_IOVA, 1);
+	settle();
+	ck_assert(data_engine_settle(&engine));
+	data_engine_remove(&engine, &c.served);
+	data_engine_kick(&engine, &c.served);
+	ck_assert(!data_engine_busy(&engine));
+	engine.nserved++; /* it leaves once more */
+	rig_client_fini(&c, &engine);
+}
+END_TEST
+
 /*
  * Eight clients that always have commands and one that has one now and then: between its submission
  * and its completion no other has more than two bursts forwarded.
@@ -477,6 +529,8 @@ UNIT_MAIN("engine", {
 	tcase_add_test(tc, test_refused);
 	tcase_add_test(tc, test_full);
 	tcase_add_test(tc, test_fused);
+	tcase_add_test(tc, test_fused_room);
+	tcase_add_test(tc, test_late_kick);
 	tcase_add_test(tc, test_fair);
 	tcase_add_test(tc, test_alone);
 	tcase_add_test(tc, test_sleep);
