@@ -400,22 +400,44 @@ static void hostile(void)
 	ledger_await(&before, 8192);
 }
 
+/* The second device has been given back what others had of it, for those who count after this. */
+static void settle_polled(void)
+{
+	uint64_t deadline = int_now_ms() + INT_SOON_MS;
+	struct vfnc *conn = int_connect();
+	struct vfnc_device *dev = int_open(conn, env.device2);
+	struct vfnc_statistics s;
+
+	for (;;) {
+		OK(conn, vfnc_statistics(conn, dev, &s));
+		if (s.sessions == 1 && !s.queue_pairs && !s.buffers)
+			break;
+		CHECK(int_now_ms() < deadline, "%llu queue pairs and %llu buffers are left",
+		      (unsigned long long)s.queue_pairs, (unsigned long long)s.buffers);
+		int_pause();
+	}
+	vfnc_disconnect(conn);
+}
+
 static void verify_polled(void)
 {
 	where = env.device2;
 	verify();
+	settle_polled();
 }
 
 static void pipelined_polled(void)
 {
 	where = env.device2;
 	pipelined();
+	settle_polled();
 }
 
 static void many_polled(void)
 {
 	where = env.device2;
 	many();
+	settle_polled();
 }
 
 static const struct int_case cases[] = {

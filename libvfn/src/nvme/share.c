@@ -65,7 +65,8 @@ int nvme_slot_poll(struct nvme_rq *rq, struct nvme_slot *slot, struct nvme_cqe *
 
 void nvme_rq_keep(struct nvme_rq *rq, const struct nvme_cqe *cqe)
 {
-	uint16_t state = atomic_load_relaxed(&rq->state);
+	/* after whoever had the slot's last completion has read it */
+	uint16_t state = atomic_load_acquire(&rq->state);
 
 	nvme_rq_slot(rq)->cqe = *cqe;
 	/* its owner may make it aborted at this moment */

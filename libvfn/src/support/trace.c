@@ -45,7 +45,7 @@ static __thread int trace_current = -1;
 #define TRACE_NAME(name) #name,
 static const char *const trace_names[TRACE_EVENTS] = {VFN_TRACE_EVENTS(TRACE_NAME)};
 
-#ifdef HAVE_SYS_SDT_H
+#if defined(HAVE_SYS_SDT_H) && !defined(__CHECKER__) /* sparse does not know what its macros use */
 #define _SDT_HAS_SEMAPHORES 1
 #define TRACE_SEMAPHORE(name)                                                                      \
 	extern unsigned short libvfn_##name##_semaphore __attribute__((visibility("hidden")));
@@ -55,7 +55,7 @@ VFN_TRACE_EVENTS(TRACE_SEMAPHORE)
 
 static void trace_probe(int event, const char *text)
 {
-#ifdef HAVE_SYS_SDT_H
+#if defined(HAVE_SYS_SDT_H) && !defined(__CHECKER__) /* sparse does not know what its macros use */
 	switch (event) {
 #define TRACE_CASE(name)                                                                           \
 	case TRACE_##name:                                                                         \

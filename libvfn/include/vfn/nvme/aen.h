@@ -32,14 +32,14 @@ struct nvme_aen {
 /*
  * Say which events the controller reports, those that are off are masked: Asynchronous Event
  * Configuration (Set Features 0Bh; NVMe base, 5.27.1.8), bits as there. Error events cannot be
- * masked. As nvme_admin().
+ * masked. 0, or -1 as nvme_admin().
  */
 int nvme_aen_config(struct nvme_ctrl *ctrl, uint32_t mask);
 
 /*
  * Keep `n` requests outstanding, or, with -1, as many as the controller takes (Identify Controller,
  * AERL + 1) and the admin queue can spare. Fewer than before: none is taken back, but none sent
- * either until it is so. How many are kept, or -1: EINVAL no admin queue, or `n` is out of range;
+ * either until it is so. The number that are kept, or -1: EINVAL no admin queue, or `n` is out of range;
  * EBUSY no tracker left. nvme_reset() ends them: call it again then.
  */
 int nvme_aen_arm(struct nvme_ctrl *ctrl, int n);
@@ -53,8 +53,8 @@ int nvme_aen_next(struct nvme_ctrl *ctrl, struct nvme_aen *event);
 
 /*
  * Read the event's log page from its start into `buf`, `len` bytes (a multiple of 4, at most 4096),
- * and so have the next event of this type reported. With NULL, 0 the page is read and forgotten. As
- * nvme_admin(), and EINVAL.
+ * and so have the next event of this type reported. With NULL, 0 the page is read and forgotten. 0,
+ * or -1 as nvme_admin(), and EINVAL.
  */
 int nvme_aen_clear(struct nvme_ctrl *ctrl, const struct nvme_aen *event, void *buf, size_t len);
 

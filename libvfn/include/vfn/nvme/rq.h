@@ -162,7 +162,7 @@ struct nvme_rq *nvme_rq_acquire_cid(struct nvme_sq *sq, uint16_t cid);
 
 /*
  * For the functions below: what to do with a completion whose tracker is not busy. Frees a lost
- * one. The tracker, if its completion may be had this way, else NULL with EINVAL or EAGAIN.
+ * one. NULL with EINVAL or EAGAIN; or the tracker, if its completion may be had this way.
  */
 struct nvme_rq *__nvme_rq_stray(struct nvme_rq *rq, struct nvme_cqe *cqe) __cold;
 

@@ -47,14 +47,14 @@ typedef bool (*nvme_share_fn)(struct nvme_rq *rq, struct nvme_cqe *cqe, void *ar
 /*
  * Share a completion queue of a controller, with all submission queues that it has and will have;
  * `fn` may be NULL. Before any of them is used by a second thread, and with no command outstanding.
- * It ends with the queue. EBUSY it is shared already, or a tracker is in use; EINVAL it is no queue
+ * It ends with the queue. 0, or -1: EBUSY it is shared already, or a tracker is in use; EINVAL it is no queue
  * of a controller; ENOMEM.
  */
 int nvme_cq_share(struct nvme_cq *cq, nvme_share_fn fn, void *arg);
 
 /*
  * Hand the completions that are there to their trackers. Any thread; does not wait, neither for
- * completions nor for a thread that is doing this already. How many; 0 also for a queue that is not
+ * completions nor for a thread that is doing this already. The number of them; 0 also for a queue that is not
  * shared.
  */
 int nvme_cq_dispatch(struct nvme_cq *cq);
