@@ -12,10 +12,13 @@ DAEMON_TESTS = \
 	%D%/test-length \
 	%D%/test-check \
 	%D%/test-engine \
+	%D%/test-driver \
 	%D%/test-worker
 check_PROGRAMS += $(DAEMON_TESTS)
 TESTS += $(DAEMON_TESTS)
-EXTRA_DIST += %D%/random.h %D%/rig-data.h
+dist_check_SCRIPTS += %D%/test-driver-tsan.sh
+TESTS += %D%/test-driver-tsan.sh
+EXTRA_DIST += %D%/random.h %D%/rig-data.h %D%/rig-driver.h
 
 DAEMON_TEST_CFLAGS = $(UNIT_CFLAGS) $(EVENT_CFLAGS)
 DAEMON_TEST_LIBS = daemon/libdaemon.la $(UNIT_LIBS)
@@ -77,6 +80,12 @@ $(%C%_test_length_OBJECTS): $(PROTO_HEADER)
 %C%_test_engine_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_test_engine_CFLAGS = $(DAEMON_TEST_CFLAGS)
 %C%_test_engine_LDADD = $(DAEMON_TEST_LIBS)
+
+%C%_test_driver_SOURCES = %D%/test-driver.c
+%C%_test_driver_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_driver_CFLAGS = $(DAEMON_TEST_CFLAGS)
+%C%_test_driver_LDADD = $(DAEMON_TEST_LIBS) $(EVENT_LIBS)
+%C%_test_driver_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=served_arm
 
 # Sessions without a server.
 check_LTLIBRARIES += %D%/libhost.la

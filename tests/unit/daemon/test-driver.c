@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Drivers of served queues, on the loop and polling, between clients and a controller that are
+ * threads and that go to sleep, dawdle and come back at random: nobody sleeps over something, and
+ * nobody is woken who is awake.
+ */
+#include "unit.h"
+
+#include "rig-driver.h"
+
+/* ---- the loop ---------------------------------------------------------------------------- */
+
+static void on_interrupt(evutil_socket_t fd, short what, void *arg)
+{
+	eventfd_t value;
+
+	(void)what;
+	(void)arg;
+	(void)!eventfd_read(fd, &value);
+	data_driver_wake(driver);
+}
+
+static void on_done(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	event_base_loopbreak(base);
+}
+
+struct joining {
+	struct device_pair *pair;
+	struct party *party;
+};
+
+static void engine_join(struct data_engine *engine, void *arg)
+{
+	struct joining *j = arg;
+
+	if (j->pair && data_engine_add_pair(engine, &j->pair->rig.pair))
+		abort();
+	if (j->party)
+		rig_client_init(&j->party->c, engine, j->party->pair, ENTRIES,
+				RIG_IOVA + j->party->index * 0x100000, 1);
+}
+
+static void engine_leave(struct data_engine *engine, void *arg)
+{
+	struct joining *j = arg;
+
+	if (j->pair)
+		data_engine_remove_pair(engine, &j->pair->rig.pair);
+	if (j->party)
+		rig_client_fini(&j->party->c, engine);
+}
+
+static void engine_rules(struct data_engine *engine, void *arg)
+{
+	(void)arg;
+	rig_rules(&engine->rules);
+}
+
+static void engine_own(struct data_engine *engine, void *arg)
+{
+	struct party *p = arg;
+
+	(void)engine;
+	p->c.served.owner = p;
+}
+
+static void begin(bool poll, unsigned int spin_us)
+{
+	struct data_driver_opts opts = {
+		.poll = poll, .spin_us = spin_us, .cpu = -1, .name = "test"};
+
+	base = event_base_new();
+	ck_assert_int_eq(data_driver_start(base, &opts, NULL, &driver), 0);
+	ck_assert_int_eq(data_driver_polls(driver), poll);
+	data_driver_call(driver, engine_rules, NULL);
+	memset(devices, 0, sizeof(devices));
+	memset(parties, 0, sizeof(parties));
+	atomic_store(&failure, NULL);
+	atomic_store(&device_stops, false);
+	for (unsigned int i = 0; i < PAIRS; i++) {
+		struct device_pair *d = &devices[i];
+
+		/* fewer places than its clients have commands */
+		rig_pair_init(&d->rig, 24);
+		d->irq_fd = eventfd(0, EFD_NONBLOCK);
+		if (poll) {
+			d->watch.fd = d->irq_fd;
+			ck_assert_int_eq(data_driver_watch(driver, &d->watch), 0);
+		} else {
+			d->event =
+				event_new(base, d->irq_fd, EV_READ | EV_PERSIST, on_interrupt, d);
+			event_add(d->event, NULL);
+		}
+		data_driver_call(driver, engine_join, &(struct joining){.pair = d});
+	}
+	for (unsigned int i = 0; i < CLIENTS; i++) {
+		struct party *p = &parties[i];
+
+		p->index = i;
+		p->pair = &devices[i % PAIRS].rig;
+		p->random = 77 + i;
+		p->kick_fd = eventfd(0, EFD_NONBLOCK);
+		data_driver_call(driver, engine_join, &(struct joining){.party = p});
+		data_driver_call(driver, engine_own, p);
+		p->watch.fd = p->kick_fd;
+		p->watch.served = &p->c.served;
+		ck_assert_int_eq(data_driver_watch(driver, &p->watch), 0);
+	}
+}
+
+static void end(void)
+{
+	for (unsigned int i = 0; i < CLIENTS; i++) {
+		data_driver_unwatch(&parties[i].watch);
+		data_driver_call(driver, engine_leave, &(struct joining){.party = &parties[i]});
+		close(parties[i].kick_fd);
+	}
+	for (unsigned int i = 0; i < PAIRS; i++) {
+		data_driver_unwatch(&devices[i].watch);
+		if (devices[i].event)
+			event_free(devices[i].event);
+		data_driver_call(driver, engine_leave, &(struct joining){.pair = &devices[i]});
+		close(devices[i].irq_fd);
+		rig_pair_fini(&devices[i].rig);
+	}
+	data_driver_stop(driver);
+	event_base_free(base);
+}
+
+/* Let the driver come to rest; it does not run any more. */
+static void rests(void)
+{
+	struct data_driver_stats before, after = {0};
+	unsigned int tries = 0;
+
+	do {
+		before = data_driver_stats(driver);
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		dawdle(20000);
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		after = data_driver_stats(driver);
+	} while (before.rounds != after.rounds && ++tries < 100);
+	ck_assert_uint_eq(before.rounds, after.rounds);
+	for (unsigned int i = 0; i < 5; i++) {
+		dawdle(20000);
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	}
+	ck_assert_uint_eq(data_driver_stats(driver).rounds, after.rounds);
+	ck_assert_uint_eq(data_driver_stats(driver).sleeps, after.sleeps);
+}
+
+/* What the loop does meanwhile: a message there and one back, a thousand times a second. */
+struct asking {
+	struct data_msg msg;
+	uint64_t calls, answers;
+	struct event *timer;
+};
+
+static struct asking asking;
+
+static void engine_answer(struct data_engine *engine, void *arg)
+{
+	(void)engine;
+	data_driver_notify(driver, &((struct asking *)arg)->msg);
+}
+
+static void on_answer(struct data_msg *msg)
+{
+	(void)msg;
+	asking.answers++;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	/* The one before was answered, or is on its way still. */
+	asking.calls++;
+	data_driver_call(driver, engine_answer, &asking);
+}
+
+static void check_counts(const struct party *p)
+{
+	const struct served_stats *s = &p->c.served.stats;
+
+	ck_assert_uint_eq(p->pushed, p->popped);
+	ck_assert_uint_eq(p->fetched, p->pushed);
+	ck_assert_uint_eq(s->completed, p->pushed);
+	ck_assert_uint_eq(s->failed + s->refused, 0);
+	ck_assert_uint_eq(p->c.served.inflight, 0);
+	ck_assert_uint_eq(p->c.buffer.busy, 0);
+	/* Each time that one lies down it is woken once at most, and nobody else is. */
+	ck_assert_uint_le(s->wakes, p->arms);
+	ck_assert_uint_le(p->woken, s->wakes);
+	ck_assert_uint_le(s->kicks, p->kicks);
+	/* for a command and for room; and the queue begins asleep */
+	ck_assert_uint_le(p->kicks, 2 * atomic_load(&p->daemon_arms) + 2);
+	if (p->never_sleeps)
+		ck_assert_uint_eq(s->wakes, 0);
+}
+
+static void hammer(bool poll, unsigned int spin_us)
+{
+	struct timeval ms = {.tv_usec = 1000};
+	uint64_t sleeps = 0, commands = 0, kicks = 0;
+	pthread_t device;
+	struct event *done;
+
+#ifdef __SANITIZE_THREAD__
+	sleeps_wanted = 8000;
+#else
+	sleeps_wanted = longer() ? 700000 : 30000;
+#endif
+	begin(poll, spin_us);
+	rests();
+	done_fd = eventfd(0, EFD_NONBLOCK);
+	done = event_new(base, done_fd, EV_READ, on_done, NULL);
+	event_add(done, NULL);
+	asking = (struct asking){.msg.done = on_answer};
+	asking.timer = event_new(base, -1, EV_PERSIST, on_timer, NULL);
+	event_add(asking.timer, &ms);
+	atomic_store(&running, CLIENTS);
+	ck_assert_int_eq(pthread_create(&device, NULL, device_thread, NULL), 0);
+	for (unsigned int i = 0; i < CLIENTS; i++) {
+		parties[i].never_sleeps = i == CLIENTS - 1;
+		ck_assert_int_eq(
+			pthread_create(&parties[i].thread, NULL, client_thread, &parties[i]), 0);
+	}
+	event_base_dispatch(base);
+	for (unsigned int i = 0; i < CLIENTS; i++)
+		pthread_join(parties[i].thread, NULL);
+	event_free(asking.timer);
+	ck_assert_msg(!atomic_load(&failure), "%s", atomic_load(&failure));
+	rests();
+	atomic_store(&device_stops, true);
+	pthread_join(device, NULL);
+	ck_assert_uint_gt(asking.answers, 0);
+	ck_assert_uint_le(asking.answers, asking.calls);
+	for (unsigned int i = 0; i < CLIENTS; i++) {
+		check_counts(&parties[i]);
+		sleeps += parties[i].sleeps;
+		commands += parties[i].pushed;
+		kicks += parties[i].kicks;
+	}
+	printf("# %s: %llu commands, clients slept %llu times, the driver %llu times, %llu kicks\n",
+	       poll ? "poll" : "event", (unsigned long long)commands, (unsigned long long)sleeps,
+	       (unsigned long long)data_driver_stats(driver).sleeps, (unsigned long long)kicks);
+	fflush(stdout);
+	ck_assert_uint_gt(data_driver_stats(driver).sleeps, 100);
+	data_driver_forget(driver, &asking.msg);
+	event_free(done);
+	close(done_fd);
+	end();
+}
+
+START_TEST(test_event)
+{
+	hammer(false, 0);
+}
+END_TEST
+
+START_TEST(test_poll)
+{
+	hammer(true, 0);
+}
+END_TEST
+
+START_TEST(test_poll_spins)
+{
+	hammer(true, 50);
+}
+END_TEST
+
+/* A watch is gone when data_driver_unwatch() returns, though it becomes readable all the time. */
+static void *noise_thread(void *arg)
+{
+	while (!atomic_load(&device_stops))
+		eventfd_write(*(int *)arg, 1);
+	return NULL;
+}
+
+START_TEST(test_unwatch)
+{
+	int fd = eventfd(0, EFD_NONBLOCK);
+	pthread_t noise;
+	uint64_t seen = 0;
+
+	begin(true, 0);
+	ck_assert_int_eq(pthread_create(&noise, NULL, noise_thread, &fd), 0);
+	for (unsigned int i = 0; i < 5000; i++) {
+		struct data_watch *w = calloc(1, sizeof(*w));
+
+		w->fd = fd;
+		ck_assert_int_eq(data_driver_watch(driver, w), 0);
+		for (unsigned int k = i % 4; k; k--)
+			sched_yield();
+		data_driver_unwatch(w);
+		seen += w->count;
+		free(w);
+	}
+	ck_assert_uint_gt(seen, 0);
+	atomic_store(&device_stops, true);
+	pthread_join(noise, NULL);
+	close(fd);
+	rests();
+	end();
+}
+END_TEST
+
+UNIT_MAIN("driver", {
+	tcase_set_timeout(tc, longer() ? 900 : 120);
+	tcase_add_test(tc, test_event);
+	tcase_add_test(tc, test_poll);
+	tcase_add_test(tc, test_poll_spins);
+	tcase_add_test(tc, test_unwatch);
+})
