@@ -9,6 +9,7 @@ include %D%/sim/local.mk
 include %D%/peer/local.mk
 include %D%/fuzz/local.mk
 include %D%/bench/local.mk
+include %D%/model/local.mk
 endif
 include %D%/style/local.mk
 
