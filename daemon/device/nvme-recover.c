@@ -69,8 +69,9 @@ static void recover_reset_done(struct job *job)
 	}
 	/* The controller is disabled: it has let go of all memory. */
 	nvme_fail_all(nd, -ECANCELED, "the controller was reset");
-	nvme_served_gone(nd);
+	nvme_served_fail(nd);
 	nvme_queues_gone(nd);
+	nvme_served_gone(nd);
 	nd->job.run = recover_enable_run;
 	nd->job.done = recover_enable_done;
 	worker_post(nd->dev->worker, &nd->job);
@@ -104,6 +105,7 @@ void nvme_disabled(struct device *dev, const char *why)
 	struct nvme_device *nd = nvme_of(dev);
 
 	nvme_fail_all(nd, -ENODEV, why);
-	nvme_served_gone(nd);
+	nvme_served_fail(nd);
 	nvme_queues_gone(nd);
+	nvme_served_gone(nd);
 }

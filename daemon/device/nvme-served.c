@@ -425,10 +425,8 @@ static void served_all_gone(struct data_engine *engine, void *arg)
 	engine->halted = false;
 }
 
-void nvme_served_gone(struct nvme_device *nd)
+void nvme_served_fail(struct nvme_device *nd)
 {
-	struct opening *o, *next_o;
-	struct queue *q, *next_q;
 	struct nvme_pair *pair;
 
 	if (!nd->driver)
@@ -436,6 +434,13 @@ void nvme_served_gone(struct nvme_device *nd)
 	data_driver_call(nd->driver, served_all_gone, NULL);
 	LIST_FOREACH (pair, &nd->pairs, link)
 		nvme_pair_gone(pair);
+}
+
+void nvme_served_gone(struct nvme_device *nd)
+{
+	struct opening *o, *next_o;
+	struct queue *q, *next_q;
+
 	for (o = LIST_FIRST(&nd->dev->openings); o; o = next_o) {
 		opening_hold(o);
 		for (q = LIST_FIRST(&o->queues); q; q = next_q) {

@@ -304,7 +304,11 @@ bool nvme_served_pause(struct nvme_device *nd);
 void nvme_served_resume(struct nvme_device *nd);
 /* Leave the queues alone: they are the worker's. */
 void nvme_served_halt(struct nvme_device *nd);
-/* The controller has forgotten all queues: all that was in flight ends, and served queues are gone. */
+/* The controller has forgotten all queues: what was in flight ends, and the engine knows no pair any more. */
+void nvme_served_fail(struct nvme_device *nd);
+/*
+ * After that, and after nvme_queues_gone(), which holds the openings that answer for the pairs: served queues are gone.
+ */
 void nvme_served_gone(struct nvme_device *nd);
 /* There are served queues. */
 bool nvme_served_any(const struct nvme_device *nd);
