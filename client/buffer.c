@@ -12,20 +12,20 @@
 /* Without these the memory could vanish under the program that uses it. */
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
-static int check_memfd(struct vfnc *conn, int fd, uint64_t size, uint64_t asked)
+int cl_memfd_check(struct vfnc *conn, const char *what, int fd, uint64_t size, uint64_t asked)
 {
 	struct stat st;
 	int seals = fcntl(fd, F_GET_SEALS);
 
 	if (seals < 0)
-		return cl_fail(conn, -EPROTO, "the daemon's buffer is not a memfd");
+		return cl_fail(conn, -EPROTO, "the daemon's %s is not a memfd", what);
 	if ((seals & SEALS) != SEALS)
-		return cl_fail(conn, -EPROTO, "the daemon's buffer is not sealed (0x%x)", seals);
+		return cl_fail(conn, -EPROTO, "the daemon's %s is not sealed (0x%x)", what, seals);
 	if (fstat(fd, &st) < 0)
 		return cl_fail(conn, -errno, "fstat: %s", strerror(errno));
 	if ((uint64_t)st.st_size != size || size < asked || size > SIZE_MAX)
 		return cl_fail(conn, -EPROTO,
-			       "the daemon's buffer has %llu bytes, %llu are told, %llu were asked for",
+			       "the daemon's %s has %llu bytes, %llu are told, %llu were asked for", what,
 			       (unsigned long long)st.st_size, (unsigned long long)size,
 			       (unsigned long long)asked);
 	return 0;
@@ -40,7 +40,7 @@ static int take_buffer(struct vfnc *conn, struct cl_call *call, uint64_t asked,
 
 	if (fd < 0)
 		return cl_fail(conn, -EPROTO, "the daemon sent no memory with the buffer");
-	ret = check_memfd(conn, fd, a->size, asked);
+	ret = cl_memfd_check(conn, "buffer", fd, a->size, asked);
 	if (ret == 0) {
 		vaddr = mmap(NULL, a->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 		if (vaddr == MAP_FAILED)

@@ -182,6 +182,9 @@ struct vfnc_buffer *cl_served_lists(const struct cl_queue *queue);
 
 uint64_t cl_buffer_handle(const struct vfnc_buffer *buf);
 
+/* The daemon's memory cannot be resized, has `size` bytes, and at least `asked`. 0, -EPROTO or -errno. */
+int cl_memfd_check(struct vfnc *conn, const char *what, int fd, uint64_t size, uint64_t asked);
+
 /* Keeps `message`, an event; it is the function's now. */
 void cl_event_put(struct vfnc *conn, Vfnd__Answer *message);
 void cl_event_drop(struct vfnc *conn, struct cl_event *event);

@@ -7,14 +7,12 @@
 #include "client/private.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <vfn/nvme.h>
@@ -150,14 +148,11 @@ struct vfnc_buffer *cl_served_lists(const struct cl_queue *queue)
 
 static int served_map(struct vfnc *conn, struct cl_served *s, int fd)
 {
-	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-	struct stat st;
+	int ret = cl_memfd_check(conn, "queue", fd, s->size, sizeof(*s->control));
 	void *mem;
 
-	if ((fcntl(fd, F_GET_SEALS) & seals) != seals || fstat(fd, &st) < 0 ||
-	    (uint64_t)st.st_size != s->size)
-		return cl_fail(conn, -EPROTO,
-			       "the daemon's queue memory is not what it is told to be");
+	if (ret < 0)
+		return ret;
 	mem = mmap(NULL, s->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (mem == MAP_FAILED)
 		return cl_fail(conn, -errno, "cannot map the queue: %s", strerror(errno));

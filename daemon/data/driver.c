@@ -15,8 +15,7 @@
 
 #include <vfn/support.h>
 
-/* On the loop: moved at a stretch before others have their turn, and rounds in vain before it
- * sleeps. */
+/* On the loop: moved at a stretch before others have their turn; rounds in vain before it sleeps. */
 #define DRIVER_STRETCH	512
 #define DRIVER_PATIENCE 32
 /* Polling: rounds between two looks whether a sleeping queue was kicked. */
@@ -51,14 +50,13 @@ struct data_driver {
 	bool stop; /* the thread's */
 };
 
-static void driver_done(struct data_msgs *msgs)
+/* Where the engine is run: a watch's descriptor has become readable. */
+static void driver_seen(struct data_watch *w)
 {
-	struct data_msg *msg;
-
-	while ((msg = TAILQ_FIRST(msgs))) {
-		TAILQ_REMOVE(msgs, msg, link);
-		msg->sent = false;
-		msg->done(msg);
+	w->count++;
+	if (w->served) {
+		w->served->stats.kicks++;
+		data_engine_kick(&w->driver->engine, w->served);
 	}
 }
 
@@ -103,11 +101,7 @@ static void driver_kicked(evutil_socket_t fd, short what, void *arg)
 {
 	struct data_watch *w = arg;
 
-	w->count++;
-	if (w->served) {
-		w->served->stats.kicks++;
-		data_engine_kick(&w->driver->engine, w->served);
-	}
+	driver_seen(w);
 	driver_run(w->driver);
 }
 
@@ -122,16 +116,10 @@ static void driver_look(struct data_driver *d, int timeout)
 		struct data_watch *w = events[i].data.ptr;
 		eventfd_t value;
 
-		if (!w) {
-			/* the daemon's alone */
+		if (w)
+			driver_seen(w);
+		else /* the daemon's alone */
 			(void)!eventfd_read(d->wake_fd, &value);
-			continue;
-		}
-		w->count++;
-		if (w->served) {
-			w->served->stats.kicks++;
-			data_engine_kick(&d->engine, w->served);
-		}
 	}
 }
 
@@ -198,14 +186,10 @@ static void driver_unlock(struct data_driver *d)
 		pthread_mutex_unlock(&d->lock);
 }
 
-static void driver_told(evutil_socket_t fd, short what, void *arg)
+static void driver_deliver(struct data_driver *d)
 {
-	struct data_driver *d = arg;
 	struct data_msg *msg;
-	eventfd_t value;
 
-	if (d->poll)
-		(void)!eventfd_read(d->told_fd, &value);
 	/* One by one: each may forget others. */
 	for (;;) {
 		driver_lock(d);
@@ -219,6 +203,16 @@ static void driver_told(evutil_socket_t fd, short what, void *arg)
 			break;
 		msg->done(msg);
 	}
+}
+
+static void driver_told(evutil_socket_t fd, short what, void *arg)
+{
+	struct data_driver *d = arg;
+	eventfd_t value;
+
+	if (d->poll)
+		(void)!eventfd_read(d->told_fd, &value);
+	driver_deliver(d);
 }
 
 /* ---- for others -------------------------------------------------------------------------- */
@@ -426,6 +420,6 @@ void data_driver_stop(struct data_driver *d)
 		data_driver_call(d, NULL, NULL);
 		pthread_join(d->thread, NULL);
 	}
-	driver_done(&d->told);
+	driver_deliver(d);
 	driver_free(d);
 }

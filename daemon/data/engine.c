@@ -7,28 +7,28 @@
 
 #include <vfn/support.h>
 
-static int engine_room(void *list, unsigned int n, unsigned int *room)
+/* The array, grown where it has no room for one more than `n`. NULL: out of memory, and it is as it was. */
+static void *engine_room(void *array, unsigned int n, unsigned int *room)
 {
-	void **array = *(void ***)list, **more;
 	unsigned int want = *room ? 2 * *room : 8;
 
 	if (n < *room)
-		return 0;
-	more = reallocarray(array, want, sizeof(*more));
-	if (!more)
-		return -ENOMEM;
-	*(void ***)list = more;
-	*room = want;
-	return 0;
+		return array;
+	array = reallocarray(array, want, sizeof(void *));
+	if (array)
+		*room = want;
+	return array;
 }
 
 int data_engine_add_pair(struct data_engine *engine, struct data_pair *pair)
 {
-	int ret = engine_room(&engine->pairs, engine->npairs, &engine->pairs_room);
+	struct data_pair **pairs = engine_room(engine->pairs, engine->npairs, &engine->pairs_room);
 
-	if (ret == 0)
-		engine->pairs[engine->npairs++] = pair;
-	return ret;
+	if (!pairs)
+		return -ENOMEM;
+	engine->pairs = pairs;
+	pairs[engine->npairs++] = pair;
+	return 0;
 }
 
 void data_engine_remove_pair(struct data_engine *engine, struct data_pair *pair)
@@ -44,10 +44,11 @@ void data_engine_remove_pair(struct data_engine *engine, struct data_pair *pair)
 int data_engine_add(struct data_engine *engine, struct served *served)
 {
 	/* Room for all to be active: waking one up cannot fail. */
-	int ret = engine_room(&engine->active, engine->nserved, &engine->active_room);
+	struct served **active = engine_room(engine->active, engine->nserved, &engine->active_room);
 
-	if (ret < 0)
-		return ret;
+	if (!active)
+		return -ENOMEM;
+	engine->active = active;
 	engine->nserved++;
 	served->engine = engine;
 	served_start(served);
@@ -56,21 +57,21 @@ int data_engine_add(struct data_engine *engine, struct served *served)
 	return 0;
 }
 
+/* Active or not, it is in that other state now: a kick that is on its way wakes no stopped one. */
 static void engine_deactivate(struct data_engine *engine, struct served *q, enum served_state state)
 {
-	struct served *last = engine->active[--engine->nactive];
+	if (q->state == SERVED_ACTIVE) {
+		struct served *last = engine->active[--engine->nactive];
 
-	engine->active[q->slot] = last;
-	last->slot = q->slot;
+		engine->active[q->slot] = last;
+		last->slot = q->slot;
+	}
 	q->state = state;
 }
 
 void data_engine_remove(struct data_engine *engine, struct served *q)
 {
-	if (q->state == SERVED_ACTIVE)
-		engine_deactivate(engine, q, SERVED_STOPPED);
-	/* A kick that is on its way wakes nobody. */
-	q->state = SERVED_STOPPED;
+	engine_deactivate(engine, q, SERVED_STOPPED);
 	if (q->touched) {
 		struct served **at = &engine->touched;
 
@@ -95,9 +96,7 @@ void data_engine_kick(struct data_engine *engine, struct served *q)
 
 void data_engine_stop(struct data_engine *engine, struct served *q)
 {
-	if (q->state == SERVED_ACTIVE)
-		engine_deactivate(engine, q, SERVED_STOPPED);
-	q->state = SERVED_STOPPED;
+	engine_deactivate(engine, q, SERVED_STOPPED);
 	if (!q->inflight && q->drained)
 		q->drained(q);
 }
@@ -201,21 +200,9 @@ bool data_engine_settle(struct data_engine *engine)
 
 void data_engine_fail_pair(struct data_engine *engine, struct data_pair *pair, uint16_t status)
 {
-	for (int cid = 0; cid < pair->sq->nrqs && pair->inflight; cid++) {
-		struct data_cmd *cmd = &pair->cmds[cid];
-		struct served *q = cmd->served;
-
-		if (!__nvme_rq_busy(&pair->sq->rqs[cid]))
-			continue;
-		data_refs_drop(q->map, &cmd->refs);
-		q->inflight--;
-		pair->inflight--;
-		engine->inflight--;
-		served_complete(q, cmd->cid, 0, status);
-		nvme_rq_release(&pair->sq->rqs[cid]);
-		if (q->state == SERVED_STOPPED && !q->inflight && q->drained)
-			q->drained(q);
-	}
+	for (int cid = 0; cid < pair->sq->nrqs && pair->inflight; cid++)
+		if (__nvme_rq_busy(&pair->sq->rqs[cid]))
+			data_pair_end(engine, pair, &pair->sq->rqs[cid], 0, status);
 	engine_tell(engine);
 }
 

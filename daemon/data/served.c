@@ -45,10 +45,12 @@ static inline void served_touch(struct served *q)
 	q->engine->touched = q;
 }
 
+/* Put a completion into the client's queue. There is room. */
 static inline void served_put(struct served *q, uint16_t cid, uint64_t result, uint16_t status)
 {
 	volatile uint64_t *cqe = &q->cqes[2 * q->cq_tail];
 
+	q->stats.completed++;
 	cqe[0] = htole64(result);
 	/* The phase tag is in the word that is written last: the client reads it first. */
 	__atomic_store_n(&cqe[1],
@@ -63,20 +65,14 @@ static inline void served_put(struct served *q, uint16_t cid, uint64_t result, u
 	served_touch(q);
 }
 
-void served_complete(struct served *q, uint16_t cid, uint64_t result, uint16_t status)
-{
-	q->stats.completed++;
-	q->stats.failed += status != 0;
-	served_put(q, cid, result, status);
-}
-
 /* A command that failed a check. */
 static void served_refuse(struct served *q, uint16_t cid, uint16_t status)
 {
 	q->stats.refused++;
+	q->stats.failed++;
 	q->room--;
 	/* Do Not Retry: it would be refused again */
-	served_complete(q, cid, 0, (uint16_t)(status | 1u << 14));
+	served_put(q, cid, 0, (uint16_t)(status | 1u << 14));
 }
 
 void served_tell(struct served *q)
@@ -96,6 +92,36 @@ void served_tell(struct served *q)
 	(void)!send(q->wake_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+static inline void pair_end(struct data_engine *engine, struct data_pair *pair, struct nvme_rq *rq,
+			    uint64_t result, uint16_t status)
+{
+	struct data_cmd *cmd = &pair->cmds[rq->cid];
+	struct served *q = cmd->served;
+
+	data_refs_drop(q->map, &cmd->refs);
+	q->inflight--;
+	pair->inflight--;
+	engine->inflight--;
+	if (likely(!status)) {
+		if (cmd->opcode & 1)
+			q->stats.bytes_written += cmd->length;
+		else
+			q->stats.bytes_read += cmd->length;
+	} else {
+		q->stats.failed++;
+	}
+	served_put(q, cmd->cid, result, status);
+	nvme_rq_release(rq);
+	if (unlikely(q->state == SERVED_STOPPED) && !q->inflight && q->drained)
+		q->drained(q);
+}
+
+void data_pair_end(struct data_engine *engine, struct data_pair *pair, struct nvme_rq *rq,
+		   uint64_t result, uint16_t status)
+{
+	pair_end(engine, pair, rq, result, status);
+}
+
 unsigned int data_pair_reap(struct data_engine *engine, struct data_pair *pair)
 {
 	struct nvme_cqe *cqe;
@@ -103,33 +129,11 @@ unsigned int data_pair_reap(struct data_engine *engine, struct data_pair *pair)
 
 	while ((cqe = nvme_cq_get_cqe(pair->cq))) {
 		struct nvme_rq *rq = __nvme_rq_from_cqe(pair->sq, cqe);
-		struct data_cmd *cmd;
-		struct served *q;
-		uint16_t status;
 
 		n++;
-		if (unlikely(!rq))
-			continue;
-		cmd = &pair->cmds[rq->cid];
-		q = cmd->served;
-		status = le16_to_cpu(cqe->sfp) >> 1;
-		data_refs_drop(q->map, &cmd->refs);
-		q->inflight--;
-		pair->inflight--;
-		engine->inflight--;
-		if (likely(!status)) {
-			if (cmd->opcode & 1)
-				q->stats.bytes_written += cmd->length;
-			else
-				q->stats.bytes_read += cmd->length;
-		} else {
-			q->stats.failed++;
-		}
-		q->stats.completed++;
-		served_put(q, cmd->cid, le64_to_cpu(cqe->qw0), status);
-		nvme_rq_release(rq);
-		if (unlikely(q->state == SERVED_STOPPED) && !q->inflight && q->drained)
-			q->drained(q);
+		if (likely(rq))
+			pair_end(engine, pair, rq, le64_to_cpu(cqe->qw0),
+				 le16_to_cpu(cqe->sfp) >> 1);
 	}
 	if (n)
 		nvme_cq_update_head(pair->cq);

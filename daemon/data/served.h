@@ -105,9 +105,6 @@ void served_start(struct served *q);
 /* Forward at most `burst` commands; how many were taken from the queue. */
 unsigned int served_forward(struct served *q, unsigned int burst);
 
-/* Put a completion into the client's queue. There is room. */
-void served_complete(struct served *q, uint16_t cid, uint64_t result, uint16_t status);
-
 /* Wake the client if it waits for what has been completed since this was last called. */
 void served_tell(struct served *q);
 
@@ -119,6 +116,10 @@ bool served_arm(struct served *q);
 
 /* The opposite: no kicks are needed. */
 void served_disarm(struct served *q);
+
+/* A command of the pair has ended: its client is told, and what it held is given back. */
+void data_pair_end(struct data_engine *engine, struct data_pair *pair, struct nvme_rq *rq,
+		   uint64_t result, uint16_t status);
 
 /* Take what the controller has completed on a pair; how many. */
 unsigned int data_pair_reap(struct data_engine *engine, struct data_pair *pair);

@@ -21,9 +21,9 @@ static struct iommu_ctx *buffer_ctx(struct buffer *b)
 	return b->opening->device->pci->dev.ctx;
 }
 
-static int buffer_make_memfd(uint64_t size)
+int buffer_memfd(const char *name, uint64_t size)
 {
-	int fd = memfd_create("vfnd-buffer", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	int saved;
 
 	if (fd < 0)
@@ -63,7 +63,7 @@ static void buffer_make_run(struct job *job)
 	struct buffer *b = buffer_of_job(job);
 
 	vfn_error_set("%s", "");
-	b->fd = buffer_make_memfd(b->size);
+	b->fd = buffer_memfd("vfnd-buffer", b->size);
 	if (b->fd < 0) {
 		job_fail(job, -errno);
 		return;

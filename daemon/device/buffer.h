@@ -47,6 +47,9 @@ int buffer_free(struct buffer *buffer, buffer_done done, void *arg);
 
 struct buffer *buffer_find(struct session *session, uint64_t handle);
 
+/* Any thread: a memfd of `size` bytes that are there, sealed against resizing. Or -1 with errno. */
+int buffer_memfd(const char *name, uint64_t size);
+
 /* A buffer as it was before a take-over; the device has its mapping already. Owns `fd` on success. */
 int buffer_restore(struct opening *opening, uint64_t handle, int fd, uint64_t size, uint64_t iova);
 

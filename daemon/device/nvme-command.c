@@ -326,12 +326,26 @@ static void nvme_abort_done(void *arg, const struct command_result *result)
 	nd->aborts--;
 }
 
+int nvme_abort_send(struct nvme_device *nd, uint16_t sqid, uint16_t cid)
+{
+	unsigned int ms = nd->dev->devices->config->abort_timeout_ms;
+	union nvme_cmd sqe = {.opcode = NVME_OPCODE_ABORT};
+	int ret;
+
+	if (nd->aborts >= nd->max_aborts)
+		return -EAGAIN;
+	sqe.cdw10 = cpu_to_le32((uint32_t)cid << 16 | sqid);
+	ret = nvme_internal(nd, &sqe, 0, 2 * ms, nvme_abort_done, nd);
+	if (ret < 0)
+		return ret;
+	nd->aborts++;
+	nd->dev->stats.aborts++;
+	return 0;
+}
+
 void nvme_abort(struct command *cmd)
 {
 	struct nvme_device *nd = cmd->nd;
-	unsigned int ms = nd->dev->devices->config->abort_timeout_ms;
-	union nvme_cmd sqe = {.opcode = NVME_OPCODE_ABORT};
-	uint16_t sqid = cmd->queue ? cmd->queue->qid : 0;
 
 	if (cmd->phase != COMMAND_SENT)
 		return;
@@ -339,13 +353,9 @@ void nvme_abort(struct command *cmd)
 		nvme_timer_set(cmd, 20); /* its turn comes */
 		return;
 	}
-	sqe.cdw10 = cpu_to_le32((uint32_t)cmd->rq->cid << 16 | sqid);
 	cmd->phase = COMMAND_ABORTING;
-	nvme_timer_set(cmd, ms);
-	if (nvme_internal(nd, &sqe, 0, 2 * ms, nvme_abort_done, nd) == 0) {
-		nd->aborts++;
-		nd->dev->stats.aborts++;
-	}
+	nvme_timer_set(cmd, nd->dev->devices->config->abort_timeout_ms);
+	nvme_abort_send(nd, cmd->queue ? cmd->queue->qid : 0, cmd->rq->cid);
 }
 
 static void nvme_timeout(evutil_socket_t fd, short what, void *arg)

@@ -17,7 +17,7 @@
 /* Fewest entries, since others may come to share it. */
 #define PAIR_ENTRIES 128u
 
-static void pair_leave(struct nvme_served *served)
+void nvme_pair_leave(struct nvme_served *served)
 {
 	struct nvme_pair *pair = served->pair;
 	struct nvme_served *other;
@@ -48,7 +48,7 @@ static void pair_deleted(void *arg, int error, const char *text)
 
 	pair->queue = NULL;
 	while ((served = LIST_FIRST(&pair->users))) {
-		pair_leave(served);
+		nvme_pair_leave(served);
 		nvme_served_unpaired(served);
 	}
 	pair_free(pair);
@@ -118,7 +118,7 @@ static void pair_tell(struct nvme_pair *pair, int error, const char *text)
 	for (served = LIST_FIRST(&pair->users); served; served = next) {
 		next = LIST_NEXT(served, link);
 		if (error < 0)
-			pair_leave(served);
+			nvme_pair_leave(served);
 		nvme_served_paired(served, error, text);
 	}
 }
@@ -136,11 +136,9 @@ static void pair_made(void *arg, int error, const char *text, struct queue *queu
 	pair->state = PAIR_LIVE;
 	error = pair_attach(pair);
 	if (error < 0) {
-		struct opening *o = queue->opening;
-
 		/* Somebody has to answer for its deletion: those who waited leave only then. */
 		pair->state = PAIR_DELETING;
-		nvme_queue_delete_pair(queue, o, pair_deleted, pair);
+		nvme_queue_delete_pair(queue, queue->opening, pair_deleted, pair);
 		return;
 	}
 	pair_tell(pair, 0, NULL);
@@ -178,7 +176,7 @@ void nvme_pair_get(struct nvme_served *served, unsigned int entries)
 					     pair_made, pair, &pair->queue);
 		if (ret == 0)
 			return;
-		pair_leave(served);
+		nvme_pair_leave(served);
 		pair_free(pair);
 	}
 	pair = ret == -ENOSPC ? pair_least_used(nd) : NULL;
@@ -202,11 +200,6 @@ bool nvme_pair_put(struct nvme_served *served)
 	pair->state = PAIR_DELETING;
 	nvme_queue_delete_pair(pair->queue, served->queue->opening, pair_deleted, pair);
 	return true;
-}
-
-void nvme_pair_leave(struct nvme_served *served)
-{
-	pair_leave(served);
 }
 
 void nvme_pair_sq_gone(struct nvme_pair *pair)

@@ -60,10 +60,8 @@ static int served_make_memory(struct nvme_served *s)
 	int pair[2];
 	void *mem;
 
-	s->fd = memfd_create("vfnd-queue", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (s->fd < 0 || ftruncate(s->fd, (off_t)s->size) < 0 ||
-	    fallocate(s->fd, 0, 0, (off_t)s->size) < 0 ||
-	    fcntl(s->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+	s->fd = buffer_memfd("vfnd-queue", s->size);
+	if (s->fd < 0)
 		return -errno;
 	mem = mmap(NULL, s->size, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
 	if (mem == MAP_FAILED)
@@ -182,13 +180,6 @@ static void served_list_commands(struct data_engine *engine, void *arg)
 			left->cids[left->n++] = (uint16_t)cid;
 }
 
-static void served_abort_done(void *arg, const struct command_result *result)
-{
-	struct nvme_device *nd = arg;
-
-	nd->aborts--;
-}
-
 /* Others use the pair, so that it cannot be deleted: ask for what is left one by one, and in the
  * end reset. */
 static void served_impatient(evutil_socket_t fd, short what, void *arg)
@@ -205,15 +196,9 @@ static void served_impatient(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	data_driver_call(nd->driver, served_list_commands, &left);
-	for (unsigned int i = 0; i < left.n && nd->aborts < nd->max_aborts; i++) {
-		union nvme_cmd sqe = {.opcode = 0x08};
-
-		sqe.cdw10 = cpu_to_le32((uint32_t)left.cids[i] << 16 | s->pair->queue->qid);
-		if (nvme_internal(nd, &sqe, 0, 2 * served_patience(s), served_abort_done, nd) < 0)
+	for (unsigned int i = 0; i < left.n; i++)
+		if (nvme_abort_send(nd, s->pair->queue->qid, left.cids[i]) < 0)
 			break;
-		nd->aborts++;
-		nd->dev->stats.aborts++;
-	}
 	evtimer_add(s->patience, &tv);
 }
 

@@ -252,6 +252,8 @@ void nvme_reap(struct nvme_device *nd, unsigned int qid);
 void nvme_send_waiting(struct nvme_device *nd);
 /* Take the command's completion, or -errno with a text, to whoever waits for it; frees it. */
 void nvme_finish(struct command *cmd, const struct nvme_cqe *cqe, int error, const char *text);
+/* Send an Abort. -EAGAIN: as many are under way as the controller takes; or as nvme_internal(). */
+int nvme_abort_send(struct nvme_device *nd, uint16_t sqid, uint16_t cid);
 /* Ask the controller to abort it. */
 void nvme_abort(struct command *cmd);
 /* All of the queue's commands end, as the controller has forgotten them. */
