@@ -179,50 +179,48 @@ static void admin_dbbuf(struct ctrl *c, struct cmd *cmd)
 	}
 }
 
+static void admin_event(struct ctrl *c, struct cmd *cmd)
+{
+	cmd->kept = !aer_request(c, cmd);
+}
+
+#define SUPPORTED NVME_CMD_EFFECTS_CSUPP
+
+static const struct admin_row {
+	void (*fn)(struct ctrl *c, struct cmd *cmd);
+	uint32_t effects;
+} admin_rows[256] = {
+	[nvme_admin_delete_sq] = {admin_delete_sq, SUPPORTED},
+	[nvme_admin_create_sq] = {admin_create_sq, SUPPORTED},
+	[nvme_admin_get_log_page] = {log_exec, SUPPORTED},
+	[nvme_admin_delete_cq] = {admin_delete_cq, SUPPORTED},
+	[nvme_admin_create_cq] = {admin_create_cq, SUPPORTED},
+	[nvme_admin_identify] = {identify_exec, SUPPORTED},
+	[nvme_admin_abort_cmd] = {admin_abort, SUPPORTED},
+	[nvme_admin_set_features] = {features_set, SUPPORTED},
+	[nvme_admin_get_features] = {features_get, SUPPORTED},
+	[nvme_admin_async_event] = {admin_event, SUPPORTED},
+	[nvme_admin_dbbuf] = {admin_dbbuf, SUPPORTED},
+};
+
+uint32_t admin_effects(uint8_t opcode)
+{
+	return admin_rows[opcode].effects;
+}
+
 bool admin_exec(struct ctrl *c, struct cmd *cmd)
 {
+	const struct admin_row *row = &admin_rows[cmd->sqe.opcode];
+
 	if (cmd->sqe.flags & 0xc3) { /* no fused commands, and PRPs alone for admin commands */
 		cmd_fail(cmd, NVME_SC_INVALID_FIELD, 1, 0);
 		return true;
 	}
 	if (c->hmb.enabled)
 		hmb_look(c);
-	switch (cmd->sqe.opcode) {
-	case nvme_admin_delete_sq:
-		admin_delete_sq(c, cmd);
-		break;
-	case nvme_admin_create_sq:
-		admin_create_sq(c, cmd);
-		break;
-	case nvme_admin_get_log_page:
-		log_exec(c, cmd);
-		break;
-	case nvme_admin_delete_cq:
-		admin_delete_cq(c, cmd);
-		break;
-	case nvme_admin_create_cq:
-		admin_create_cq(c, cmd);
-		break;
-	case nvme_admin_identify:
-		identify_exec(c, cmd);
-		break;
-	case nvme_admin_abort_cmd:
-		admin_abort(c, cmd);
-		break;
-	case nvme_admin_set_features:
-		features_set(c, cmd);
-		break;
-	case nvme_admin_get_features:
-		features_get(c, cmd);
-		break;
-	case nvme_admin_async_event:
-		return aer_request(c, cmd);
-	case nvme_admin_dbbuf:
-		admin_dbbuf(c, cmd);
-		break;
-	default:
+	if (row->fn)
+		row->fn(c, cmd);
+	else
 		cmd_fail(cmd, NVME_SC_INVALID_OPCODE, 0, 0);
-		break;
-	}
-	return true;
+	return !cmd->kept;
 }

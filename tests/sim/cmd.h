@@ -14,9 +14,22 @@ static inline void cmd_fail(struct cmd *cmd, uint16_t status, uint16_t byte, uin
 	cmd->where = byte | bit << 8;
 }
 
+/* The NSID that is no namespace's, or none that is active: what the command fails with. */
+static inline void cmd_no_ns(const struct ctrl *c, struct cmd *cmd)
+{
+	bool valid = cmd->sqe.nsid && cmd->sqe.nsid <= c->nns;
+
+	/* NVMe base 2.0, 3.2.1.3 and 3.2.1.5 */
+	cmd_fail(cmd, valid ? NVME_SC_INVALID_FIELD : NVME_SC_INVALID_NS, 4, 0);
+}
+
 /* Dispatch. False: the command is kept (an event request) and must not be completed now. */
 bool admin_exec(struct ctrl *c, struct cmd *cmd);
 void io_exec(struct ctrl *c, struct cmd *cmd);
+
+/* Commands Supported and Effects of one opcode; 0: there is no such command. */
+uint32_t admin_effects(uint8_t opcode);
+uint32_t io_effects(uint8_t opcode);
 
 /* Moves admin data between `buf` and the command's PRPs; sets cmd->status on failure. */
 bool admin_send(struct ctrl *c, struct cmd *cmd, const void *buf, size_t len);
@@ -27,6 +40,9 @@ void features_set(struct ctrl *c, struct cmd *cmd);
 void features_get(struct ctrl *c, struct cmd *cmd);
 void log_exec(struct ctrl *c, struct cmd *cmd);
 
+/* What the log of feature identifiers says of one; 0: it is not supported. */
+uint32_t features_effects(const struct ctrl *c, uint8_t fid);
+
 /* Values at power-on; with `keep` those that were saved. */
 void features_reset(struct ctrl *c, bool keep);
 uint32_t features_event_config(const struct ctrl *c);
@@ -34,6 +50,9 @@ bool features_write_cache(const struct ctrl *c);
 
 /* Notes a failed command in the error log. */
 void log_error(struct ctrl *c, const struct cmd *cmd);
+
+/* A namespace has come, gone or changed: its place in the log, and the event where it is wanted. */
+void log_ns_changed(struct ctrl *c, uint32_t nsid);
 
 /* An event, whatever the configuration says; it waits for a request and for its type's mask. */
 void aer_raise(struct ctrl *c, uint8_t type, uint8_t info, uint8_t lid);

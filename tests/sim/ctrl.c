@@ -16,8 +16,6 @@
 #include <unistd.h>
 
 #define CTRL_TO 10 /* CAP.TO: five seconds, in units of 500 ms */
-#define CTRL_VS 0x00010400u
-#define CTRL_VS_OLD 0x00010300u
 
 uint64_t ctrl_now(void)
 {
@@ -75,6 +73,8 @@ int ctrl_init(struct ctrl *c, const struct ctrl_opts *opts)
 	c->cap = (uint64_t)SIM_MQES << NVME_CAP_MQES_SHIFT | 1ull << NVME_CAP_CQR_SHIFT |
 		 (uint64_t)CTRL_TO << NVME_CAP_TO_SHIFT | 1ull << NVME_CAP_CSS_SHIFT |
 		 (uint64_t)SIM_MPSMAX << NVME_CAP_MPSMAX_SHIFT;
+	if (!opts->cmb_old)
+		c->cap |= (uint64_t)NVME_CAP_CSS_CSI << NVME_CAP_CSS_SHIFT;
 	if (opts->cmb && !opts->cmb_old)
 		c->cap |= 1ull << NVME_CAP_CMBS_SHIFT;
 	if (!err)
@@ -134,6 +134,14 @@ static void ctrl_disable(struct ctrl *c)
 	c->stats.resets++;
 }
 
+static bool ctrl_css_ok(const struct ctrl *c)
+{
+	uint32_t css = NVME_CC_CSS(c->cc);
+
+	return css == NVME_CC_CSS_NVM ||
+	       (css == NVME_CC_CSS_CSI && (NVME_CAP_CSS(c->cap) & NVME_CAP_CSS_CSI));
+}
+
 static void ctrl_enable(struct ctrl *c)
 {
 	unsigned int mps = NVME_CC_MPS(c->cc);
@@ -142,8 +150,8 @@ static void ctrl_enable(struct ctrl *c)
 	c->page = 4096ull << mps;
 	if (mps > SIM_MPSMAX) {
 		ctrl_fatal(c, "CC.MPS is above CAP.MPSMAX");
-	} else if (NVME_CC_CSS(c->cc) != NVME_CC_CSS_NVM) {
-		ctrl_fatal(c, "CC.CSS is not the NVM command set");
+	} else if (!ctrl_css_ok(c)) {
+		ctrl_fatal(c, "CC.CSS is not a choice that CAP.CSS gives");
 	} else if (NVME_CC_AMS(c->cc) != NVME_CC_AMS_RR) {
 		ctrl_fatal(c, "CC.AMS is not round robin");
 	} else if (!sqs || !cqs) {
@@ -244,7 +252,7 @@ static uint32_t ctrl_read_reg(struct ctrl *c, uint32_t off)
 	case NVME_REG_CAP + 4:
 		return c->cap >> 32;
 	case NVME_REG_VS:
-		return c->opts.cmb_old ? CTRL_VS_OLD : CTRL_VS;
+		return ctrl_version(c);
 	case NVME_REG_INTMS:
 	case NVME_REG_INTMC:
 		return c->intms;

@@ -21,6 +21,7 @@
 #include <nvme/types.h>
 #include <sys/queue.h>
 
+#define CTRL_ID		 1  /* CNTLID */
 #define CTRL_AERL	 3  /* 0's based: four asynchronous event requests */
 #define CTRL_ELPE	 63 /* 0's based: 64 error log entries */
 #define CTRL_ACL	 3
@@ -89,6 +90,7 @@ struct cmd {
 	uint32_t dw1;
 	uint16_t status; /* SC, SCT << 8, NVME_SC_DNR */
 	uint16_t where;	 /* error log's parameter location: byte, bit << 8; 0xffff: none */
+	bool kept;	 /* it is not to be completed now */
 };
 
 /* A command that is kept. */
@@ -163,7 +165,9 @@ struct ctrl {
 	struct hmb hmb;
 	struct faults faults;
 	struct ns ns[CTRL_MAX_NS];
-	unsigned int nns;
+	unsigned int nns; /* NN: the highest namespace identifier */
+	uint32_t changed[CTRL_MAX_NS]; /* Changed Namespace List, ascending */
+	unsigned int nchanged;
 
 	/* the page of doorbells, in a memory file that clients map */
 	int bar_fd;
@@ -245,9 +249,18 @@ static inline bool ctrl_running(const struct ctrl *c)
 
 uint64_t ctrl_now(void);
 
+/* The namespace of that identifier if it is active: exists, and is attached to the controller. */
 static inline struct ns *ctrl_ns(struct ctrl *c, uint32_t nsid)
 {
-	return nsid && nsid <= c->nns ? &c->ns[nsid - 1] : NULL;
+	struct ns *ns = nsid && nsid <= c->nns ? &c->ns[nsid - 1] : NULL;
+
+	return ns && ns->attached ? ns : NULL;
+}
+
+/* VS, and what Identify Controller says. */
+static inline uint32_t ctrl_version(const struct ctrl *c)
+{
+	return c->opts.cmb_old ? 0x00010300 : 0x00020000;
 }
 
 #endif

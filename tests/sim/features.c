@@ -35,6 +35,7 @@ static const struct feature features[] = {
 	{NVME_FEAT_FID_ASYNC_EVENT, CAN_SAVE | CAN_CHANGE, 0, 0x1ff},
 	{NVME_FEAT_FID_HOST_ID, CAN_CHANGE, 0, 1},
 	{NVME_FEAT_FID_HOST_MEM_BUF, CAN_CHANGE, 0, 3},
+	{NVME_FEAT_FID_IOCS_PROFILE, CAN_CHANGE, 0, 0x1ff},
 };
 
 #define FEATURES (sizeof(features) / sizeof(features[0]))
@@ -54,7 +55,21 @@ static int features_there(const struct ctrl *c, uint8_t fid)
 {
 	if (fid == NVME_FEAT_FID_HOST_MEM_BUF && !c->opts.hmb_preferred)
 		return -1;
+	if (fid == NVME_FEAT_FID_IOCS_PROFILE && c->opts.cmb_old)
+		return -1;
 	return features_find(fid);
+}
+
+uint32_t features_effects(const struct ctrl *c, uint8_t fid)
+{
+	int i = features_there(c, fid);
+	uint32_t scope = NVME_FID_SUPPORTED_EFFECTS_SCOPE_CTRL;
+
+	if (i < 0)
+		return 0;
+	if (features[i].can & CAN_PER_NS)
+		scope = NVME_FID_SUPPORTED_EFFECTS_SCOPE_NS;
+	return NVME_FID_SUPPORTED_EFFECTS_FSUPP | scope << NVME_FID_SUPPORTED_EFFECTS_SCOPE_SHIFT;
 }
 
 static uint32_t features_value(const struct ctrl *c, uint8_t fid)
@@ -175,6 +190,11 @@ static void features_set_special(struct ctrl *c, struct cmd *cmd, struct feature
 		if (v & 0x1f) /* power state 0 is the only one */
 			cmd_fail(cmd, NVME_SC_INVALID_FIELD, AT_CDW11, 0);
 		break;
+	case NVME_FEAT_FID_IOCS_PROFILE:
+		if (v) /* the first combination is the only one */
+			cmd_fail(cmd, SIM_SCT_SPECIFIC | NVME_SC_IOCS_COMBINATION_REJECTED,
+				 AT_CDW11, 0);
+		break;
 	case NVME_FEAT_FID_IRQ_CONFIG:
 		if ((v & 0xffff) >= c->irq.nvec)
 			cmd_fail(cmd, NVME_SC_INVALID_FIELD, AT_CDW11, 0);
@@ -184,7 +204,7 @@ static void features_set_special(struct ctrl *c, struct cmd *cmd, struct feature
 	case NVME_FEAT_FID_ERR_RECOVERY:
 		ns = ctrl_ns(c, cmd->sqe.nsid);
 		if (!ns && cmd->sqe.nsid != NVME_NSID_ALL) {
-			cmd_fail(cmd, NVME_SC_INVALID_NS, AT_NSID, 0);
+			cmd_no_ns(c, cmd);
 			return;
 		}
 		for (unsigned int i = 0; i < c->nns; i++) {
@@ -215,10 +235,10 @@ void features_set(struct ctrl *c, struct cmd *cmd)
 		return;
 	}
 	if (cmd->sqe.nsid && !(features[i].can & CAN_PER_NS) && cmd->sqe.nsid != NVME_NSID_ALL) {
-		cmd_fail(cmd,
-			 ctrl_ns(c, cmd->sqe.nsid) ? SIM_SCT_SPECIFIC | NVME_SC_FEATURE_NOT_PER_NS
-						   : NVME_SC_INVALID_NS,
-			 AT_NSID, 0);
+		if (ctrl_ns(c, cmd->sqe.nsid))
+			cmd_fail(cmd, SIM_SCT_SPECIFIC | NVME_SC_FEATURE_NOT_PER_NS, AT_NSID, 0);
+		else
+			cmd_no_ns(c, cmd);
 		return;
 	}
 	if (cmd->sqe.cdw11 & ~features[i].valid) {
@@ -274,7 +294,7 @@ static uint32_t features_current(struct ctrl *c, struct cmd *cmd, const struct f
 	case NVME_FEAT_FID_ERR_RECOVERY:
 		ns = ctrl_ns(c, cmd->sqe.nsid);
 		if (!ns)
-			cmd_fail(cmd, NVME_SC_INVALID_NS, AT_NSID, 0);
+			cmd_no_ns(c, cmd);
 		return ns && !initial ? c->feat.tler[ns - c->ns] : 0;
 	case NVME_FEAT_FID_HOST_ID:
 		if (initial)

@@ -8,6 +8,7 @@
 
 #define AT_NSID	 4
 #define AT_CDW10 40
+#define AT_CDW11 44
 
 /* ASCII fields are padded with blanks and have no NUL. */
 static void identify_text(char *at, size_t room, const char *text)
@@ -31,8 +32,8 @@ static void identify_ctrl(struct ctrl *c, struct nvme_id_ctrl *id)
 	id->ieee[1] = 0x54;
 	id->ieee[2] = 0x52;
 	id->mdts = c->opts.mdts;
-	id->cntlid = 1;
-	id->ver = c->opts.cmb_old ? 0x00010300 : 0x00010400;
+	id->cntlid = CTRL_ID;
+	id->ver = ctrl_version(c);
 	id->rtd3r = 1000000;
 	id->rtd3e = 1000000;
 	id->oaes = NVME_CTRL_OAES_NA;
@@ -43,6 +44,8 @@ static void identify_ctrl(struct ctrl *c, struct nvme_id_ctrl *id)
 	id->aerl = CTRL_AERL;
 	id->frmw = NVME_CTRL_FRMW_1ST_RO | 1 << 1;
 	id->lpa = NVME_CTRL_LPA_CMD_EFFECTS | NVME_CTRL_LPA_EXTENDED;
+	if (ctrl_version(c) >= 0x00020000)
+		id->lpa |= NVME_CTRL_LPA_LI0_LI5_LI12_LI13;
 	id->elpe = CTRL_ELPE;
 	if (c->opts.hmb_preferred) {
 		id->hmpre = c->opts.hmb_preferred;
@@ -55,8 +58,8 @@ static void identify_ctrl(struct ctrl *c, struct nvme_id_ctrl *id)
 	id->sqes = 0x66;
 	id->cqes = 0x44;
 	id->nn = c->nns;
-	id->oncs =
-		NVME_CTRL_ONCS_COMPARE | NVME_CTRL_ONCS_WRITE_ZEROES | NVME_CTRL_ONCS_SAVE_FEATURES;
+	id->oncs = NVME_CTRL_ONCS_COMPARE | NVME_CTRL_ONCS_DSM | NVME_CTRL_ONCS_WRITE_ZEROES |
+		   NVME_CTRL_ONCS_SAVE_FEATURES | NVME_CTRL_ONCS_VERIFY;
 	id->vwc = NVME_CTRL_VWC_PRESENT | 3 << 1; /* Flush takes NSID FFFFFFFFh */
 	id->sgls = c->opts.sgls;
 	id->psd[0].mp = 2500;
@@ -67,7 +70,8 @@ static void identify_ns(const struct ns *ns, struct nvme_id_ns *id)
 {
 	memset(id, 0, sizeof(*id));
 	id->nsze = id->ncap = id->nuse = ns->blocks;
-	id->dlfeat = !ns->format.null; /* blocks never written read as zeroes */
+	if (!ns->format.null) /* deallocated blocks read as zeroes */
+		id->dlfeat = NVME_NS_DLFEAT_RB_ALL_0S | NVME_NS_DLFEAT_WRITE_ZEROES;
 	id->lbaf[0].ds = ns->format.shift;
 	id->lbaf[0].ms = ns->format.metadata;
 	if (ns->format.extended)
@@ -86,57 +90,136 @@ static uint8_t *identify_desc(uint8_t *at, uint8_t type, uint8_t len, const uint
 	return at + 4 + len;
 }
 
-static void identify_descs(const struct ns *ns, uint8_t *buf)
+static void identify_descs(const struct ctrl *c, const struct ns *ns, uint8_t *buf)
 {
+	static const uint8_t csi = NVME_CSI_NVM;
 	uint8_t *at = buf;
 
 	memset(buf, 0, NVME_IDENTIFY_DATA_SIZE);
 	at = identify_desc(at, NVME_NIDT_EUI64, NVME_NIDT_EUI64_LEN, ns->eui64);
 	at = identify_desc(at, NVME_NIDT_NGUID, NVME_NIDT_NGUID_LEN, ns->nguid);
-	identify_desc(at, NVME_NIDT_UUID, NVME_NIDT_UUID_LEN, ns->uuid);
+	at = identify_desc(at, NVME_NIDT_UUID, NVME_NIDT_UUID_LEN, ns->uuid);
+	if (ctrl_version(c) >= 0x00020000)
+		identify_desc(at, NVME_NIDT_CSI, NVME_NIDT_CSI_LEN, &csi);
 }
 
-static void identify_list(struct ctrl *c, uint32_t above, uint32_t *list)
+/* Namespaces above the command's NSID: active ones, or all that exist. */
+static void identify_list(struct ctrl *c, struct cmd *cmd, bool all)
 {
+	uint32_t *list = (uint32_t *)c->bounce;
 	unsigned int n = 0;
 
+	if (cmd->sqe.nsid >= 0xfffffffe) {
+		cmd_fail(cmd, NVME_SC_INVALID_NS, AT_NSID, 0);
+		return;
+	}
 	memset(list, 0, NVME_IDENTIFY_DATA_SIZE);
 	for (unsigned int i = 0; i < c->nns && n < NVME_ID_NS_LIST_MAX; i++) {
-		if (c->ns[i].nsid > above)
-			list[n++] = c->ns[i].nsid;
+		if (i + 1 > cmd->sqe.nsid && (all ? c->ns[i].exists : c->ns[i].attached))
+			list[n++] = i + 1;
+	}
+}
+
+/* What the NVM command set has beside Identify Namespace: nothing that is not zero. */
+static void identify_nvm_ns(struct nvme_nvm_id_ns *id)
+{
+	memset(id, 0, sizeof(*id));
+}
+
+static void identify_independent(const struct ns *ns, struct nvme_id_independent_id_ns *id)
+{
+	memset(id, 0, sizeof(*id));
+	if (ns)
+		id->nstat = 1; /* ready */
+}
+
+/* Of one namespace; one that is not active has zeroes. */
+static void identify_one(struct ctrl *c, struct cmd *cmd, uint8_t cns)
+{
+	struct ns *ns = ctrl_ns(c, cmd->sqe.nsid);
+
+	memset(c->bounce, 0, NVME_IDENTIFY_DATA_SIZE);
+	if (!ns &&
+	    (!cmd->sqe.nsid || cmd->sqe.nsid > c->nns || cns == NVME_IDENTIFY_CNS_NS_DESC_LIST)) {
+		cmd_fail(cmd, NVME_SC_INVALID_NS, AT_NSID, 0);
+	} else if (ns && cns == NVME_IDENTIFY_CNS_NS) {
+		identify_ns(ns, (struct nvme_id_ns *)c->bounce);
+	} else if (ns && cns == NVME_IDENTIFY_CNS_NS_DESC_LIST) {
+		identify_descs(c, ns, c->bounce);
+	} else if (ns && cns == NVME_IDENTIFY_CNS_CSI_NS) {
+		identify_nvm_ns((struct nvme_nvm_id_ns *)c->bounce);
+	} else if (ns) {
+		identify_independent(ns, (struct nvme_id_independent_id_ns *)c->bounce);
+	}
+}
+
+/* I/O command sets that can be enabled together: the NVM command set. */
+static void identify_iocs(struct ctrl *c, struct cmd *cmd)
+{
+	struct nvme_id_iocs *id = (struct nvme_id_iocs *)c->bounce;
+	uint16_t cntid = cmd->sqe.cdw10 >> 16;
+
+	if (cntid != 0xffff && cntid != CTRL_ID) {
+		cmd_fail(cmd, NVME_SC_INVALID_FIELD, AT_CDW10 + 2, 0);
+		return;
+	}
+	memset(id, 0, sizeof(*id));
+	id->iocsc[0] = 1u << NVME_CSI_NVM;
+}
+
+/* Those that an I/O command set has of its own, and those of NVMe 2.0. */
+static void identify_exec_2(struct ctrl *c, struct cmd *cmd, uint8_t cns)
+{
+	bool with_csi = cns == NVME_IDENTIFY_CNS_CSI_NS || cns == NVME_IDENTIFY_CNS_CSI_CTRL ||
+			cns == NVME_IDENTIFY_CNS_CSI_NS_ACTIVE_LIST;
+
+	if (ctrl_version(c) < 0x00020000) {
+		cmd_fail(cmd, NVME_SC_INVALID_FIELD, AT_CDW10, 0);
+		return;
+	}
+	if (with_csi && cmd->sqe.cdw11 >> 24 != NVME_CSI_NVM) {
+		cmd_fail(cmd, SIM_SCT_SPECIFIC | NVME_SC_INVALID_IOCS, AT_CDW11 + 3, 0);
+		return;
+	}
+	switch (cns) {
+	case NVME_IDENTIFY_CNS_CSI_NS:
+	case NVME_IDENTIFY_CNS_CSI_INDEPENDENT_ID_NS:
+		identify_one(c, cmd, cns);
+		break;
+	case NVME_IDENTIFY_CNS_CSI_CTRL: /* Verify and others have no limits of their own */
+		memset(c->bounce, 0, NVME_IDENTIFY_DATA_SIZE);
+		break;
+	case NVME_IDENTIFY_CNS_CSI_NS_ACTIVE_LIST:
+		identify_list(c, cmd, false);
+		break;
+	case NVME_IDENTIFY_CNS_COMMAND_SET_STRUCTURE:
+		identify_iocs(c, cmd);
+		break;
+	default:
+		cmd_fail(cmd, NVME_SC_INVALID_FIELD, AT_CDW10, 0);
+		break;
 	}
 }
 
 void identify_exec(struct ctrl *c, struct cmd *cmd)
 {
 	uint8_t cns = cmd->sqe.cdw10;
-	struct ns *ns = ctrl_ns(c, cmd->sqe.nsid);
 
 	switch (cns) {
 	case NVME_IDENTIFY_CNS_NS:
 	case NVME_IDENTIFY_CNS_NS_DESC_LIST:
-		if (!ns) {
-			cmd_fail(cmd, NVME_SC_INVALID_NS, AT_NSID, 0);
-			return;
-		}
-		if (cns == NVME_IDENTIFY_CNS_NS)
-			identify_ns(ns, (struct nvme_id_ns *)c->bounce);
-		else
-			identify_descs(ns, c->bounce);
+		identify_one(c, cmd, cns);
 		break;
 	case NVME_IDENTIFY_CNS_CTRL:
 		identify_ctrl(c, (struct nvme_id_ctrl *)c->bounce);
 		break;
 	case NVME_IDENTIFY_CNS_NS_ACTIVE_LIST:
-		if (cmd->sqe.nsid >= 0xfffffffe) {
-			cmd_fail(cmd, NVME_SC_INVALID_NS, AT_NSID, 0);
-			return;
-		}
-		identify_list(c, cmd->sqe.nsid, (uint32_t *)c->bounce);
+		identify_list(c, cmd, false);
 		break;
 	default:
-		cmd_fail(cmd, NVME_SC_INVALID_FIELD, AT_CDW10, 0);
-		return;
+		identify_exec_2(c, cmd, cns);
+		break;
 	}
-	(void)admin_send(c, cmd, c->bounce, NVME_IDENTIFY_DATA_SIZE);
+	if (!cmd->status)
+		(void)admin_send(c, cmd, c->bounce, NVME_IDENTIFY_DATA_SIZE);
 }

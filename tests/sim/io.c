@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
-#include "cmd.h"
+#include "io.h"
 #include "sgl.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define AT_NSID	 4
-#define AT_MPTR	 16
-#define AT_PRP1	 24
-#define AT_CDW10 40
-#define AT_CDW12 48
-
 #define IO_IOV 256
-
-#define IO_FUA (1u << 30)
 
 /* Bits 7:6 of a command's flags. */
 #define PSDT(sqe)     ((sqe)->flags >> 6)
@@ -24,30 +16,13 @@
 #define PSDT_SGL_SGL  2
 #define PSDT_RESERVED 3
 
-/* Some bytes on the medium, and the pieces of the host's memory for them. */
-struct extent {
-	uint64_t off;
-	uint64_t len;
-	const struct prp_seg *segs;
-	unsigned int n;
-};
-
-struct io {
-	struct ns *ns;
-	uint64_t slba;
-	uint32_t blocks;
-	struct extent data;
-	struct extent meta; /* what is transferred apart */
-};
-
-/* Namespace and LBA range. */
-static inline bool io_range(struct ctrl *c, struct cmd *cmd, struct io *io)
+static inline bool io_locate(struct ctrl *c, struct cmd *cmd, struct io *io)
 {
 	io->ns = ctrl_ns(c, cmd->sqe.nsid);
 	io->slba = (uint64_t)cmd->sqe.cdw11 << 32 | cmd->sqe.cdw10;
 	io->blocks = (cmd->sqe.cdw12 & 0xffff) + 1;
 	if (!io->ns) {
-		cmd_fail(cmd, NVME_SC_INVALID_NS, AT_NSID, 0);
+		cmd_no_ns(c, cmd);
 		return false;
 	}
 	if (io->slba >= io->ns->blocks || io->blocks > io->ns->blocks - io->slba) {
@@ -60,6 +35,11 @@ static inline bool io_range(struct ctrl *c, struct cmd *cmd, struct io *io)
 	if (io->meta.len)
 		io->meta.off = ns_metadata_at(io->ns, io->slba);
 	return true;
+}
+
+bool io_range(struct ctrl *c, struct cmd *cmd, struct io *io)
+{
+	return io_locate(c, cmd, io);
 }
 
 /* The pieces that the command's own descriptor, or list, names for its data. */
@@ -220,7 +200,23 @@ static int io_move(struct ctrl *c, struct ns *ns, const struct extent *x, bool t
 	return dma_check(&c->dma) ? -EFAULT : err;
 }
 
-static void io_failed(struct cmd *cmd, int err, bool write)
+bool io_fetch(struct ctrl *c, struct cmd *cmd, void *buf, size_t len)
+{
+	struct extent x = {.len = len};
+	uint8_t *at = buf;
+	uint16_t status = io_data(c, cmd, &x, false);
+
+	for (unsigned int i = 0; i < x.n && !status; i++) {
+		if (dma_read(&c->dma, x.segs[i].iova, at, x.segs[i].len))
+			status = NVME_SC_DATA_XFER_ERROR;
+		at += x.segs[i].len;
+	}
+	if (status)
+		cmd_fail(cmd, status, AT_PRP1, 0);
+	return !status;
+}
+
+void io_failed(struct cmd *cmd, int err, bool write)
 {
 	if (err == -EIO)
 		cmd->status = SIM_SCT_MEDIA | (write ? NVME_SC_WRITE_FAULT : NVME_SC_READ_ERROR);
@@ -244,7 +240,7 @@ static void io_read(struct ctrl *c, struct cmd *cmd)
 {
 	struct io io;
 
-	if (!io_range(c, cmd, &io) || !io_find(c, cmd, &io, true))
+	if (!io_locate(c, cmd, &io) || !io_find(c, cmd, &io, true))
 		return;
 	io_failed(cmd, io_move_all(c, &io, true), false);
 	c->stats.reads++;
@@ -256,7 +252,7 @@ static void io_write(struct ctrl *c, struct cmd *cmd)
 	struct io io;
 	int err;
 
-	if (!io_range(c, cmd, &io) || !io_find(c, cmd, &io, false))
+	if (!io_locate(c, cmd, &io) || !io_find(c, cmd, &io, false))
 		return;
 	err = io_move_all(c, &io, false);
 	if (!err && ((cmd->sqe.cdw12 & IO_FUA) || !features_write_cache(c)))
@@ -297,7 +293,7 @@ static void io_compare(struct ctrl *c, struct cmd *cmd)
 {
 	struct io io;
 
-	if (!io_range(c, cmd, &io) || !io_find(c, cmd, &io, false))
+	if (!io_locate(c, cmd, &io) || !io_find(c, cmd, &io, false))
 		return;
 	io_compare_extent(c, cmd, io.ns, &io.data);
 	io_compare_extent(c, cmd, io.ns, &io.meta);
@@ -305,32 +301,16 @@ static void io_compare(struct ctrl *c, struct cmd *cmd)
 	c->stats.read_512 += io.data.len >> 9;
 }
 
-static void io_write_zeroes(struct ctrl *c, struct cmd *cmd)
-{
-	struct io io;
-	int err;
-
-	if (!io_range(c, cmd, &io))
-		return;
-	err = ns_zero(io.ns, io.data.off, io.data.len);
-	if (!err && io.meta.len)
-		err = ns_zero(io.ns, io.meta.off, io.meta.len);
-	if (!err && ((cmd->sqe.cdw12 & IO_FUA) || !features_write_cache(c)))
-		err = ns_flush(io.ns);
-	io_failed(cmd, err, true);
-	c->stats.writes++;
-}
-
 static void io_flush(struct ctrl *c, struct cmd *cmd)
 {
 	struct ns *ns = ctrl_ns(c, cmd->sqe.nsid);
 
 	if (!ns && cmd->sqe.nsid != NVME_NSID_ALL) {
-		cmd_fail(cmd, NVME_SC_INVALID_NS, AT_NSID, 0);
+		cmd_no_ns(c, cmd);
 		return;
 	}
 	for (unsigned int i = 0; i < c->nns && !cmd->status; i++) {
-		if (!ns || ns == &c->ns[i])
+		if (c->ns[i].attached && (!ns || ns == &c->ns[i]))
 			io_failed(cmd, ns_flush(&c->ns[i]), true);
 	}
 }
@@ -341,6 +321,23 @@ static bool io_flags_ok(const struct ctrl *c, const struct sim_sqe *sqe)
 	if (sqe->flags & 3 || PSDT(sqe) == PSDT_RESERVED || !c->opts.sgls)
 		return false;
 	return PSDT(sqe) != PSDT_SGL_SGL || (c->opts.sgls & NVME_CTRL_SGLS_MPTR_SGL);
+}
+
+uint32_t io_effects(uint8_t opcode)
+{
+	switch (opcode) {
+	case nvme_cmd_flush:
+	case nvme_cmd_read:
+	case nvme_cmd_compare:
+	case nvme_cmd_verify:
+		return NVME_CMD_EFFECTS_CSUPP;
+	case nvme_cmd_write:
+	case nvme_cmd_write_zeroes:
+	case nvme_cmd_dsm:
+		return NVME_CMD_EFFECTS_CSUPP | NVME_CMD_EFFECTS_LBCC;
+	default:
+		return 0;
+	}
 }
 
 void io_exec(struct ctrl *c, struct cmd *cmd)
@@ -365,7 +362,13 @@ void io_exec(struct ctrl *c, struct cmd *cmd)
 		io_compare(c, cmd);
 		break;
 	case nvme_cmd_write_zeroes:
-		io_write_zeroes(c, cmd);
+		blocks_write_zeroes(c, cmd);
+		break;
+	case nvme_cmd_dsm:
+		blocks_dsm(c, cmd);
+		break;
+	case nvme_cmd_verify:
+		blocks_verify(c, cmd);
 		break;
 	default:
 		cmd_fail(cmd, NVME_SC_INVALID_OPCODE, 0, 0);

@@ -6,6 +6,7 @@ noinst_LTLIBRARIES += %D%/libsim.la
 %C%_libsim_la_SOURCES = \
 	%D%/admin.c \
 	%D%/aer.c \
+	%D%/blocks.c \
 	%D%/cmb.c %D%/cmb.h \
 	%D%/cmd.h \
 	%D%/control.c %D%/control.h \
@@ -16,7 +17,7 @@ noinst_LTLIBRARIES += %D%/libsim.la
 	%D%/features.c \
 	%D%/hmb.c %D%/hmb.h \
 	%D%/identify.c \
-	%D%/io.c \
+	%D%/io.c %D%/io.h \
 	%D%/irq.c %D%/irq.h \
 	%D%/log.c \
 	%D%/msg.c %D%/msg.h \
@@ -130,3 +131,10 @@ TESTS += %D%/test-buffers
 %C%_test_buffers_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
 %C%_test_buffers_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_buffers_LDADD = $(SIM_TEST_LIBS)
+
+check_PROGRAMS += %D%/test-blocks
+TESTS += %D%/test-blocks
+%C%_test_blocks_SOURCES = %D%/test-blocks.c
+%C%_test_blocks_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
+%C%_test_blocks_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_blocks_LDADD = $(SIM_TEST_LIBS)

@@ -8,6 +8,7 @@
 #define AT_NSID	 4
 #define AT_CDW10 40
 #define AT_CDW12 48
+#define AT_CDW14 56
 
 void log_error(struct ctrl *c, const struct cmd *cmd)
 {
@@ -79,23 +80,109 @@ static size_t log_firmware(uint8_t *buf)
 
 static size_t log_effects(uint8_t *buf)
 {
-	static const uint8_t admin[] = {
-		nvme_admin_delete_sq,	nvme_admin_create_sq,	 nvme_admin_get_log_page,
-		nvme_admin_delete_cq,	nvme_admin_create_cq,	 nvme_admin_identify,
-		nvme_admin_abort_cmd,	nvme_admin_set_features, nvme_admin_get_features,
-		nvme_admin_async_event, nvme_admin_dbbuf,
-	};
 	struct nvme_cmd_effects_log *log = (struct nvme_cmd_effects_log *)buf;
 
 	memset(log, 0, sizeof(*log));
-	for (unsigned int i = 0; i < sizeof(admin); i++)
-		log->acs[admin[i]] = NVME_CMD_EFFECTS_CSUPP;
-	log->iocs[nvme_cmd_flush] = NVME_CMD_EFFECTS_CSUPP;
-	log->iocs[nvme_cmd_read] = NVME_CMD_EFFECTS_CSUPP;
-	log->iocs[nvme_cmd_compare] = NVME_CMD_EFFECTS_CSUPP;
-	log->iocs[nvme_cmd_write] = NVME_CMD_EFFECTS_CSUPP | NVME_CMD_EFFECTS_LBCC;
-	log->iocs[nvme_cmd_write_zeroes] = NVME_CMD_EFFECTS_CSUPP | NVME_CMD_EFFECTS_LBCC;
+	for (unsigned int op = 0; op < 256; op++) {
+		log->acs[op] = admin_effects(op);
+		log->iocs[op] = io_effects(op);
+	}
 	return sizeof(*log);
+}
+
+static size_t log_feature_effects(const struct ctrl *c, uint8_t *buf)
+{
+	struct nvme_fid_supported_effects_log *log = (void *)buf;
+
+	for (unsigned int fid = 0; fid < 256; fid++)
+		log->fid_support[fid] = features_effects(c, fid);
+	return sizeof(*log);
+}
+
+/* What was changed is told once, until a read that retains the event. */
+static size_t log_changed_ns(const struct ctrl *c, uint8_t *buf)
+{
+	memset(buf, 0, sizeof(struct nvme_ns_list));
+	memcpy(buf, c->changed, c->nchanged * sizeof(c->changed[0]));
+	return sizeof(struct nvme_ns_list);
+}
+
+void log_ns_changed(struct ctrl *c, uint32_t nsid)
+{
+	unsigned int at = 0;
+
+	while (at < c->nchanged && c->changed[at] < nsid)
+		at++;
+	if (at == c->nchanged || c->changed[at] != nsid) {
+		memmove(&c->changed[at + 1], &c->changed[at],
+			(c->nchanged - at) * sizeof(c->changed[0]));
+		c->changed[at] = nsid;
+		c->nchanged++;
+	}
+	if (features_event_config(c) & NVME_CTRL_OAES_NA)
+		aer_raise(c, NVME_AER_NOTICE, NVME_AER_NOTICE_NS_CHANGED, NVME_LOG_LID_CHANGED_NS);
+}
+
+static const struct log_row {
+	uint8_t lid;
+	bool since_2; /* of NVMe 2.0 */
+} log_rows[] = {
+	{NVME_LOG_LID_SUPPORTED_LOG_PAGES, true},
+	{NVME_LOG_LID_ERROR, false},
+	{NVME_LOG_LID_SMART, false},
+	{NVME_LOG_LID_FW_SLOT, false},
+	{NVME_LOG_LID_CHANGED_NS, false},
+	{NVME_LOG_LID_CMD_EFFECTS, false},
+	{NVME_LOG_LID_FID_SUPPORTED_EFFECTS, true},
+};
+
+static bool log_known(const struct ctrl *c, uint8_t lid)
+{
+	for (unsigned int i = 0; i < sizeof(log_rows) / sizeof(log_rows[0]); i++) {
+		if (log_rows[i].lid == lid)
+			return !log_rows[i].since_2 || ctrl_version(c) >= 0x00020000;
+	}
+	return false;
+}
+
+static size_t log_supported(const struct ctrl *c, uint8_t *buf)
+{
+	struct nvme_supported_log_pages *log = (void *)buf;
+
+	for (unsigned int lid = 0; lid < 256; lid++)
+		log->lid_support[lid] = log_known(c, lid);
+	return sizeof(*log);
+}
+
+/* Puts a whole log into the bounce buffer; its size, or 0 and the command has failed. */
+static size_t log_read(struct ctrl *c, struct cmd *cmd, uint8_t lid)
+{
+	switch (lid) {
+	case NVME_LOG_LID_SUPPORTED_LOG_PAGES:
+		return log_supported(c, c->bounce);
+	case NVME_LOG_LID_ERROR:
+		return log_errors(c, c->bounce);
+	case NVME_LOG_LID_SMART:
+		/* One log for the whole controller (LPA bit 0 is clear). */
+		if (!cmd->sqe.nsid || cmd->sqe.nsid == NVME_NSID_ALL)
+			return log_smart(c, c->bounce);
+		cmd_fail(cmd, cmd->sqe.nsid <= c->nns ? NVME_SC_INVALID_FIELD : NVME_SC_INVALID_NS,
+			 AT_NSID, 0);
+		return 0;
+	case NVME_LOG_LID_FW_SLOT:
+		return log_firmware(c->bounce);
+	case NVME_LOG_LID_CHANGED_NS:
+		return log_changed_ns(c, c->bounce);
+	case NVME_LOG_LID_CMD_EFFECTS:
+		if (!(cmd->sqe.cdw14 >> 24)) /* CSI: the NVM command set */
+			return log_effects(c->bounce);
+		cmd_fail(cmd, NVME_SC_INVALID_FIELD, AT_CDW14 + 3, 0);
+		return 0;
+	case NVME_LOG_LID_FID_SUPPORTED_EFFECTS:
+		return log_feature_effects(c, c->bounce);
+	default:
+		return 0;
+	}
 }
 
 void log_exec(struct ctrl *c, struct cmd *cmd)
@@ -108,39 +195,17 @@ void log_exec(struct ctrl *c, struct cmd *cmd)
 	uint64_t most = c->opts.mdts ? 4096ull << c->opts.mdts : CTRL_NO_MDTS;
 	size_t size;
 
+	if (!log_known(c, lid)) {
+		cmd_fail(cmd, SIM_SCT_SPECIFIC | NVME_SC_INVALID_LOG_PAGE, AT_CDW10, 0);
+		return;
+	}
 	if (len > most || len > CTRL_BOUNCE) {
 		cmd_fail(cmd, NVME_SC_INVALID_FIELD, AT_CDW10 + 2, 0);
 		return;
 	}
-	switch (lid) {
-	case NVME_LOG_LID_ERROR:
-		size = log_errors(c, c->bounce);
-		break;
-	case NVME_LOG_LID_SMART:
-		/* One log for the whole controller (LPA bit 0 is clear). */
-		if (cmd->sqe.nsid && cmd->sqe.nsid != NVME_NSID_ALL) {
-			cmd_fail(cmd,
-				 ctrl_ns(c, cmd->sqe.nsid) ? NVME_SC_INVALID_FIELD
-							   : NVME_SC_INVALID_NS,
-				 AT_NSID, 0);
-			return;
-		}
-		size = log_smart(c, c->bounce);
-		break;
-	case NVME_LOG_LID_FW_SLOT:
-		size = log_firmware(c->bounce);
-		break;
-	case NVME_LOG_LID_CHANGED_NS:
-		size = sizeof(struct nvme_ns_list);
-		memset(c->bounce, 0, size);
-		break;
-	case NVME_LOG_LID_CMD_EFFECTS:
-		size = log_effects(c->bounce);
-		break;
-	default:
-		cmd_fail(cmd, SIM_SCT_SPECIFIC | NVME_SC_INVALID_LOG_PAGE, AT_CDW10, 0);
+	size = log_read(c, cmd, lid);
+	if (cmd->status)
 		return;
-	}
 	if ((off & 3) || off > size) {
 		cmd_fail(cmd, NVME_SC_INVALID_FIELD, AT_CDW12, 0);
 		return;
@@ -152,6 +217,9 @@ void log_exec(struct ctrl *c, struct cmd *cmd)
 	} else if (off) {
 		memmove(c->bounce, c->bounce + off, len);
 	}
-	if (admin_send(c, cmd, c->bounce, len) && !retain)
-		aer_log_read(c, lid);
+	if (!admin_send(c, cmd, c->bounce, len) || retain)
+		return;
+	if (lid == NVME_LOG_LID_CHANGED_NS)
+		c->nchanged = 0;
+	aer_log_read(c, lid);
 }

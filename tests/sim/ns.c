@@ -115,6 +115,7 @@ int ns_open(struct ns *ns, uint32_t nsid, const struct ns_format *format, const 
 	}
 	ns->blocks = bytes / block;
 	ns->bytes = bytes;
+	ns->exists = ns->attached = true;
 	ns_identify(ns, serial);
 	return 0;
 }
@@ -213,4 +214,26 @@ int ns_zero(struct ns *ns, uint64_t off, uint64_t len)
 		len -= iov.iov_len;
 	}
 	return 0;
+}
+
+int ns_deallocate(struct ns *ns, uint64_t off, uint64_t len)
+{
+	uint64_t page = sysconf(_SC_PAGESIZE), first = (off + page - 1) & -page,
+		 end = (off + len) & -page;
+	int err = 0;
+
+	if (ns->format.null || !len)
+		return 0;
+	if (!ns->mem) {
+		if (!fallocate(ns->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off, len))
+			return 0;
+		return ns_zero(ns, off, len);
+	}
+	if (first >= end)
+		return ns_zero(ns, off, len);
+	/* Whole pages of private memory that were given back are zeroes when looked at again. */
+	if (madvise(ns->mem + first, end - first, MADV_DONTNEED) < 0)
+		return ns_zero(ns, off, len);
+	err = ns_zero(ns, off, first - off);
+	return err ? err : ns_zero(ns, end, off + len - end);
 }

@@ -23,6 +23,8 @@ struct ns_format {
  */
 struct ns {
 	uint32_t nsid;
+	bool exists;   /* its identifier is allocated */
+	bool attached; /* to the controller, which makes it an active one */
 	struct ns_format format;
 	uint64_t blocks;
 	uint64_t bytes; /* that they take, with their metadata */
@@ -73,9 +75,10 @@ static inline uint64_t ns_metadata_at(const struct ns *ns, uint64_t lba)
 int ns_readv(struct ns *ns, uint64_t off, const struct iovec *iov, int n);
 int ns_writev(struct ns *ns, uint64_t off, const struct iovec *iov, int n);
 
-/* 0 or -EIO. */
+/* 0 or -EIO. What is deallocated reads as zeroes, and takes no room where that can be had. */
 int ns_flush(struct ns *ns);
 int ns_zero(struct ns *ns, uint64_t off, uint64_t len);
+int ns_deallocate(struct ns *ns, uint64_t off, uint64_t len);
 
 /* Parses "64M" and the like: 0, or -EINVAL. */
 int ns_parse_size(const char *text, uint64_t *bytes);

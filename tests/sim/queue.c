@@ -300,6 +300,7 @@ static __attribute__((noinline)) bool queue_serve(struct ctrl *c, struct sq *sq)
 		cmd.dw0 = cmd.dw1 = 0;
 		cmd.status = 0;
 		cmd.where = UINT16_MAX;
+		cmd.kept = false;
 		*(qid ? &c->stats.io_commands : &c->stats.admin_commands) += 1;
 		if (sq->held && queue_cid_taken(c, &cmd)) {
 			cmd_fail(&cmd, NVME_SC_CMDID_CONFLICT, 2, 0);

@@ -92,7 +92,9 @@ START_TEST(test_identify)
 	ck_assert_uint_eq(page[13], 16);
 	ck_assert_uint_eq(page[32], 3);
 	ck_assert_uint_eq(page[33], 16);
-	ck_assert_uint_eq(page[52] | page[53], 0);
+	ck_assert_uint_eq(page[52], 4); /* CSI: the NVM command set */
+	ck_assert_uint_eq(page[53], 1);
+	ck_assert_uint_eq(page[56] | page[57] | page[58], 0);
 	ck_assert_uint_eq(identify(3, 3), DNR | 0xb);
 	ck_assert_uint_eq(identify(0, 0x77), DNR | 2);
 }

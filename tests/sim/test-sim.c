@@ -45,7 +45,7 @@ START_TEST(test_bring_up)
 	ck_assert_uint_eq(cap >> 32 & 0xf, 0);
 	ck_assert_uint_eq(cap >> 37 & 1, 1);
 	ck_assert_uint_eq(cap >> 48 & 0xf, 0);
-	ck_assert_uint_eq(cl_reg32(&c, 8), 0x10400);
+	ck_assert_uint_eq(cl_reg32(&c, 8), 0x20000);
 	id = cl_alloc(&c, 4096);
 	e.prp1 = cl_iova(&c, id);
 	ck_assert_uint_eq(cl_exec(&c, 0, e, NULL), 0);
