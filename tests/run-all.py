@@ -7,6 +7,7 @@ parts. A part that breaks, hangs or runs no test counts as a failure. Logs are i
 """
 
 import argparse
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -78,19 +79,20 @@ class Part:
 
 
 def parts(long):
+    """Parts in their order; those of a tuple are run side by side."""
     build = TOP / "build-tools" / "build.sh"
+    targets = TOP / "tests" / "targets"
     check = ["make", "-k", JOBS, "check", "AM_COLOR_TESTS=no"]
-    yield Part("asan-build", [build, "asan", "--enable-sanitizers", "--enable-werror"], 1200)
+    yield (Part("asan-build", [build, "asan", "--enable-sanitizers", "--enable-werror"], 1200),
+           # As users configure it. Its tests are the same as those below, so they wait for --long.
+           Part("plain-build", [build, "plain"], 1200))
     yield Part("asan-check", check + ["-C", ASAN], 3600 if long else 1500, count_automake,
                ["asan-build"], ASAN / "test-suite.log")
-    # As users configure it. Its tests are the same as above, so they wait for --long.
-    yield Part("plain-build", [build, "plain"], 1200)
-    yield Part("install", [TOP / "tests" / "install" / "installed.sh"], 900, count_tap,
-               ["plain-build"])
-    targets = TOP / "tests" / "targets"
-    yield Part("abi", [targets / "abi"], 60, count_tap, ["plain-build"])
-    yield Part("musl", [targets / "run", "musl"], 900, count_automake, ["plain-build"])
-    yield Part("arm64", [targets / "run", "arm64"], 900, count_automake, ["plain-build"])
+    yield (Part("install", [TOP / "tests" / "install" / "installed.sh"], 900, count_tap,
+                ["plain-build"]),
+           Part("abi", [targets / "abi"], 300, count_tap, ["plain-build"]),
+           Part("musl", [targets / "run", "musl"], 900, count_automake, ["plain-build"]),
+           Part("arm64", [targets / "run", "arm64"], 900, count_automake, ["plain-build"]))
     if long:
         yield Part("plain-check", check + ["-C", PLAIN], 3600, count_automake,
                    ["plain-build"], PLAIN / "test-suite.log")
@@ -100,11 +102,12 @@ def parts(long):
     if run.exists():
         yield Part("vm-kernel", [TOP / "tests" / "vm" / "kernel"], 1500)
         limit = 3000 if long else 900
-        for transport in ("type1", "iommufd"):
-            yield Part(f"vm-{transport}",
-                       [run, "--transport", transport, "--timeout", limit,
-                        "--logs", LOGS / f"vm-{transport}"],
-                       limit + 60, count_tap, ["plain-build", "vm-kernel"])
+        # Each guest waits for much of its time.
+        yield tuple(Part(f"vm-{transport}",
+                         [run, "--transport", transport, "--timeout", limit,
+                          "--logs", LOGS / f"vm-{transport}"],
+                         limit + 60, count_tap, ["plain-build", "vm-kernel"])
+                    for transport in ("type1", "iommufd"))
 
 
 def environment(long):
@@ -130,12 +133,17 @@ def stop(process):
             pass
 
 
+# What is being run.
+running = set()
+
+
 def run(part, long=False):
     """Runs one part in a process group of its own; returns its counts and what broke, or None."""
     with open(part.log, "wb") as log:
         process = subprocess.Popen(part.command, cwd=TOP, env=environment(long),
                                    start_new_session=True, stdin=subprocess.DEVNULL, stdout=log,
                                    stderr=subprocess.STDOUT)
+        running.add(process)
         broken = None
         try:
             status = process.wait(part.limit)
@@ -146,6 +154,7 @@ def run(part, long=False):
             raise
         # Whatever the part left running goes, or it would disturb the parts that follow.
         stop(process)
+        running.discard(process)
     counts = part.count(part.log.read_text(errors="replace"))
     if not broken and status < 0:
         broken = f"killed by signal {-status}"
@@ -158,11 +167,37 @@ def run(part, long=False):
     return counts, broken
 
 
+def run_timed(part, long):
+    start = time.monotonic()
+    counts, broken = run(part, long)
+    return part, counts, broken, time.monotonic() - start
+
+
+def run_group(group, long):
+    """Runs parts side by side; yields each as it ends: part, counts, what broke, seconds."""
+    with concurrent.futures.ThreadPoolExecutor(max(len(group), 1)) as pool:
+        futures = []
+        for part in group:
+            print(f"{part.name}: started")
+            if part.detail:
+                part.detail.unlink(missing_ok=True)
+            futures.append(pool.submit(run_timed, part, long))
+        try:
+            for future in concurrent.futures.as_completed(futures):
+                yield future.result()
+        except BaseException:
+            # The threads end when what they wait for has ended.
+            for process in list(running):
+                stop(process)
+            raise
+
+
 def show(path, lines=200):
     """Prints the end of a log: failures are there, or near it."""
     text = path.read_text(errors="replace").splitlines()
     print(f"---- {path.relative_to(TOP)}" + (f", last {lines} lines" if len(text) > lines else ""))
-    print("\n".join(text[-lines:]))
+    # Never as lines of one's own: whoever counts the results in this output would count them again.
+    print("\n".join(f"| {line}" for line in text[-lines:]))
     print("----")
 
 
@@ -184,25 +219,24 @@ def main():
     sys.stdout.reconfigure(line_buffering=True)
     total = Counts()
     unusable = set()
-    for part in parts(options.long):
-        missing = unusable.intersection(part.needs)
-        if missing:
-            # Its tests did not pass, and nobody shall overlook that.
-            print(f"{part.name}: not run, because {', '.join(sorted(missing))} failed")
-            unusable.add(part.name)
-            total.failed += 1
-            continue
-        print(f"{part.name}: started")
-        start = time.monotonic()
-        if part.detail:
-            part.detail.unlink(missing_ok=True)
-        counts, broken = run(part, options.long)
-        result = broken or (str(counts) if counts else "done")
-        print(f"{part.name}: {result} ({time.monotonic() - start:.0f} s)")
-        if counts.failed:
-            unusable.add(part.name)
-            report_failure(part)
-        total.add(counts)
+    for group in parts(options.long):
+        runnable = []
+        for part in group if isinstance(group, tuple) else (group,):
+            missing = unusable.intersection(part.needs)
+            if missing:
+                # Its tests did not pass, and nobody shall overlook that.
+                print(f"{part.name}: not run, because {', '.join(sorted(missing))} failed")
+                unusable.add(part.name)
+                total.failed += 1
+            else:
+                runnable.append(part)
+        for part, counts, broken, seconds in run_group(runnable, options.long):
+            result = broken or (str(counts) if counts else "done")
+            print(f"{part.name}: {result} ({seconds:.0f} s)")
+            if counts.failed:
+                unusable.add(part.name)
+                report_failure(part)
+            total.add(counts)
     print(total)
     return 1 if total.failed or not total.passed else 0
 

@@ -99,6 +99,14 @@ def cases():
     yield "a broken build", whole(good, bad), (1, "2 passed, 1 failed")
     yield "a part whose build is broken", whole(
         bad, part("true", tap_of, needs=["bad"], name="tests"), good), (1, "2 passed, 2 failed")
+    # Neither ends without the other, and each is counted.
+    fifo = run_all.LOGS / "fifo"
+    os.mkfifo(fifo)
+    meet = (part(f"echo x >{fifo}; printf '{GOOD}'", tap_of, limit=20, name="first"),
+            part(f"read x <{fifo}; printf '{GOOD}'", tap_of, limit=20, name="second"))
+    yield "two parts side by side", whole(meet, good), (0, "6 passed, 0 failed")
+    yield "one of two is broken", whole((good, bad), part("true", tap_of, needs=["bad"])), (
+        1, "2 passed, 2 failed")
     yield "no test is no success", whole(part("true")), (1, "0 passed, 0 failed")
     yield "skipped cases are told", whole(
         part("echo 1..1; echo 'ok 1 # SKIP x'", tap_of), good), (0, "2 passed, 0 failed, 1 skipped")

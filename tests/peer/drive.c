@@ -331,6 +331,9 @@ int main(int argc, char **argv)
 		if (efds[i] >= 0)
 			close(efds[i]);
 	}
+	/* A thread that has been joined may be listed a moment longer. */
+	for (int i = 0; i < 1000 && count("/proc/self/task") > threads; i++)
+		usleep(10000);
 	if (count("/proc/self/fd") != fds || count("/proc/self/task") != threads ||
 	    count_maps() != maps) {
 		fprintf(stderr, "drive: left behind: %d descriptors, %d threads, %d mappings\n",
