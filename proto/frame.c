@@ -2,6 +2,7 @@
 #include "proto/frame.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -16,7 +17,7 @@
 /* Room for all: what the kernel could not hand over it would close itself, and wait for. */
 union frame_control {
 	struct cmsghdr align;
-	char buf[CMSG_SPACE(sizeof(int) * FRAME_MAX_FDS)];
+	char buf[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int) * FRAME_MAX_FDS)];
 };
 
 ssize_t frame_pack(const ProtobufCMessage *msg, uint8_t *buf, size_t cap)
@@ -110,18 +111,40 @@ ssize_t frame_recv(int sock, void *buf, size_t cap, struct fdset *fds, int flags
 	return ret < 0 ? ret : n;
 }
 
+/* Takes one packet, whatever it is, and closes what came with it; false when there is none. */
+static bool frame_drop(int sock)
+{
+	union frame_control control;
+	struct fdset fds = FDSET_INIT;
+	char c;
+	struct iovec iov = {&c, sizeof(c)};
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.buf,
+		.msg_controllen = sizeof(control.buf),
+	};
+	ssize_t n;
+
+	do
+		n = recvmsg(sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return false;
+	frame_take_fds(&msg, &fds);
+	fdset_close(&fds);
+	/* An empty packet comes with its sender's credentials, too; the end comes with nothing. */
+	return n > 0 || msg.msg_controllen > 0 || (msg.msg_flags & MSG_CTRUNC);
+}
+
 void frame_close(int sock)
 {
-	struct fdset fds = FDSET_INIT;
-	int saved = errno;
-	uint8_t c;
+	int saved = errno, on = 1;
 
 	shutdown(sock, SHUT_RD);
-	for (int i = 0; i < FRAME_DROP_MAX; i++) {
-		if (frame_recv(sock, &c, sizeof(c), &fds, MSG_DONTWAIT) == -EAGAIN)
-			break;
-		fdset_close(&fds);
-	}
+	setsockopt(sock, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+	for (int i = 0; i < FRAME_DROP_MAX && frame_drop(sock); i++)
+		;
 	close(sock);
 	errno = saved;
 }

@@ -6,12 +6,22 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "proto/frame.h"
 #include "proto/vfnd.pb-c.h"
 
 static int sv[2];
 static uint8_t buf[FRAME_MAX];
+static unsigned received;
+
+/* In the C library's place, to count the calls. */
+ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	received++;
+	return syscall(SYS_recvmsg, fd, msg, flags);
+}
 
 static int open_fds(void)
 {
@@ -213,7 +223,41 @@ START_TEST(test_pack_limit)
 }
 END_TEST
 
+/* Every packet that waits is taken, empty ones too, with what came with it, and no call is wasted. */
+START_TEST(test_close)
+{
+	int pipefd[2], saved = dup(0), before;
+	char c;
+
+	ck_assert_int_eq(pipe2(pipefd, O_NONBLOCK), 0);
+	/* What is sent is descriptor 0. */
+	ck_assert_int_eq(dup2(pipefd[1], 0), 0);
+	close(pipefd[1]);
+	before = open_fds();
+	send_fds("", 0, 60);
+	send_fds("x", 1, 1);
+	ck_assert_int_eq(send(sv[0], "", 0, 0), 0);
+	send_fds("xyz", 3, 3);
+	ck_assert_int_eq(dup2(saved, 0), 0);
+	ck_assert_int_eq(read(pipefd[0], &c, 1), -1);
+	ck_assert_int_eq(errno, EAGAIN);
+	received = 0;
+	errno = 7;
+	frame_close(sv[1]);
+	ck_assert_int_eq(errno, 7);
+	ck_assert_uint_eq(received, 5);
+	/* The pipe's end: nobody has the other one any more. */
+	ck_assert_int_eq(read(pipefd[0], &c, 1), 0);
+	ck_assert_int_eq(open_fds(), before - 1);
+	ck_assert_int_eq(send(sv[0], "x", 1, MSG_NOSIGNAL), -1);
+	close(pipefd[0]);
+	close(saved);
+	sv[1] = dup(0);
+}
+END_TEST
+
 UNIT_MAIN("frame", {
+	tcase_add_test(tc, test_close);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_roundtrip);
 	tcase_add_test(tc, test_too_long);
