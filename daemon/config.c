@@ -96,7 +96,13 @@ static bool config_is_address(const char *s)
 	return config_is_bdf(s);
 }
 
-static struct config_device *config_find_device(struct config *c, const char *address)
+static const struct device_settings config_defaults = {
+	.queue_pairs = 64,
+	.spin_us = 50,
+	.cpu = -1,
+};
+
+static struct config_device *config_find_device(const struct config *c, const char *address)
 {
 	for (size_t i = 0; i < c->ndevices; i++)
 		if (strcmp(c->devices[i].address, address) == 0)
@@ -122,19 +128,21 @@ int config_add_device(struct config *c, const char *address)
 		return -ENOMEM;
 	list[c->ndevices++] = (struct config_device){
 		.address = copy,
-		.queue_pairs = 64,
-		.spin_us = 50,
-		.cpu = -1,
+		.settings = config_defaults,
 	};
 	return 0;
 }
 
-const struct config_device *config_device(const struct config *c, const char *address)
+bool config_has_device(const struct config *c, const char *address)
 {
-	for (size_t i = 0; i < c->ndevices; i++)
-		if (strcmp(c->devices[i].address, address) == 0)
-			return &c->devices[i];
-	return NULL;
+	return config_find_device(c, address);
+}
+
+const struct device_settings *config_settings(const struct config *c, const char *address)
+{
+	const struct config_device *dev = config_find_device(c, address);
+
+	return dev ? &dev->settings : &config_defaults;
 }
 
 __attribute__((format(printf, 4, 5))) static int config_fail(struct config_parser *p, int line,
@@ -220,20 +228,61 @@ static const struct config_key config_keys[] = {
 	CONFIG_KEY("daemon", "shutdown-timeout-ms", 0, UINT_MAX, shutdown_timeout_ms),
 };
 
+static uint64_t config_get_number(const struct config *c, const struct config_key *key)
+{
+	const char *at = (const char *)c + key->offset;
+	unsigned int narrow;
+	uint64_t v;
+
+	if (key->wide) {
+		memcpy(&v, at, sizeof(v));
+		return v;
+	}
+	memcpy(&narrow, at, sizeof(narrow));
+	return narrow;
+}
+
+static void config_put_number(struct config *c, const struct config_key *key, uint64_t v)
+{
+	char *at = (char *)c + key->offset;
+
+	if (key->wide)
+		memcpy(at, &v, sizeof(v));
+	else
+		memcpy(at, &(unsigned int){(unsigned int)v}, sizeof(unsigned int));
+}
+
+void config_adopt(struct config *c, struct config *fresh,
+		  void (*changed)(const char *section, const char *name, uint64_t before, uint64_t now))
+{
+	struct config_device *devices = c->devices;
+	size_t ndevices = c->ndevices;
+
+	for (size_t i = 0; i < sizeof(config_keys) / sizeof(config_keys[0]); i++) {
+		const struct config_key *key = &config_keys[i];
+		uint64_t before = config_get_number(c, key), now = config_get_number(fresh, key);
+
+		if (before == now)
+			continue;
+		changed(key->section, key->name, before, now);
+		config_put_number(c, key, now);
+	}
+	c->devices = fresh->devices;
+	c->ndevices = fresh->ndevices;
+	fresh->devices = devices;
+	fresh->ndevices = ndevices;
+}
+
 static int config_set_number(struct config_parser *p, int line, const struct config_key *key,
 			     const char *value)
 {
-	char *at = (char *)p->config + key->offset;
 	uint64_t v;
 
 	if (config_number(value, key->least, key->most, &v) < 0)
 		return config_fail(p, line, -EINVAL, "%s = %s: a number from %llu to %llu is needed",
 				   key->name, value, (unsigned long long)key->least,
 				   (unsigned long long)key->most);
-	if (key->wide)
-		memcpy(at, &v, sizeof(v));
-	else
-		memcpy(at, &(unsigned int){(unsigned int)v}, sizeof(unsigned int));
+	config_put_number(p->config, key, v);
 	return 1;
 }
 
@@ -264,15 +313,15 @@ static int config_device_setting(struct config_parser *p, int line, struct confi
 
 	if (strcmp(name, "queue-pairs") == 0) {
 		ret = config_device_number(p, line, name, value, 1, 65535, &v);
-		dev->queue_pairs = (unsigned int)v;
+		dev->settings.queue_pairs = (unsigned int)v;
 	} else if (strcmp(name, "serve") == 0) {
-		ret = config_device_word(p, line, name, value, "event", "poll", &dev->poll);
+		ret = config_device_word(p, line, name, value, "event", "poll", &dev->settings.poll);
 	} else if (strcmp(name, "poll-spin-us") == 0) {
 		ret = config_device_number(p, line, name, value, 0, 1000000, &v);
-		dev->spin_us = (unsigned int)v;
+		dev->settings.spin_us = (unsigned int)v;
 	} else if (strcmp(name, "poll-cpu") == 0) {
 		ret = config_device_number(p, line, name, value, 0, 1023, &v);
-		dev->cpu = (int)v;
+		dev->settings.cpu = (int)v;
 	} else {
 		ret = config_fail(p, line, -EINVAL, "[device %s] has no setting '%s'", dev->address, name);
 	}

@@ -15,12 +15,16 @@
 #define CONFIG_DEFAULT_FILE   "/etc/vfnd/vfnd.conf"
 #define CONFIG_DEFAULT_SOCKET "/run/vfnd/vfnd.sock"
 
-struct config_device {
-	char *address;
+struct device_settings {
 	unsigned int queue_pairs; /* to ask of the controller, 1 to 65535 */
 	bool poll;	      /* a thread of its own serves the queues */
 	unsigned int spin_us; /* that it spins without anything to do */
 	int cpu;	      /* that it is pinned to, or -1 */
+};
+
+struct config_device {
+	char *address;
+	struct device_settings settings;
 };
 
 struct config {
@@ -49,7 +53,15 @@ int config_load(struct config *config, const char *path, char *error, size_t siz
 /* Add a device by address, once: a second time is not an error. 0, -EINVAL (no such form) or -ENOMEM. */
 int config_add_device(struct config *config, const char *address);
 
-/* What is said of the device, or NULL. */
-const struct config_device *config_device(const struct config *config, const char *address);
+/*
+ * Take from `fresh` what it says of numbers and devices; `changed` is told of each number that is another one. Socket
+ * and group stay. `fresh` has the devices of before.
+ */
+void config_adopt(struct config *config, struct config *fresh,
+		  void (*changed)(const char *section, const char *name, uint64_t before, uint64_t now));
+
+/* Whether it is named, and what is said of it: the defaults, where nothing is. */
+bool config_has_device(const struct config *config, const char *address);
+const struct device_settings *config_settings(const struct config *config, const char *address);
 
 #endif

@@ -8,6 +8,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/journal.c %D%/journal.h \
 	%D%/lease.c %D%/lease.h \
 	%D%/quota.c %D%/quota.h \
+	%D%/reload.c %D%/reload.h \
 	%D%/server.c %D%/server.h \
 	%D%/session.c %D%/session.h \
 	%D%/takeover.c %D%/takeover.h \

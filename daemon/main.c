@@ -20,6 +20,7 @@
 #include "daemon/device/opening.h"
 #include "daemon/device/subscription.h"
 #include "daemon/journal.h"
+#include "daemon/reload.h"
 #include "daemon/rpc/rpc.h"
 #include "daemon/server.h"
 #include "daemon/state/state.h"
@@ -38,16 +39,18 @@ static struct {
 	struct devices devices;
 	struct event *deadline; /* of a shutdown, or a take-over */
 	struct event *signals[4];
+	struct event *watchdog;
 	bool stopping, ending, taking_over, told_ready;
+	bool reload, reloading; /* is to be done, and is under way */
 } vfnd;
 
-struct main_options {
+static struct main_options {
 	const char *file, *socket;
 	const char *devices[64];
 	size_t ndevices;
 	int level;
 	int takeover;
-};
+} main_given = {.level = LOG_INFO, .takeover = -1};
 
 static const struct argp_option main_options[] = {
 	{"config", 'c', "FILE", 0, "Read FILE instead of " CONFIG_DEFAULT_FILE, 0},
@@ -95,19 +98,19 @@ static const struct argp main_argp = {
 	.options = main_options,
 	.parser = main_option,
 	.doc = "Owns PCI devices through VFIO and shares them with its clients."
-	       "\vSIGTERM finishes what is outstanding and ends; SIGUSR2 executes the program anew, "
-	       "which takes over devices and sessions. See vfnd(8).",
+	       "\vSIGTERM finishes what is outstanding and ends; SIGHUP reads the configuration again; "
+	       "SIGUSR2 executes the program anew, which takes over devices and sessions. See vfnd(8).",
 };
 
-static int main_configure(const struct main_options *o)
+static int main_configure(const struct main_options *o, struct config *config)
 {
 	char error[512];
-	int ret = config_init(&vfnd.config);
+	int ret = config_init(config);
 
 	if (ret < 0)
 		return EXIT_FAILED;
 	if (o->file || access(CONFIG_DEFAULT_FILE, F_OK) == 0) {
-		if (config_load(&vfnd.config, o->file ? o->file : CONFIG_DEFAULT_FILE, error,
+		if (config_load(config, o->file ? o->file : CONFIG_DEFAULT_FILE, error,
 				sizeof(error)) < 0) {
 			journal_error(NULL, 0, "%s", error);
 			return EXIT_USAGE;
@@ -118,11 +121,11 @@ static int main_configure(const struct main_options *o)
 
 		if (!copy)
 			return EXIT_FAILED;
-		free(vfnd.config.socket);
-		vfnd.config.socket = copy;
+		free(config->socket);
+		config->socket = copy;
 	}
 	for (size_t i = 0; i < o->ndevices; i++) {
-		if (config_add_device(&vfnd.config, o->devices[i]) < 0) {
+		if (config_add_device(config, o->devices[i]) < 0) {
 			journal_error(NULL, 0, "--device %s: an address like 0000:01:00.0 or "
 				      "vfio-user:/path is needed", o->devices[i]);
 			return EXIT_USAGE;
@@ -131,14 +134,25 @@ static int main_configure(const struct main_options *o)
 	return EXIT_OK;
 }
 
-/* Ready when every device is claimed or has failed: a client that is started after us finds them. */
-static void main_ready(void *arg)
+static void main_notify_ready(void)
 {
-	if (vfnd.told_ready || vfnd.stopping)
+	unsigned int ready = 0, other = 0;
+	struct device *dev;
+
+	TAILQ_FOREACH (dev, &vfnd.devices.list, link)
+		*(dev->state == DEVICE_READY ? &ready : &other) += 1;
+	sd_notifyf(0, "READY=1\nSTATUS=%u devices are ready, %u are not", ready, other);
+}
+
+/* Ready when every device is claimed or has failed: a client that is started after us finds them. */
+static void main_settled(void *arg)
+{
+	if (vfnd.stopping || (vfnd.told_ready && !vfnd.reloading))
 		return;
+	main_notify_ready();
+	journal_info(NULL, 0, "%s on %s", vfnd.told_ready ? "ready again" : "ready", vfnd.config.socket);
 	vfnd.told_ready = true;
-	sd_notify(0, "READY=1");
-	journal_info(NULL, 0, "ready on %s", vfnd.config.socket);
+	vfnd.reloading = false;
 }
 
 static void main_finish(void)
@@ -146,6 +160,40 @@ static void main_finish(void)
 	if (!devices_drained(&vfnd.devices))
 		return;
 	event_base_loopbreak(vfnd.base);
+}
+
+static void main_claim(void)
+{
+	for (size_t i = 0; i < vfnd.config.ndevices; i++) {
+		const char *address = vfnd.config.devices[i].address;
+		int ret = device_claim(&vfnd.devices, address);
+
+		if (ret < 0 && ret != -EEXIST)
+			journal_error(address, 0, "cannot be claimed: %s", strerror(-ret));
+	}
+	if (!devices_unsettled(&vfnd.devices))
+		main_settled(NULL);
+}
+
+static void main_reload(void)
+{
+	struct config fresh;
+	struct timespec ts;
+
+	vfnd.reload = false;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+		   (unsigned long long)ts.tv_sec * 1000000u + (unsigned long long)ts.tv_nsec / 1000u);
+	vfnd.reloading = true;
+	if (main_configure(&main_given, &fresh) == EXIT_OK) {
+		reload_apply(&vfnd.config, &fresh, &vfnd.devices);
+		main_claim();
+	} else {
+		journal_error(NULL, 0, "the configuration stays as it was");
+		if (!devices_unsettled(&vfnd.devices))
+			main_settled(NULL);
+	}
+	config_free(&fresh);
 }
 
 /* Everything outstanding is finished, or had its time: sessions end, then devices are released. */
@@ -162,6 +210,15 @@ static void main_end(void)
 	main_finish();
 }
 
+/* The program is not executed anew. */
+static void main_stay(void)
+{
+	vfnd.taking_over = false;
+	server_pause(false);
+	if (vfnd.reload)
+		main_reload();
+}
+
 static void main_try_takeover(void)
 {
 	int ret;
@@ -175,9 +232,8 @@ static void main_try_takeover(void)
 		return;
 	}
 	journal_error(NULL, 0, "the program could not be executed anew: %s", strerror(-ret));
-	vfnd.taking_over = false;
 	evtimer_del(vfnd.deadline);
-	server_pause(false);
+	main_stay();
 }
 
 static void main_progress(void)
@@ -214,8 +270,7 @@ static void main_deadline(evutil_socket_t fd, short what, void *arg)
 		main_end();
 	} else if (vfnd.taking_over) {
 		journal_warn(NULL, 0, "still busy: the program is not executed anew");
-		vfnd.taking_over = false;
-		server_pause(false);
+		main_stay();
 	}
 }
 
@@ -248,6 +303,34 @@ static void main_on_takeover(evutil_socket_t sig, short what, void *arg)
 	main_start_deadline();
 }
 
+static void main_on_reload(evutil_socket_t sig, short what, void *arg)
+{
+	if (vfnd.stopping)
+		return;
+	if (vfnd.taking_over)
+		vfnd.reload = true; /* the new image reads the configuration anyway */
+	else
+		main_reload();
+}
+
+static void main_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+	sd_notify(0, "WATCHDOG=1");
+}
+
+/* The loop lives as long as it tells the service manager so, twice in the time that it is given. */
+static int main_watch(void)
+{
+	struct timeval tv;
+	uint64_t us;
+
+	if (sd_watchdog_enabled(0, &us) <= 0)
+		return 0;
+	tv = (struct timeval){.tv_sec = (time_t)(us / 2 / 1000000), .tv_usec = (suseconds_t)(us / 2 % 1000000)};
+	vfnd.watchdog = event_new(vfnd.base, -1, EV_PERSIST, main_watchdog, NULL);
+	return vfnd.watchdog && event_add(vfnd.watchdog, &tv) == 0 ? 0 : -ENOMEM;
+}
+
 static void main_session_ended(struct session *session)
 {
 	struct opening *o, *next;
@@ -273,6 +356,7 @@ static int main_signals(void)
 		{SIGTERM, main_on_terminate},
 		{SIGINT, main_on_terminate},
 		{SIGUSR2, main_on_takeover},
+		{SIGHUP, main_on_reload},
 	};
 
 	signal(SIGPIPE, SIG_IGN);
@@ -298,23 +382,6 @@ static void main_raise_limits(void)
 	setrlimit(RLIMIT_NOFILE, &files);
 }
 
-static int main_claim(void)
-{
-	for (size_t i = 0; i < vfnd.config.ndevices; i++) {
-		const struct config_device *d = &vfnd.config.devices[i];
-		struct device *have = device_find(&vfnd.devices, d->address);
-		int ret;
-
-		if (have)
-			continue; /* taken over */
-		ret = device_claim(&vfnd.devices, d->address, d->queue_pairs);
-		if (ret < 0)
-			journal_error(d->address, 0, "cannot be claimed: %s", strerror(-ret));
-	}
-	if (!devices_unsettled(&vfnd.devices))
-		main_ready(NULL);
-	return 0;
-}
 
 static int main_begin(const struct main_options *o)
 {
@@ -349,7 +416,8 @@ static int main_begin(const struct main_options *o)
 			return ret;
 		}
 	}
-	return main_claim();
+	main_claim();
+	return 0;
 }
 
 static void main_cleanup(void)
@@ -359,6 +427,8 @@ static void main_cleanup(void)
 	for (size_t i = 0; i < sizeof(vfnd.signals) / sizeof(vfnd.signals[0]); i++)
 		if (vfnd.signals[i])
 			event_free(vfnd.signals[i]);
+	if (vfnd.watchdog)
+		event_free(vfnd.watchdog);
 	if (vfnd.deadline)
 		event_free(vfnd.deadline);
 	if (main_stepper)
@@ -371,7 +441,7 @@ static void main_cleanup(void)
 
 int main(int argc, char **argv)
 {
-	struct main_options o = {.level = LOG_INFO, .takeover = -1};
+	struct main_options *o = &main_given;
 	int ret;
 
 	journal_open(LOG_INFO);
@@ -381,9 +451,9 @@ int main(int argc, char **argv)
 		return EXIT_FAILED;
 	}
 	argp_err_exit_status = EXIT_USAGE;
-	argp_parse(&main_argp, argc, argv, 0, NULL, &o);
-	journal_open(o.level);
-	ret = main_configure(&o);
+	argp_parse(&main_argp, argc, argv, 0, NULL, o);
+	journal_open(o->level);
+	ret = main_configure(o, &vfnd.config);
 	if (ret != EXIT_OK) {
 		config_free(&vfnd.config);
 		return ret;
@@ -392,12 +462,14 @@ int main(int argc, char **argv)
 	if (!vfnd.base)
 		return EXIT_FAILED;
 	devices_init(&vfnd.devices, vfnd.base, &vfnd.config);
-	vfnd.devices.settled = main_ready;
+	vfnd.devices.settled = main_settled;
 	vfnd.devices.drained = main_drained;
 	main_raise_limits();
 	ret = main_signals();
 	if (ret == 0)
-		ret = main_begin(&o);
+		ret = main_watch();
+	if (ret == 0)
+		ret = main_begin(o);
 	if (ret == 0) {
 		event_base_dispatch(vfnd.base);
 		journal_info(NULL, 0, "stopped");

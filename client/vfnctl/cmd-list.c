@@ -18,6 +18,8 @@ static const char *state_name(enum vfnc_device_state state)
 		return "failed";
 	case VFNC_DEVICE_RESETTING:
 		return "resetting";
+	case VFNC_DEVICE_RELEASING:
+		return "releasing";
 	default:
 		return "unknown";
 	}

@@ -317,6 +317,21 @@ void data_driver_unwatch(struct data_watch *w)
 	w->driver = NULL;
 }
 
+static uint64_t driver_ticks(unsigned int us)
+{
+	return (uint64_t)us * __vfn_ticks_freq / 1000000;
+}
+
+static void driver_set_spin(struct data_engine *engine, void *arg)
+{
+	container_of(engine, struct data_driver, engine)->spin_ticks = driver_ticks(*(unsigned int *)arg);
+}
+
+void data_driver_set_spin(struct data_driver *d, unsigned int spin_us)
+{
+	data_driver_call(d, driver_set_spin, &spin_us);
+}
+
 bool data_driver_polls(const struct data_driver *d)
 {
 	return d->poll;
@@ -393,7 +408,7 @@ int data_driver_start(struct event_base *base, const struct data_driver_opts *op
 	d->epoll_fd = d->wake_fd = d->told_fd = -1;
 	d->engine.owner = owner;
 	d->engine.patience = 1024;
-	d->spin_ticks = (uint64_t)opts->spin_us * __vfn_ticks_freq / 1000000;
+	d->spin_ticks = driver_ticks(opts->spin_us);
 	TAILQ_INIT(&d->told);
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_cond_init(&d->answered, NULL);

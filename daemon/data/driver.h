@@ -74,6 +74,9 @@ void data_driver_unwatch(struct data_watch *watch);
 /* LOOP: the engine may have something to do (an interrupt that is not watched). */
 void data_driver_wake(struct data_driver *driver);
 
+/* LOOP: how long it spins without anything to do from now on, microseconds. */
+void data_driver_set_spin(struct data_driver *driver, unsigned int spin_us);
+
 /* A thread of its own runs it. */
 bool data_driver_polls(const struct data_driver *driver);
 

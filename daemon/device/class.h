@@ -72,6 +72,8 @@ struct device_class {
 	int (*claim)(struct device *dev, struct job *job);
 	/* Claimed: take the interrupts over. 0 or -errno, then release() follows. */
 	int (*start)(struct device *dev);
+	/* Apply settings that may change while it runs: poll-spin-us. 0; -ENOTSUP it does not. */
+	int (*retune)(struct device *dev, const struct device_settings *settings);
 	/* The device is to be given up: do not use it any more, nor its interrupts. */
 	void (*stop)(struct device *dev);
 	/* WORKER, after stop(): have it let go of all memory, if it still can. */

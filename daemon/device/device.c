@@ -10,7 +10,6 @@
 
 #include <vfn/support.h>
 
-#include "daemon/config.h"
 #include "daemon/device/class.h"
 #include "daemon/device/subscription.h"
 #include "daemon/journal.h"
@@ -19,10 +18,13 @@
 #define device_of_job(j) container_of(j, struct device, job)
 
 static void device_try_release(struct device *dev);
+static void device_retire_soon(struct device *dev);
 
-const char *device_state_name(enum device_state state)
+const char *device_state_name(const struct device *dev)
 {
-	switch (state) {
+	if (dev->retiring)
+		return "being released";
+	switch (dev->state) {
 	case DEVICE_CLAIMING:
 		return "being claimed";
 	case DEVICE_READY:
@@ -46,6 +48,8 @@ static void device_free(struct device *dev)
 {
 	TAILQ_REMOVE(&dev->devices->list, dev, link);
 	worker_stop(dev->worker);
+	if (dev->drain)
+		event_free(dev->drain);
 	if (dev->driver)
 		dev->class->destroy(dev);
 	free(dev->address);
@@ -63,7 +67,7 @@ static int device_new(struct devices *devices, const char *address, struct devic
 		return -ENOMEM;
 	dev->devices = devices;
 	dev->class = device_classes[0];
-	dev->config = devices->config ? config_device(devices->config, address) : NULL;
+	dev->settings = *config_settings(devices->config, address);
 	dev->state = DEVICE_CLAIMING;
 	LIST_INIT(&dev->openings);
 	TAILQ_INSERT_TAIL(&devices->list, dev, link);
@@ -121,17 +125,26 @@ static void device_claim_done(struct job *job)
 	device_settle(dev);
 	if (dev->unwanted)
 		device_release(dev);
+	device_retire_soon(dev);
 	dev->devices->drained(dev->devices->arg);
 }
 
-int device_claim(struct devices *devices, const char *address, unsigned int queue_pairs)
+int device_claim(struct devices *devices, const char *address)
 {
-	struct device *dev;
-	int ret = device_new(devices, address, &dev);
+	struct device *dev = device_find(devices, address);
+	int ret;
 
+	if (dev && dev->retiring) {
+		dev->again = true;
+		return 0;
+	}
+	if (dev && (dev->state != DEVICE_FAILED || !dev->released))
+		return -EEXIST;
+	if (dev)
+		device_free(dev);
+	ret = device_new(devices, address, &dev);
 	if (ret < 0)
 		return ret;
-	dev->want_queue_pairs = queue_pairs;
 	dev->job.run = device_claim_run;
 	dev->job.done = device_claim_done;
 	worker_post(dev->worker, &dev->job);
@@ -145,7 +158,7 @@ int device_restore(struct devices *devices, const struct state_device *saved, st
 
 	if (ret < 0)
 		return ret;
-	dev->want_queue_pairs = saved->want_queue_pairs;
+	dev->settings.queue_pairs = saved->want_queue_pairs;
 	ret = dev->class->restore(dev, saved);
 	if (ret < 0) {
 		dev->released = true;
@@ -174,9 +187,16 @@ bool devices_unsettled(const struct devices *devices)
 	const struct device *dev;
 
 	TAILQ_FOREACH (dev, &devices->list, link)
-		if (dev->state == DEVICE_CLAIMING)
+		if (dev->state == DEVICE_CLAIMING || dev->retiring)
 			return true;
 	return false;
+}
+
+int device_usable(const struct device *dev)
+{
+	if (dev->state == DEVICE_FAILED || dev->retiring)
+		return -ENODEV;
+	return dev->state == DEVICE_READY ? 0 : -EAGAIN;
 }
 
 unsigned int device_sessions(const struct device *dev)
@@ -203,6 +223,7 @@ static void device_release_done(struct job *job)
 	dev->released = true;
 	dev->pci = NULL;
 	journal_info(dev->address, 0, "released");
+	device_retire_soon(dev);
 	dev->devices->drained(dev->devices->arg);
 }
 
@@ -213,18 +234,25 @@ static void device_disable_run(struct job *job)
 	dev->class->disable(dev);
 }
 
-static void device_disable_done(struct job *job)
+/* Sessions are told, and lose what they have. */
+static void device_end_openings(struct device *dev)
 {
-	struct device *dev = device_of_job(job);
 	struct device_event event = {.kind = DEVICE_EVENT_GONE, .reason = dev->reason};
 	struct opening *o, *next;
 
-	dev->class->disabled(dev, dev->reason);
 	subscription_publish(dev, &event);
 	for (o = LIST_FIRST(&dev->openings); o; o = next) {
 		next = LIST_NEXT(o, in_device);
 		opening_end(o, NULL, NULL);
 	}
+}
+
+static void device_disable_done(struct job *job)
+{
+	struct device *dev = device_of_job(job);
+
+	dev->class->disabled(dev, dev->reason);
+	device_end_openings(dev);
 	dev->disabled = true;
 	device_try_release(dev);
 }
@@ -279,12 +307,105 @@ void device_release(struct device *dev)
 	}
 }
 
+/* ---- retiring ---------------------------------------------------------------------------- */
+
+#define DEVICE_DRAIN_STEP_MS 10
+
+/* Nothing of the device is left; what is called in the end may free others, too. */
+static void device_leave(struct device *dev)
+{
+	void (*gone)(void *arg) = dev->gone;
+	struct devices *devices = dev->devices;
+	char *again = dev->again ? dev->address : NULL;
+	void *arg = dev->gone_arg;
+	int ret;
+
+	if (again)
+		dev->address = NULL;
+	device_free(dev);
+	ret = again ? device_claim(devices, again) : 0;
+	if (ret < 0)
+		journal_error(again, 0, "cannot be claimed: %s", strerror(-ret));
+	free(again);
+	if (gone)
+		gone(arg);
+	if (!devices_unsettled(devices))
+		devices->settled(devices->arg);
+	devices->drained(devices->arg);
+}
+
+static bool device_has_commands(const struct device *dev)
+{
+	const struct opening *o;
+
+	LIST_FOREACH (o, &dev->openings, in_device)
+		if (!o->ending && (!TAILQ_EMPTY(&o->commands) || o->jobs))
+			return true;
+	return false;
+}
+
+/* Commands end first, then openings, and both have their time; the device itself is disabled last. */
+static void device_drain(evutil_socket_t fd, short what, void *arg)
+{
+	struct device *dev = arg;
+	struct timeval tv = {.tv_usec = DEVICE_DRAIN_STEP_MS * 1000};
+	bool late = dev->drained_ms >= dev->drain_ms;
+
+	if (dev->released) {
+		device_leave(dev);
+		return;
+	}
+	if (dev->closing || dev->state == DEVICE_CLAIMING)
+		return; /* what comes of that goes on here */
+	dev->drained_ms += DEVICE_DRAIN_STEP_MS;
+	if (!dev->told && (late || !device_has_commands(dev))) {
+		if (device_has_commands(dev))
+			journal_warn(dev->address, 0, "released, though commands are outstanding");
+		dev->told = true;
+		dev->drained_ms = 0;
+		/* As long as an opening that ends waits for its controller. */
+		dev->drain_ms = 2 * dev->devices->config->abort_timeout_ms;
+		device_end_openings(dev);
+	} else if (dev->told && (late || LIST_EMPTY(&dev->openings))) {
+		device_close(dev, dev->why);
+		return;
+	}
+	evtimer_add(dev->drain, &tv);
+}
+
+static void device_retire_soon(struct device *dev)
+{
+	if (dev->retiring)
+		event_active(dev->drain, EV_TIMEOUT, 0);
+}
+
+int device_retire(struct device *dev, const char *reason, void (*gone)(void *arg), void *arg)
+{
+	if (dev->retiring) {
+		dev->again = false;
+		return -EALREADY;
+	}
+	dev->drain = evtimer_new(dev->devices->base, device_drain, dev);
+	if (!dev->drain)
+		return -ENOMEM;
+	dev->retiring = true;
+	dev->gone = gone;
+	dev->gone_arg = arg;
+	dev->drain_ms = dev->devices->config->shutdown_timeout_ms;
+	snprintf(dev->why, sizeof(dev->why), "%s", reason);
+	if (!*dev->reason)
+		snprintf(dev->reason, sizeof(dev->reason), "%s", reason);
+	journal_info(dev->address, 0, "is being released: %s", reason);
+	device_retire_soon(dev);
+	return 0;
+}
+
 bool devices_drained(const struct devices *devices)
 {
 	const struct device *dev;
 
 	TAILQ_FOREACH (dev, &devices->list, link)
-		if (!dev->released)
+		if (!dev->released || dev->retiring)
 			return false;
 	return true;
 }

@@ -2,8 +2,8 @@
 /*
  * device - a PCI function that the daemon owns
  *
- * Devices are claimed at start, each on its own worker thread; one that cannot be claimed stays in the
- * list with the reason. Loop thread only, unless said otherwise.
+ * Devices are claimed at start and later, each on its own worker thread; one that cannot be claimed stays in
+ * the list with the reason. A device leaves the list by device_retire() alone. Loop thread only, unless said otherwise.
  */
 #ifndef VFND_DAEMON_DEVICE_DEVICE_H
 #define VFND_DAEMON_DEVICE_DEVICE_H
@@ -15,13 +15,13 @@
 
 #include <vfn/vfio.h>
 
+#include "daemon/config.h"
 #include "daemon/device/worker.h"
 #include "daemon/session.h"
 
-struct config;
-struct config_device;
 struct device;
 struct device_class;
+struct event;
 struct event_base;
 struct state_device;
 
@@ -54,7 +54,7 @@ struct devices {
 	struct event_base *base;
 	const struct config *config;
 	TAILQ_HEAD(, device) list;
-	void (*settled)(void *arg); /* no device is being claimed any more */
+	void (*settled)(void *arg); /* no device is being claimed or retired any more */
 	void (*drained)(void *arg); /* an opening is gone, or a device was released */
 	void *arg;
 };
@@ -63,8 +63,7 @@ struct device {
 	TAILQ_ENTRY(device) link;
 	struct devices *devices;
 	char *address;
-	unsigned int want_queue_pairs;
-	const struct config_device *config; /* NULL: nothing is said of it */
+	struct device_settings settings; /* that it was claimed with */
 	const struct device_class *class;
 	enum device_state state;
 	char reason[256];
@@ -77,19 +76,42 @@ struct device {
 	bool disabled, releasing;
 	bool released; /* closed, or never open */
 	bool unwanted; /* device_release() while it was being claimed */
+	bool retiring; /* takes nothing new, and leaves the list once it is released */
+	bool again;    /* and is claimed once more then */
+	struct event *drain; /* retiring: looks whether it can go on */
+	unsigned int drained_ms, drain_ms; /* how long that was tried, and may be */
+	bool told;     /* retiring: the sessions have lost it */
+	char why[256]; /* retiring */
+	void (*gone)(void *arg);
+	void *gone_arg;
 	struct vfio_pci_device *pci; /* valid while ready or resetting */
 	void *driver;                /* the class's own */
 };
 
 void devices_init(struct devices *devices, struct event_base *base, const struct config *config);
 
-/* Begin to claim a device; what happens is told by `state` and the log. 0 or -errno. */
-int device_claim(struct devices *devices, const char *address, unsigned int queue_pairs);
+/*
+ * Begin to claim a device, with what the configuration says of it; what happens is told by `state` and the log.
+ * One that has failed is tried again, one that is being retired is claimed once it is gone. 0, or -errno:
+ * -EEXIST it is there already.
+ */
+int device_claim(struct devices *devices, const char *address);
+
+/*
+ * Take a device out at run time. At once it takes no new sessions, commands, buffers and queues; commands that
+ * are outstanding have the configured time of a shutdown to end. Then its sessions are told and lose it, what they
+ * have is given back as at their end, and the device is released and leaves the list. `gone` (may be NULL)
+ * is called after that, with the device no longer there. -EALREADY it is being retired.
+ */
+int device_retire(struct device *device, const char *reason, void (*gone)(void *arg), void *arg);
+
+/* What is new may begin on it; else -EAGAIN, or -ENODEV for good. */
+int device_usable(const struct device *device);
 
 /* NULL address: the only device there is. NULL where there is none, or several. */
 struct device *device_find(struct devices *devices, const char *address);
 
-/* Still claiming */
+/* Still claiming, or retiring */
 bool devices_unsettled(const struct devices *devices);
 
 unsigned int device_sessions(const struct device *device);
@@ -113,7 +135,7 @@ bool devices_drained(const struct devices *devices);
 void devices_free(struct devices *devices);
 
 /* The name of the state for the log: "ready", ... */
-const char *device_state_name(enum device_state state);
+const char *device_state_name(const struct device *device);
 
 /* For take-over: make a device of what is saved; it is ready then. 0 or -errno. */
 int device_restore(struct devices *devices, const struct state_device *saved, struct device **out);

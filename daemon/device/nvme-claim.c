@@ -120,7 +120,7 @@ void nvme_vectors_close(struct nvme_device *nd)
 static int nvme_vectors_make(struct nvme_device *nd)
 {
 	struct vfio_device *vdev = &nd->ctrl.pci.dev;
-	unsigned int want = nd->dev->want_queue_pairs + 1, have = vdev->irq_info.count;
+	unsigned int want = nd->dev->settings.queue_pairs + 1, have = vdev->irq_info.count;
 	int fds[NVME_MAX_VECTORS];
 
 	want = want < have ? want : have;
@@ -134,7 +134,7 @@ static int nvme_vectors_make(struct nvme_device *nd)
 	if (!nd->vectors)
 		return -1;
 	nd->nvectors = want;
-	if (nd->dev->config && nd->dev->config->poll)
+	if (nd->dev->settings.poll)
 		nd->poll_vector = want - 1;
 	for (unsigned int i = 0; i < want; i++)
 		nd->vectors[i] = (struct nvme_vector){.nd = nd, .fd = -1, .index = i};
@@ -207,8 +207,8 @@ static unsigned int nvme_granted(const struct nvme_ctrl *ctrl)
 int nvme_claim(struct device *dev, struct job *job)
 {
 	struct nvme_device *nd = nvme_of(dev);
-	struct nvme_ctrl_opts opts = {.nsqr = (int)dev->want_queue_pairs - 1,
-				      .ncqr = (int)dev->want_queue_pairs - 1};
+	struct nvme_ctrl_opts opts = {.nsqr = (int)dev->settings.queue_pairs - 1,
+				      .ncqr = (int)dev->settings.queue_pairs - 1};
 
 	/* A context of its own: devices do not reach what is mapped for others. */
 	struct iommu_ctx *ctx = iommu_get_context(dev->address);

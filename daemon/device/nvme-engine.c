@@ -129,11 +129,11 @@ static void engine_set_rules(struct data_engine *engine, void *arg)
 
 int nvme_served_start(struct nvme_device *nd)
 {
-	const struct config_device *c = nd->dev->config;
+	const struct device_settings *s = &nd->dev->settings;
 	struct data_driver_opts opts = {
-		.poll = c && c->poll,
-		.spin_us = c ? c->spin_us : 0,
-		.cpu = c ? c->cpu : -1,
+		.poll = s->poll,
+		.spin_us = s->spin_us,
+		.cpu = s->cpu,
 		.name = "vfnd-poll",
 	};
 	int ret = data_driver_start(nd->dev->devices->base, &opts, nd, &nd->driver);
@@ -143,6 +143,16 @@ int nvme_served_start(struct nvme_device *nd)
 	LIST_INIT(&nd->pairs);
 	nd->quiet.done = engine_quiet;
 	data_driver_call(nd->driver, engine_set_rules, nd);
+	return 0;
+}
+
+int nvme_served_retune(struct device *dev, const struct device_settings *settings)
+{
+	struct nvme_device *nd = nvme_of(dev);
+
+	if (!nd->driver)
+		return -ENOTSUP;
+	data_driver_set_spin(nd->driver, settings->spin_us);
 	return 0;
 }
 

@@ -117,7 +117,7 @@ int nvme_save(struct device *dev, struct state_device *to)
 	if (ret < 0)
 		return -errno;
 	strcpy(to->address, dev->address);
-	to->want_queue_pairs = dev->want_queue_pairs;
+	to->want_queue_pairs = dev->settings.queue_pairs;
 	to->nqueues = nd->nqueues;
 	to->slots_fd = ret;
 	to->slots_offset = (uint64_t)offset;

@@ -18,9 +18,10 @@ static int nvme_check(struct nvme_device *nd, struct opening *o, struct queue *q
 	uint64_t meta;
 	int ret;
 
-	if (nd->dev->state != DEVICE_READY) {
-		snprintf(text, size, "the device is %s", device_state_name(nd->dev->state));
-		return -EAGAIN;
+	ret = device_usable(nd->dev);
+	if (ret < 0) {
+		snprintf(text, size, "the device is %s", device_state_name(nd->dev));
+		return ret;
 	}
 	if (q && q->phase != QUEUE_LIVE) {
 		snprintf(text, size, "the queue is being deleted");

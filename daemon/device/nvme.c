@@ -85,6 +85,7 @@ const struct device_class nvme_class = {
 	.destroy = nvme_destroy,
 	.claim = nvme_claim,
 	.start = nvme_start,
+	.retune = nvme_served_retune,
 	.stop = nvme_stop,
 	.disable = nvme_disable,
 	.disabled = nvme_disabled,

@@ -299,6 +299,7 @@ void nvme_served_unpaired(struct nvme_served *served);
 int nvme_served_buffer_add(struct opening *opening, struct data_buffer *buffer);
 int nvme_served_buffer_remove(struct opening *opening, struct data_buffer *buffer);
 int nvme_served_start(struct nvme_device *nd);
+int nvme_served_retune(struct device *dev, const struct device_settings *settings);
 void nvme_served_stop(struct nvme_device *nd);
 /* Forward nothing; true when nothing is in flight. Else nvme_send_waiting() is called when that is so. */
 bool nvme_served_pause(struct nvme_device *nd);

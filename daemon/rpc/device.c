@@ -10,9 +10,11 @@
 #define DEVICES_MAX    256
 #define NAMESPACES_MAX 1024
 
-static Vfnd__DeviceState device_state_code(enum device_state state)
+static Vfnd__DeviceState device_state_code(const struct device *dev)
 {
-	switch (state) {
+	if (dev->retiring)
+		return VFND__DEVICE_STATE__DEVICE_STATE_RELEASING;
+	switch (dev->state) {
 	case DEVICE_CLAIMING:
 		return VFND__DEVICE_STATE__DEVICE_STATE_CLAIMING;
 	case DEVICE_READY:
@@ -29,7 +31,7 @@ static void device_describe(const struct device *dev, Vfnd__Device *d)
 	vfnd__device__init(d);
 	d->address = dev->address;
 	d->class_name = (char *)dev->class->name;
-	d->state = device_state_code(dev->state);
+	d->state = device_state_code(dev);
 	d->reason = (char *)dev->reason;
 	d->sessions = device_sessions(dev);
 	if (dev->state == DEVICE_CLAIMING)
@@ -81,9 +83,9 @@ void rpc_open(struct rpc_call *call)
 				 "device: name one");
 		return;
 	}
-	if (dev->state != DEVICE_READY) {
-		rpc_fail(call, dev->state == DEVICE_FAILED ? -ENODEV : -EAGAIN, "open.address",
-			 "%s is %s%s%s", dev->address, device_state_name(dev->state),
+	ret = device_usable(dev);
+	if (ret < 0) {
+		rpc_fail(call, ret, "open.address", "%s is %s%s%s", dev->address, device_state_name(dev),
 			 *dev->reason ? ": " : "", dev->reason);
 		return;
 	}

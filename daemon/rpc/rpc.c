@@ -139,10 +139,11 @@ struct opening *rpc_opening(struct rpc_call *call, uint64_t handle, const char *
 struct opening *rpc_ready(struct rpc_call *call, uint64_t handle, const char *field)
 {
 	struct opening *o = rpc_opening(call, handle, field);
+	int ret = o ? device_usable(o->device) : 0;
 
-	if (o && o->device->state != DEVICE_READY) {
-		rpc_fail(call, -EAGAIN, field, "the device is %s; try again",
-			 device_state_name(o->device->state));
+	if (ret < 0) {
+		rpc_fail(call, ret, field, "the device is %s%s", device_state_name(o->device),
+			 ret == -EAGAIN ? "; try again" : "");
 		return NULL;
 	}
 	return o;

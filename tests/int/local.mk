@@ -20,8 +20,8 @@ TESTS += %D%/test-units.sh
 
 # Wrong input by hand, and what systemd expects.
 EXTRA_DIST += %D%/notify.py
-dist_check_SCRIPTS += %D%/test-daemon-options.sh
-TESTS += %D%/test-daemon-options.sh
+dist_check_SCRIPTS += %D%/test-daemon-options.sh %D%/test-reload.sh
+TESTS += %D%/test-daemon-options.sh %D%/test-reload.sh
 
 # The integration suite: programs that suite.sh runs against a daemon.
 check_LTLIBRARIES += %D%/libint.la

@@ -123,6 +123,7 @@ enum vfnc_device_state {
 	VFNC_DEVICE_READY = 2,
 	VFNC_DEVICE_FAILED = 3, /* could not be claimed, or was lost; `reason` says why */
 	VFNC_DEVICE_RESETTING = 4,
+	VFNC_DEVICE_RELEASING = 5, /* what is outstanding ends; then the daemon gives it back */
 };
 
 /* Strings are never NULL. */

@@ -121,9 +121,9 @@ START_TEST(test_everything)
 	ck_assert_uint_eq(config.session_send_bytes, 65536);
 	ck_assert_uint_eq(config.ndevices, 2);
 	ck_assert_str_eq(config.devices[0].address, "0000:01:00.0");
-	ck_assert_uint_eq(config.devices[0].queue_pairs, 65535);
+	ck_assert_uint_eq(config.devices[0].settings.queue_pairs, 65535);
 	ck_assert_str_eq(config.devices[1].address, "vfio-user:/tmp/a b");
-	ck_assert_uint_eq(config.devices[1].queue_pairs, 1);
+	ck_assert_uint_eq(config.devices[1].settings.queue_pairs, 1);
 }
 END_TEST
 
@@ -163,9 +163,9 @@ START_TEST(test_bare_sections)
 		  "[device 0000:05:00.0]");
 	ck_assert_uint_eq(config.ndevices, 5);
 	ck_assert_str_eq(config.devices[0].address, "0000:01:00.0");
-	ck_assert_uint_eq(config.devices[0].queue_pairs, 5);
+	ck_assert_uint_eq(config.devices[0].settings.queue_pairs, 5);
 	ck_assert_str_eq(config.devices[1].address, "0000:02:00.1");
-	ck_assert_uint_eq(config.devices[1].queue_pairs, 64);
+	ck_assert_uint_eq(config.devices[1].settings.queue_pairs, 64);
 	ck_assert_str_eq(config.devices[2].address, "0000:03:00.7");
 	ck_assert_str_eq(config.devices[3].address, "0000:04:00.0");
 	ck_assert_str_eq(config.devices[4].address, "0000:05:00.0");
@@ -184,7 +184,7 @@ START_TEST(test_long_addresses)
 	load_good(text);
 	ck_assert_uint_eq(config.ndevices, 1);
 	ck_assert_str_eq(config.devices[0].address, address);
-	ck_assert_uint_eq(config.devices[0].queue_pairs, 7);
+	ck_assert_uint_eq(config.devices[0].settings.queue_pairs, 7);
 	address[n] = 's';
 	snprintf(text, sizeof(text), "[device %s]\n", address);
 	ck_assert_int_eq(load(text), -EINVAL);
@@ -320,10 +320,54 @@ START_TEST(test_add_device)
 	ck_assert_int_eq(config_add_device(&config, "0000:aB:1f.7"), 0);
 	ck_assert_int_eq(config_add_device(&config, "vfio-user:/s"), 0);
 	ck_assert_uint_eq(config.ndevices, 2);
-	ck_assert_uint_eq(config.devices[1].queue_pairs, 64);
+	ck_assert_uint_eq(config.devices[1].settings.queue_pairs, 64);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		ck_assert_int_eq(config_add_device(&config, bad[i]), -EINVAL);
 	ck_assert_uint_eq(config.ndevices, 2);
+}
+END_TEST
+
+static unsigned int nchanged;
+
+static void changed(const char *section, const char *name, uint64_t before, uint64_t now)
+{
+	if (strcmp(name, "sessions") == 0) {
+		ck_assert_str_eq(section, "limits");
+		ck_assert_uint_eq(before, 4096);
+		ck_assert_uint_eq(now, 7);
+	} else {
+		ck_assert_str_eq(section, "daemon");
+		ck_assert_str_eq(name, "abort-timeout-ms");
+		ck_assert_uint_eq(before, 5000);
+		ck_assert_uint_eq(now, 6);
+	}
+	nchanged++;
+}
+
+START_TEST(test_adopt)
+{
+	struct config running;
+
+	load_good("[device 0000:01:00.0]\nqueue-pairs = 3\n");
+	running = config;
+	ck_assert_int_eq(config_init(&config), 0);
+	load_good("[daemon]\nsocket = /other\nabort-timeout-ms = 6\n[limits]\nsessions = 7\n"
+		  "[device 0000:02:00.0]\nqueue-pairs = 5\n");
+	nchanged = 0;
+	config_adopt(&running, &config, changed);
+	ck_assert_uint_eq(nchanged, 2);
+	ck_assert_uint_eq(running.limits[QUOTA_SESSIONS], 7);
+	ck_assert_uint_eq(running.abort_timeout_ms, 6);
+	ck_assert_str_eq(running.socket, CONFIG_DEFAULT_SOCKET);
+	ck_assert(config_has_device(&running, "0000:02:00.0"));
+	ck_assert(!config_has_device(&running, "0000:01:00.0"));
+	ck_assert(config_has_device(&config, "0000:01:00.0"));
+	ck_assert_uint_eq(config_settings(&running, "0000:02:00.0")->queue_pairs, 5);
+	/* Defaults, where nothing is said. */
+	ck_assert_uint_eq(config_settings(&running, "0000:01:00.0")->queue_pairs, 64);
+	config_adopt(&running, &config, changed);
+	ck_assert_uint_eq(nchanged, 2);
+	config_free(&running);
 }
 END_TEST
 
@@ -364,4 +408,5 @@ UNIT_MAIN("config", tcase_add_checked_fixture(tc, setup, teardown);
 	  tcase_add_test(tc, test_long_lines); tcase_add_test(tc, test_later_wins);
 	  tcase_add_loop_test(tc, test_wrong_files, 0, sizeof(wrong) / sizeof(wrong[0]));
 	  tcase_add_test(tc, test_unreadable); tcase_add_test(tc, test_little_room_for_the_error);
-	  tcase_add_test(tc, test_add_device); tcase_add_test(tc, test_random_files))
+	  tcase_add_test(tc, test_add_device); tcase_add_test(tc, test_adopt);
+	  tcase_add_test(tc, test_random_files))
