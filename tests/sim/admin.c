@@ -2,6 +2,8 @@
 #include "config.h"
 
 #include "cmd.h"
+#include "format.h"
+#include "nsmgmt.h"
 #include "prp.h"
 #include "queue.h"
 
@@ -153,7 +155,7 @@ static void admin_abort(struct ctrl *c, struct cmd *cmd)
 	TAILQ_FOREACH (h, &c->held, link) {
 		if (h->cmd.sqid != sqid || h->cmd.sqe.cid != cid)
 			continue;
-		if (h->why == HELD_STUCK || h->why == HELD_DONE)
+		if (h->why == HELD_STUCK || h->why == HELD_DONE || h->why == HELD_FORMAT)
 			return;
 		queue_finish(c, h, NVME_SC_ABORT_REQ, 0);
 		cmd->dw0 = 0;
@@ -185,27 +187,51 @@ static void admin_event(struct ctrl *c, struct cmd *cmd)
 }
 
 #define SUPPORTED NVME_CMD_EFFECTS_CSUPP
+#define CONTENTS  (NVME_CMD_EFFECTS_CSUPP | NVME_CMD_EFFECTS_LBCC)
+
+/* No other command may be outstanding on the namespace, or on any (CSE). */
+#define ALONE_ON_NS (1u << 16)
+#define ALONE	    (2u << 16)
 
 static const struct admin_row {
 	void (*fn)(struct ctrl *c, struct cmd *cmd);
 	uint32_t effects;
+	bool despite_sanitize; /* NVMe base 2.0, 8.21: Admin Commands Allowed */
 } admin_rows[256] = {
-	[nvme_admin_delete_sq] = {admin_delete_sq, SUPPORTED},
-	[nvme_admin_create_sq] = {admin_create_sq, SUPPORTED},
-	[nvme_admin_get_log_page] = {log_exec, SUPPORTED},
-	[nvme_admin_delete_cq] = {admin_delete_cq, SUPPORTED},
-	[nvme_admin_create_cq] = {admin_create_cq, SUPPORTED},
-	[nvme_admin_identify] = {identify_exec, SUPPORTED},
-	[nvme_admin_abort_cmd] = {admin_abort, SUPPORTED},
-	[nvme_admin_set_features] = {features_set, SUPPORTED},
-	[nvme_admin_get_features] = {features_get, SUPPORTED},
-	[nvme_admin_async_event] = {admin_event, SUPPORTED},
-	[nvme_admin_dbbuf] = {admin_dbbuf, SUPPORTED},
+	[nvme_admin_delete_sq] = {admin_delete_sq, SUPPORTED, true},
+	[nvme_admin_create_sq] = {admin_create_sq, SUPPORTED, true},
+	[nvme_admin_get_log_page] = {log_exec, SUPPORTED, true},
+	[nvme_admin_delete_cq] = {admin_delete_cq, SUPPORTED, true},
+	[nvme_admin_create_cq] = {admin_create_cq, SUPPORTED, true},
+	[nvme_admin_identify] = {identify_exec, SUPPORTED, true},
+	[nvme_admin_abort_cmd] = {admin_abort, SUPPORTED, true},
+	[nvme_admin_set_features] = {features_set, SUPPORTED, true},
+	[nvme_admin_get_features] = {features_get, SUPPORTED, true},
+	[nvme_admin_async_event] = {admin_event, SUPPORTED, true},
+	[nvme_admin_ns_mgmt] = {nsmgmt_exec, SUPPORTED | NVME_CMD_EFFECTS_NIC, false},
+	[nvme_admin_fw_commit] = {firmware_commit, SUPPORTED | NVME_CMD_EFFECTS_CCC, false},
+	[nvme_admin_fw_download] = {firmware_download, SUPPORTED, false},
+	[nvme_admin_dev_self_test] = {selftest_exec, SUPPORTED, false},
+	[nvme_admin_ns_attach] = {nsmgmt_attach, SUPPORTED | NVME_CMD_EFFECTS_NIC, false},
+	[nvme_admin_dbbuf] = {admin_dbbuf, SUPPORTED, true},
+	[nvme_admin_format_nvm] = {format_exec, CONTENTS | NVME_CMD_EFFECTS_NCC | ALONE_ON_NS,
+				   false},
+	[nvme_admin_security_send] = {security_send, SUPPORTED, false},
+	[nvme_admin_security_recv] = {security_receive, SUPPORTED, false},
+	[nvme_admin_sanitize_nvm] = {sanitize_exec, CONTENTS | ALONE, false},
 };
 
 uint32_t admin_effects(uint8_t opcode)
 {
 	return admin_rows[opcode].effects;
+}
+
+static uint16_t admin_refused(struct ctrl *c, const struct admin_row *row, uint8_t opcode)
+{
+	uint16_t status = row->despite_sanitize ? 0 : sanitize_refuses(c);
+
+	/* One that failed may be followed by another. */
+	return opcode == nvme_admin_sanitize_nvm && status == NVME_SC_SANITIZE_FAILED ? 0 : status;
 }
 
 bool admin_exec(struct ctrl *c, struct cmd *cmd)
@@ -218,9 +244,9 @@ bool admin_exec(struct ctrl *c, struct cmd *cmd)
 	}
 	if (c->hmb.enabled)
 		hmb_look(c);
-	if (row->fn)
-		row->fn(c, cmd);
-	else
+	if (!row->fn)
 		cmd_fail(cmd, NVME_SC_INVALID_OPCODE, 0, 0);
+	else if ((cmd->status = admin_refused(c, row, cmd->sqe.opcode)) == 0)
+		row->fn(c, cmd);
 	return !cmd->kept;
 }

@@ -74,8 +74,22 @@ void aer_smart(struct ctrl *c, uint8_t bits)
 			  NVME_LOG_LID_SMART);
 }
 
+/* The log has told of all that was noted there, so what waits would lead to an empty one. */
+static void aer_forget(struct aer *a, uint8_t type, uint8_t lid)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < a->n; i++) {
+		if (a->queue[i].type != type || a->queue[i].lid != lid)
+			a->queue[n++] = a->queue[i];
+	}
+	a->n = n;
+}
+
 void aer_log_read(struct ctrl *c, uint8_t lid)
 {
+	if (lid == NVME_LOG_LID_CHANGED_NS)
+		aer_forget(&c->aer, NVME_AER_NOTICE, lid);
 	for (uint8_t type = 0; type < 8; type++) {
 		if ((c->aer.masked & 1u << type) && c->aer.lid[type] == lid)
 			c->aer.masked &= ~(1u << type);

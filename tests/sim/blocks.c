@@ -27,6 +27,7 @@ void blocks_write_zeroes(struct ctrl *c, struct cmd *cmd)
 	if (!err && ((cmd->sqe.cdw12 & IO_FUA) || !features_write_cache(c)))
 		err = ns_flush(io.ns);
 	io_failed(cmd, err, true);
+	c->sanitize.written = true;
 	c->stats.writes++;
 }
 
@@ -57,10 +58,8 @@ void blocks_dsm(struct ctrl *c, struct cmd *cmd)
 	struct io io;
 	int err = 0;
 
-	if (!ctrl_ns(c, cmd->sqe.nsid)) {
-		cmd_no_ns(c, cmd);
+	if (!io_ns(c, cmd))
 		return;
-	}
 	if (!io_fetch(c, cmd, range, n * sizeof(range[0])))
 		return;
 	/* All are looked at first, so that a bad one changes nothing. */

@@ -43,6 +43,10 @@ void log_exec(struct ctrl *c, struct cmd *cmd);
 /* What the log of feature identifiers says of one; 0: it is not supported. */
 uint32_t features_effects(const struct ctrl *c, uint8_t fid);
 
+/* Security Send and Security Receive. */
+void security_send(struct ctrl *c, struct cmd *cmd);
+void security_receive(struct ctrl *c, struct cmd *cmd);
+
 /* Values at power-on; with `keep` those that were saved. */
 void features_reset(struct ctrl *c, bool keep);
 uint32_t features_event_config(const struct ctrl *c);

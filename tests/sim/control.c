@@ -128,6 +128,21 @@ static void control_fault(struct control *ctl, char **w, unsigned int n, char *o
 		control_say(out, room, "ok");
 }
 
+/* How self-tests end from now on. */
+static void control_self_test(struct control *ctl, char **w, unsigned int n, char *out, size_t room)
+{
+	unsigned long result, segment = 0;
+
+	if (n < 2 || n > 3 || !control_number(w[1], 14, &result) ||
+	    (n == 3 && !control_number(w[2], 255, &segment))) {
+		control_say(out, room, "error: self-test-result RESULT(0-14) [SEGMENT(0-255)]");
+		return;
+	}
+	ctl->c->selftest.fail = result;
+	ctl->c->selftest.segment = segment;
+	control_say(out, room, "ok");
+}
+
 void control_line(struct control *ctl, char *line, char *out, size_t room)
 {
 	char *w[CONTROL_WORDS], *save = NULL;
@@ -150,16 +165,23 @@ void control_line(struct control *ctl, char *line, char *out, size_t room)
 		}
 		aer_smart(ctl->c, v);
 		control_say(out, room, "ok");
+	} else if (!strcmp(w[0], "sanitize-fails") && n == 1) {
+		ctl->c->sanitize.fail = true;
+		control_say(out, room, "ok");
+	} else if (!strcmp(w[0], "self-test-result")) {
+		control_self_test(ctl, w, n, out, room);
 	} else if (!strcmp(w[0], "clear") && n == 1) {
 		fault_clear(&ctl->c->faults);
 		control_say(out, room, "ok");
 	} else if (!strcmp(w[0], "stats") && n == 1) {
 		control_stats(ctl, out, room);
 	} else if (!strcmp(w[0], "help") && n == 1) {
-		control_say(out, room,
-			    "ok status admin|io OPCODE N SCT SC [dnr]; delay admin|io OPCODE N MS; "
-			    "drop admin|io OPCODE N [stuck]; event TYPE INFO LID; "
-			    "smart-warning BITS; clear; stats; help");
+		control_say(
+			out, room,
+			"ok status admin|io OPCODE N SCT SC [dnr]; delay admin|io OPCODE N MS; "
+			"drop admin|io OPCODE N [stuck]; event TYPE INFO LID; "
+			"smart-warning BITS; sanitize-fails; self-test-result RESULT [SEGMENT]; "
+			"clear; stats; help");
 	} else {
 		control_say(out, room, "error: unknown command '%s' (help lists them)", w[0]);
 	}

@@ -3,6 +3,7 @@
 
 #include "ctrl.h"
 #include "cmd.h"
+#include "format.h"
 #include "prp.h"
 #include "queue.h"
 
@@ -15,7 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CTRL_TO 10 /* CAP.TO: five seconds, in units of 500 ms */
+#define CTRL_NSSR 0x4e564d65 /* what makes a write to NSSR a reset: "NVMe" */
+#define CTRL_TO	  10	     /* CAP.TO: five seconds, in units of 500 ms */
 
 uint64_t ctrl_now(void)
 {
@@ -56,11 +58,14 @@ static void ctrl_pci_init(struct ctrl *c)
 
 int ctrl_init(struct ctrl *c, const struct ctrl_opts *opts)
 {
-	uint64_t most = opts->mdts ? 4096ull << opts->mdts : CTRL_NO_MDTS;
+	uint64_t most;
 	int err;
 
 	memset(c, 0, sizeof(*c));
 	c->opts = *opts;
+	c->nns = opts->max_ns;
+	for (unsigned int i = 0; i < CTRL_MAX_NS; i++)
+		c->ns[i] = (struct ns){.nsid = i + 1, .fd = -1};
 	c->bar_fd = -1;
 	c->born = ctrl_now();
 	c->page = 4096;
@@ -68,11 +73,16 @@ int ctrl_init(struct ctrl *c, const struct ctrl_opts *opts)
 	c->hmb.preferred = opts->hmb_preferred;
 	TAILQ_INIT(&c->held);
 	dma_init(&c->dma);
+	c->work = c->ready = UINT64_MAX;
+	format_init(c);
+	firmware_init(&c->firmware);
+	selftest_init(&c->selftest);
 	err = cmb_init(&c->cmb, opts->cmb, opts->cmb_old);
 	ctrl_pci_init(c);
 	c->cap = (uint64_t)SIM_MQES << NVME_CAP_MQES_SHIFT | 1ull << NVME_CAP_CQR_SHIFT |
 		 (uint64_t)CTRL_TO << NVME_CAP_TO_SHIFT | 1ull << NVME_CAP_CSS_SHIFT |
 		 (uint64_t)SIM_MPSMAX << NVME_CAP_MPSMAX_SHIFT;
+	c->cap |= 1ull << NVME_CAP_NSSRC_SHIFT;
 	if (!opts->cmb_old)
 		c->cap |= (uint64_t)NVME_CAP_CSS_CSI << NVME_CAP_CSS_SHIFT;
 	if (opts->cmb && !opts->cmb_old)
@@ -81,6 +91,7 @@ int ctrl_init(struct ctrl *c, const struct ctrl_opts *opts)
 		err = irq_init(&c->irq, &c->pci, opts->queues + 1);
 	if (!err)
 		err = ctrl_open_doorbells(c);
+	most = ctrl_mdts(c);
 	c->segs_room = most / 4096 + 2;
 	c->segs = calloc(c->segs_room, sizeof(*c->segs));
 	c->meta_segs_room = 1;
@@ -106,6 +117,7 @@ void ctrl_fini(struct ctrl *c)
 		close(c->bar_fd);
 	for (unsigned int i = 0; i < c->nns; i++)
 		ns_close(&c->ns[i]);
+	firmware_fini(&c->firmware);
 	irq_fini(&c->irq);
 	dma_fini(&c->dma);
 	cmb_fini(&c->cmb);
@@ -121,6 +133,13 @@ void ctrl_fatal(struct ctrl *c, const char *why)
 	c->csts |= NVME_CSTS_CFS_MASK << NVME_CSTS_CFS_SHIFT;
 }
 
+void ctrl_work(struct ctrl *c, uint64_t now)
+{
+	uint64_t test = selftest_update(c, now), sanitize = sanitize_update(c, now);
+
+	c->work = test < sanitize ? test : sanitize;
+}
+
 /* CC.EN went to 0: all but the admin queue's registers begins again. */
 static void ctrl_disable(struct ctrl *c)
 {
@@ -128,10 +147,21 @@ static void ctrl_disable(struct ctrl *c)
 	aer_reset(c);
 	features_reset(c, true);
 	hmb_reset(c, false);
-	c->csts = 0;
+	selftest_reset(c);
+	firmware_reset(&c->firmware, FIRMWARE_CONTROLLER);
+	c->csts &= NVME_CSTS_NSSRO_MASK << NVME_CSTS_NSSRO_SHIFT;
+	c->ready = UINT64_MAX;
 	c->intms = 0;
 	irq_intx(&c->irq, false);
 	c->stats.resets++;
+}
+
+void ctrl_get_ready(struct ctrl *c)
+{
+	if (c->ready && (c->ready == UINT64_MAX || ctrl_now() < c->ready))
+		return;
+	c->ready = UINT64_MAX;
+	c->csts |= NVME_CSTS_RDY_MASK << NVME_CSTS_RDY_SHIFT;
 }
 
 static bool ctrl_css_ok(const struct ctrl *c)
@@ -161,7 +191,8 @@ static void ctrl_enable(struct ctrl *c)
 	} else {
 		queue_add_cq(c, 0, cqs + 1, c->acq, true, 0);
 		queue_add_sq(c, 0, 0, sqs + 1, c->asq);
-		c->csts |= NVME_CSTS_RDY_MASK << NVME_CSTS_RDY_SHIFT;
+		c->ready = c->opts.ready_ms ? ctrl_now() + c->opts.ready_ms * 1000000ull : 0;
+		ctrl_get_ready(c);
 	}
 }
 
@@ -188,7 +219,7 @@ static void ctrl_write_cc(struct ctrl *c, uint32_t v)
 		c->csts &= ~(uint32_t)(NVME_CSTS_SHST_MASK << NVME_CSTS_SHST_SHIFT);
 }
 
-void ctrl_device_reset(struct ctrl *c)
+static void ctrl_reset(struct ctrl *c, enum firmware_reset how)
 {
 	if (NVME_CC_EN(c->cc) && !NVME_CSTS_SHST(c->csts))
 		c->stats.unsafe++;
@@ -196,14 +227,28 @@ void ctrl_device_reset(struct ctrl *c)
 	c->cc = c->aqa = 0;
 	c->asq = c->acq = 0;
 	c->page = 4096;
+	firmware_reset(&c->firmware, how);
 	cmb_reset(&c->cmb);
 	cmb_place(&c->cmb, &c->pci, &c->dma);
 	irq_reset(&c->irq);
 }
 
+void ctrl_device_reset(struct ctrl *c)
+{
+	ctrl_reset(c, FIRMWARE_CONVENTIONAL);
+}
+
+/* NVM Subsystem Reset: there is one controller. What was asked is not forgotten (CSTS.NSSRO). */
+static void ctrl_subsystem_reset(struct ctrl *c)
+{
+	ctrl_reset(c, FIRMWARE_SUBSYSTEM);
+	c->csts |= NVME_CSTS_NSSRO_MASK << NVME_CSTS_NSSRO_SHIFT;
+}
+
 void ctrl_client_gone(struct ctrl *c)
 {
-	ctrl_device_reset(c);
+	ctrl_reset(c, FIRMWARE_SUBSYSTEM);
+	c->csts = 0;
 	hmb_reset(c, true);
 	irq_forget(&c->irq);
 	dma_remove_all(&c->dma);
@@ -234,7 +279,7 @@ int ctrl_cfg_write(struct ctrl *c, uint64_t off, const void *buf, uint32_t len)
 		return -EINVAL;
 	did = pci_write(&c->pci, off, buf, len);
 	if (did & PCI_DID_FLR) {
-		ctrl_device_reset(c);
+		ctrl_reset(c, FIRMWARE_CONTROLLER);
 		ctrl_pci_init(c);
 	} else if (did & PCI_DID_INTR) {
 		irq_recheck(&c->irq);
@@ -259,6 +304,7 @@ static uint32_t ctrl_read_reg(struct ctrl *c, uint32_t off)
 	case NVME_REG_CC:
 		return c->cc;
 	case NVME_REG_CSTS:
+		ctrl_get_ready(c);
 		return c->csts;
 	case NVME_REG_AQA:
 		return c->aqa;
@@ -293,6 +339,13 @@ static void ctrl_write_reg(struct ctrl *c, uint32_t off, uint32_t v)
 		break;
 	case NVME_REG_CC:
 		ctrl_write_cc(c, v);
+		break;
+	case NVME_REG_CSTS: /* one bit of it is cleared by writing it */
+		c->csts &= ~(v & NVME_CSTS_NSSRO_MASK << NVME_CSTS_NSSRO_SHIFT);
+		break;
+	case NVME_REG_NSSR:
+		if (v == CTRL_NSSR)
+			ctrl_subsystem_reset(c);
 		break;
 	case NVME_REG_AQA:
 		c->aqa = v & 0x0fff0fff;

@@ -11,10 +11,13 @@
 #include "cmb.h"
 #include "dma.h"
 #include "fault.h"
+#include "firmware.h"
 #include "hmb.h"
 #include "irq.h"
 #include "ns.h"
 #include "pci.h"
+#include "sanitize.h"
+#include "selftest.h"
 #include "spec.h"
 
 #include <linux/types.h>
@@ -34,12 +37,24 @@
 struct ctrl_opts {
 	const char *serial;
 	const char *model;
-	unsigned int queues; /* I/O pairs */
-	unsigned int mdts;   /* power of two of 4 KiB; 0: no limit */
+	unsigned int queues;		 /* I/O pairs */
+	unsigned int mdts;		 /* power of two of 4 KiB; 0: no limit */
 	uint32_t hmb_min, hmb_preferred; /* host memory buffer, in units of 4 KiB; 0: none */
-	uint64_t cmb;	     /* bytes of controller memory buffer; 0: none */
-	bool cmb_old;	     /* the buffer, and with it the controller, is as before NVMe 1.4 */
-	uint32_t sgls;	     /* Identify Controller's SGL support; 0: no SGLs */
+	uint64_t cmb;			 /* bytes of controller memory buffer; 0: none */
+	bool cmb_old;		 /* the buffer, and with it the controller, is as before NVMe 1.4 */
+	uint32_t sgls;		 /* Identify Controller's SGL support; 0: no SGLs */
+	struct ns_format format; /* of namespaces at first */
+	uint64_t capacity;	 /* bytes for namespaces; at least what is there at first */
+	unsigned int max_ns;	 /* NN */
+	/* How long these take, in milliseconds. */
+	uint32_t format_ms, short_test_ms, extended_test_ms, sanitize_ms, ready_ms;
+};
+
+#define CTRL_MAX_LBAF 16
+
+struct lbaf {
+	uint8_t shift;
+	uint8_t metadata;
 };
 
 /* What one doorbell is known to say. */
@@ -89,6 +104,7 @@ struct cmd {
 	uint32_t dw0;
 	uint32_t dw1;
 	uint16_t status; /* SC, SCT << 8, NVME_SC_DNR */
+	uint64_t info;	 /* error log's command specific information */
 	uint16_t where;	 /* error log's parameter location: byte, bit << 8; 0xffff: none */
 	bool kept;	 /* it is not to be completed now */
 };
@@ -99,6 +115,7 @@ enum held_why {
 	HELD_DROPPED, /* done, its completion is never sent */
 	HELD_STUCK,   /* the same, and Abort does not help */
 	HELD_EVENT,   /* asynchronous event request */
+	HELD_FORMAT,  /* a namespace is being formatted, until `when` */
 	HELD_DONE,    /* done, the completion queue is full */
 	HELD_REASONS,
 };
@@ -164,10 +181,18 @@ struct ctrl {
 	struct cmb cmb;
 	struct hmb hmb;
 	struct faults faults;
+	struct firmware firmware;
+	struct selftest selftest;
+	struct sanitize sanitize;
+	struct lbaf lbaf[CTRL_MAX_LBAF];
+	unsigned int nlbaf;
 	struct ns ns[CTRL_MAX_NS];
-	unsigned int nns; /* NN: the highest namespace identifier */
+	unsigned int nns;	       /* NN: the highest namespace identifier */
 	uint32_t changed[CTRL_MAX_NS]; /* Changed Namespace List, ascending */
 	unsigned int nchanged;
+	uint32_t generation; /* counts namespaces that were created */
+	uint64_t ready; /* when CSTS.RDY is set, monotonic ns; UINT64_MAX: nobody waits for it */
+	uint64_t work;	/* when something in the background is to be seen to; UINT64_MAX: never */
 
 	/* the page of doorbells, in a memory file that clients map */
 	int bar_fd;
@@ -212,7 +237,6 @@ struct ctrl {
 
 #define CTRL_BOUNCE (256u << 10)
 
-/* Largest transfer in bytes. */
 #define CTRL_NO_MDTS (65536ull << 12)
 
 /* 0 or -errno. Namespaces are added by the caller before a client comes. */
@@ -249,12 +273,39 @@ static inline bool ctrl_running(const struct ctrl *c)
 
 uint64_t ctrl_now(void);
 
+/* The largest transfer in bytes. */
+static inline uint64_t ctrl_mdts(const struct ctrl *c)
+{
+	return c->opts.mdts ? 4096ull << c->opts.mdts : CTRL_NO_MDTS;
+}
+
+/* Looks at what goes on in the background at that time, if not earlier. */
+static inline void ctrl_work_at(struct ctrl *c, uint64_t when)
+{
+	if (when < c->work)
+		c->work = when;
+}
+
+/* Sets CSTS.RDY when its time has come. */
+void ctrl_get_ready(struct ctrl *c);
+
+/* What goes on in the background has its turn. */
+void ctrl_work(struct ctrl *c, uint64_t now);
+
 /* The namespace of that identifier if it is active: exists, and is attached to the controller. */
 static inline struct ns *ctrl_ns(struct ctrl *c, uint32_t nsid)
 {
 	struct ns *ns = nsid && nsid <= c->nns ? &c->ns[nsid - 1] : NULL;
 
 	return ns && ns->attached ? ns : NULL;
+}
+
+/* The same, if it exists at all. */
+static inline struct ns *ctrl_allocated(struct ctrl *c, uint32_t nsid)
+{
+	struct ns *ns = nsid && nsid <= c->nns ? &c->ns[nsid - 1] : NULL;
+
+	return ns && ns->exists ? ns : NULL;
 }
 
 /* VS, and what Identify Controller says. */

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "cmd.h"
+#include "nsmgmt.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +20,12 @@ static void identify_text(char *at, size_t room, const char *text)
 	memcpy(at, text, n < room ? n : room);
 }
 
+/* A number of 16 bytes. */
+static void identify_bytes(uint8_t *at, uint64_t v)
+{
+	memcpy(at, &v, sizeof(v));
+}
+
 static void identify_ctrl(struct ctrl *c, struct nvme_id_ctrl *id)
 {
 	memset(id, 0, sizeof(*id));
@@ -26,7 +33,7 @@ static void identify_ctrl(struct ctrl *c, struct nvme_id_ctrl *id)
 	id->ssvid = PCI_SIM_VENDOR;
 	identify_text(id->sn, sizeof(id->sn), c->opts.serial);
 	identify_text(id->mn, sizeof(id->mn), c->opts.model);
-	identify_text(id->fr, sizeof(id->fr), PACKAGE_VERSION);
+	memcpy(id->fr, firmware_revision(&c->firmware), sizeof(id->fr));
 	id->rab = 6;
 	id->ieee[0] = 0x00;
 	id->ieee[1] = 0x54;
@@ -36,13 +43,23 @@ static void identify_ctrl(struct ctrl *c, struct nvme_id_ctrl *id)
 	id->ver = ctrl_version(c);
 	id->rtd3r = 1000000;
 	id->rtd3e = 1000000;
-	id->oaes = NVME_CTRL_OAES_NA;
+	id->oaes = NVME_CTRL_OAES_NA | NVME_CTRL_OAES_FA;
 	id->ctratt = NVME_CTRL_CTRATT_128_ID;
 	id->cntrltype = NVME_CTRL_CNTRLTYPE_IO;
-	id->oacs = NVME_CTRL_OACS_DBBUF_CFG;
+	id->oacs = NVME_CTRL_OACS_SECURITY | NVME_CTRL_OACS_FORMAT | NVME_CTRL_OACS_FW |
+		   NVME_CTRL_OACS_NS_MGMT | NVME_CTRL_OACS_SELF_TEST | NVME_CTRL_OACS_DBBUF_CFG;
 	id->acl = CTRL_ACL;
 	id->aerl = CTRL_AERL;
-	id->frmw = NVME_CTRL_FRMW_1ST_RO | 1 << 1;
+	id->frmw = NVME_CTRL_FRMW_1ST_RO | FIRMWARE_SLOTS << 1 | NVME_CTRL_FRMW_FW_ACT_NO_RESET;
+	id->mtfa = 1; /* 100 ms */
+	id->fwug = FIRMWARE_UNIT / 4096;
+	id->edstt = (c->opts.extended_test_ms + 59999) / 60000;
+	id->dsto = 1; /* one test at a time */
+	id->sanicap = NVME_CTRL_SANICAP_CES | NVME_CTRL_SANICAP_BES | NVME_CTRL_SANICAP_OWS |
+		      1u << 30; /* NODMMAS: no modification of media after completion */
+	id->fna = NVME_CTRL_FNA_CRYPTO_ERASE;
+	identify_bytes(id->tnvmcap, c->opts.capacity);
+	identify_bytes(id->unvmcap, nsmgmt_unallocated(c));
 	id->lpa = NVME_CTRL_LPA_CMD_EFFECTS | NVME_CTRL_LPA_EXTENDED;
 	if (ctrl_version(c) >= 0x00020000)
 		id->lpa |= NVME_CTRL_LPA_LI0_LI5_LI12_LI13;
@@ -66,18 +83,38 @@ static void identify_ctrl(struct ctrl *c, struct nvme_id_ctrl *id)
 	snprintf(id->subnqn, sizeof(id->subnqn), "nqn.2024-01.org.vfnd:sim:%s", c->opts.serial);
 }
 
-static void identify_ns(const struct ns *ns, struct nvme_id_ns *id)
+/* What all namespaces have in common. */
+static void identify_common(const struct ctrl *c, struct nvme_id_ns *id)
 {
 	memset(id, 0, sizeof(*id));
-	id->nsze = id->ncap = id->nuse = ns->blocks;
-	if (!ns->format.null) /* deallocated blocks read as zeroes */
+	id->nlbaf = c->nlbaf - 1;
+	for (unsigned int i = 0; i < c->nlbaf; i++) {
+		id->lbaf[i].ds = c->lbaf[i].shift;
+		id->lbaf[i].ms = c->lbaf[i].metadata;
+	}
+	id->mc = NVME_NS_MC_EXTENDED | NVME_NS_MC_SEPARATE;
+	if (!c->opts.format.null) /* deallocated blocks read as zeroes */
 		id->dlfeat = NVME_NS_DLFEAT_RB_ALL_0S | NVME_NS_DLFEAT_WRITE_ZEROES;
-	id->lbaf[0].ds = ns->format.shift;
-	id->lbaf[0].ms = ns->format.metadata;
-	if (ns->format.extended)
-		id->flbas = NVME_NS_FLBAS_META_EXT;
-	if (ns->format.metadata)
-		id->mc = ns->format.extended ? NVME_NS_MC_EXTENDED : NVME_NS_MC_SEPARATE;
+}
+
+/* Percent of a format that are still to be done. */
+static uint8_t identify_format_left(const struct ns *ns)
+{
+	uint64_t now = ctrl_now(), all = ns->format_until - ns->format_from;
+
+	if (!ns->formatting || now >= ns->format_until)
+		return 0;
+	return (ns->format_until - now) * 100 / all;
+}
+
+static void identify_ns(const struct ctrl *c, const struct ns *ns, struct nvme_id_ns *id)
+{
+	identify_common(c, id);
+	id->nsze = id->ncap = id->nuse = ns->blocks;
+	id->flbas = ns->format.lbaf | (ns->format.extended ? NVME_NS_FLBAS_META_EXT : 0);
+	id->nmic = ns->nmic;
+	id->fpi = 0x80 | identify_format_left(ns);
+	identify_bytes(id->nvmcap, ns->bytes);
 	memcpy(id->nguid, ns->nguid, sizeof(id->nguid));
 	memcpy(id->eui64, ns->eui64, sizeof(id->eui64));
 }
@@ -129,21 +166,27 @@ static void identify_nvm_ns(struct nvme_nvm_id_ns *id)
 static void identify_independent(const struct ns *ns, struct nvme_id_independent_id_ns *id)
 {
 	memset(id, 0, sizeof(*id));
-	if (ns)
-		id->nstat = 1; /* ready */
+	id->nmic = ns->nmic;
+	id->fpi = 0x80 | identify_format_left(ns);
+	id->nstat = !ns->formatting; /* ready */
 }
 
 /* Of one namespace; one that is not active has zeroes. */
 static void identify_one(struct ctrl *c, struct cmd *cmd, uint8_t cns)
 {
-	struct ns *ns = ctrl_ns(c, cmd->sqe.nsid);
+	bool allocated = cns == NVME_IDENTIFY_CNS_ALLOCATED_NS;
+	struct ns *ns = allocated ? ctrl_allocated(c, cmd->sqe.nsid) : ctrl_ns(c, cmd->sqe.nsid);
 
 	memset(c->bounce, 0, NVME_IDENTIFY_DATA_SIZE);
+	if (cns == NVME_IDENTIFY_CNS_NS && cmd->sqe.nsid == NVME_NSID_ALL) {
+		identify_common(c, (struct nvme_id_ns *)c->bounce);
+		return;
+	}
 	if (!ns &&
 	    (!cmd->sqe.nsid || cmd->sqe.nsid > c->nns || cns == NVME_IDENTIFY_CNS_NS_DESC_LIST)) {
 		cmd_fail(cmd, NVME_SC_INVALID_NS, AT_NSID, 0);
-	} else if (ns && cns == NVME_IDENTIFY_CNS_NS) {
-		identify_ns(ns, (struct nvme_id_ns *)c->bounce);
+	} else if (ns && (allocated || cns == NVME_IDENTIFY_CNS_NS)) {
+		identify_ns(c, ns, (struct nvme_id_ns *)c->bounce);
 	} else if (ns && cns == NVME_IDENTIFY_CNS_NS_DESC_LIST) {
 		identify_descs(c, ns, c->bounce);
 	} else if (ns && cns == NVME_IDENTIFY_CNS_CSI_NS) {
@@ -151,6 +194,23 @@ static void identify_one(struct ctrl *c, struct cmd *cmd, uint8_t cns)
 	} else if (ns) {
 		identify_independent(ns, (struct nvme_id_independent_id_ns *)c->bounce);
 	}
+}
+
+/* Controllers from CNTID on: those that a namespace is attached to, or all. There is one. */
+static void identify_controllers(struct ctrl *c, struct cmd *cmd, bool all)
+{
+	struct nvme_ctrl_list *list = (struct nvme_ctrl_list *)c->bounce;
+	struct ns *ns = ctrl_allocated(c, cmd->sqe.nsid);
+
+	if (!all && !ns) {
+		cmd_no_ns(c, cmd);
+		return;
+	}
+	memset(list, 0, NVME_IDENTIFY_DATA_SIZE);
+	if (cmd->sqe.cdw10 >> 16 > CTRL_ID || (!all && !ns->attached))
+		return;
+	list->num = 1;
+	list->identifier[0] = CTRL_ID;
 }
 
 /* I/O command sets that can be enabled together: the NVM command set. */
@@ -171,7 +231,8 @@ static void identify_iocs(struct ctrl *c, struct cmd *cmd)
 static void identify_exec_2(struct ctrl *c, struct cmd *cmd, uint8_t cns)
 {
 	bool with_csi = cns == NVME_IDENTIFY_CNS_CSI_NS || cns == NVME_IDENTIFY_CNS_CSI_CTRL ||
-			cns == NVME_IDENTIFY_CNS_CSI_NS_ACTIVE_LIST;
+			cns == NVME_IDENTIFY_CNS_CSI_NS_ACTIVE_LIST ||
+			cns == NVME_IDENTIFY_CNS_CSI_ALLOCATED_NS_LIST;
 
 	if (ctrl_version(c) < 0x00020000) {
 		cmd_fail(cmd, NVME_SC_INVALID_FIELD, AT_CDW10, 0);
@@ -192,6 +253,9 @@ static void identify_exec_2(struct ctrl *c, struct cmd *cmd, uint8_t cns)
 	case NVME_IDENTIFY_CNS_CSI_NS_ACTIVE_LIST:
 		identify_list(c, cmd, false);
 		break;
+	case NVME_IDENTIFY_CNS_CSI_ALLOCATED_NS_LIST:
+		identify_list(c, cmd, true);
+		break;
 	case NVME_IDENTIFY_CNS_COMMAND_SET_STRUCTURE:
 		identify_iocs(c, cmd);
 		break;
@@ -208,7 +272,15 @@ void identify_exec(struct ctrl *c, struct cmd *cmd)
 	switch (cns) {
 	case NVME_IDENTIFY_CNS_NS:
 	case NVME_IDENTIFY_CNS_NS_DESC_LIST:
+	case NVME_IDENTIFY_CNS_ALLOCATED_NS:
 		identify_one(c, cmd, cns);
+		break;
+	case NVME_IDENTIFY_CNS_ALLOCATED_NS_LIST:
+		identify_list(c, cmd, true);
+		break;
+	case NVME_IDENTIFY_CNS_NS_CTRL_LIST:
+	case NVME_IDENTIFY_CNS_CTRL_LIST:
+		identify_controllers(c, cmd, cns == NVME_IDENTIFY_CNS_CTRL_LIST);
 		break;
 	case NVME_IDENTIFY_CNS_CTRL:
 		identify_ctrl(c, (struct nvme_id_ctrl *)c->bounce);

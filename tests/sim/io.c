@@ -16,15 +16,29 @@
 #define PSDT_SGL_SGL  2
 #define PSDT_RESERVED 3
 
+static inline struct ns *io_find_ns(struct ctrl *c, struct cmd *cmd)
+{
+	struct ns *ns = ctrl_ns(c, cmd->sqe.nsid);
+
+	if (!ns)
+		cmd_no_ns(c, cmd);
+	else if (ns->formatting)
+		cmd->status = NVME_SC_FORMAT_IN_PROGRESS;
+	return cmd->status ? NULL : ns;
+}
+
+struct ns *io_ns(struct ctrl *c, struct cmd *cmd)
+{
+	return io_find_ns(c, cmd);
+}
+
 static inline bool io_locate(struct ctrl *c, struct cmd *cmd, struct io *io)
 {
-	io->ns = ctrl_ns(c, cmd->sqe.nsid);
+	io->ns = io_find_ns(c, cmd);
 	io->slba = (uint64_t)cmd->sqe.cdw11 << 32 | cmd->sqe.cdw10;
 	io->blocks = (cmd->sqe.cdw12 & 0xffff) + 1;
-	if (!io->ns) {
-		cmd_no_ns(c, cmd);
+	if (!io->ns)
 		return false;
-	}
 	if (io->slba >= io->ns->blocks || io->blocks > io->ns->blocks - io->slba) {
 		cmd_fail(cmd, NVME_SC_LBA_RANGE, AT_CDW10, 0);
 		return false;
@@ -111,7 +125,7 @@ static inline bool io_find(struct ctrl *c, struct cmd *cmd, struct io *io, bool 
 {
 	uint16_t status;
 
-	if (c->opts.mdts && io->data.len > 4096ull << c->opts.mdts) {
+	if (io->data.len > ctrl_mdts(c)) {
 		cmd_fail(cmd, NVME_SC_INVALID_FIELD, AT_CDW12, 0);
 		return false;
 	}
@@ -258,6 +272,7 @@ static void io_write(struct ctrl *c, struct cmd *cmd)
 	if (!err && ((cmd->sqe.cdw12 & IO_FUA) || !features_write_cache(c)))
 		err = ns_flush(io.ns);
 	io_failed(cmd, err, true);
+	c->sanitize.written = true;
 	c->stats.writes++;
 	c->stats.write_512 += io.data.len >> 9;
 }
@@ -303,12 +318,10 @@ static void io_compare(struct ctrl *c, struct cmd *cmd)
 
 static void io_flush(struct ctrl *c, struct cmd *cmd)
 {
-	struct ns *ns = ctrl_ns(c, cmd->sqe.nsid);
+	struct ns *ns = NULL;
 
-	if (!ns && cmd->sqe.nsid != NVME_NSID_ALL) {
-		cmd_no_ns(c, cmd);
+	if (cmd->sqe.nsid != NVME_NSID_ALL && !(ns = io_find_ns(c, cmd)))
 		return;
-	}
 	for (unsigned int i = 0; i < c->nns && !cmd->status; i++) {
 		if (c->ns[i].attached && (!ns || ns == &c->ns[i]))
 			io_failed(cmd, ns_flush(&c->ns[i]), true);
@@ -348,6 +361,8 @@ void io_exec(struct ctrl *c, struct cmd *cmd)
 	}
 	if (c->hmb.enabled)
 		hmb_look(c);
+	if ((cmd->status = sanitize_refuses(c)) != 0)
+		return;
 	switch (cmd->sqe.opcode) {
 	case nvme_cmd_flush:
 		io_flush(c, cmd);

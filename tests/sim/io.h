@@ -34,6 +34,10 @@ struct io {
 	struct extent meta; /* what is transferred apart */
 };
 
+/* The namespace that a command names, where commands may be carried out on it; NULL: it has failed.
+ */
+struct ns *io_ns(struct ctrl *c, struct cmd *cmd);
+
 /* Namespace and LBA range of a command, and where they are on the medium; false: it has failed. */
 bool io_range(struct ctrl *c, struct cmd *cmd, struct io *io);
 

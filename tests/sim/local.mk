@@ -15,6 +15,8 @@ noinst_LTLIBRARIES += %D%/libsim.la
 	%D%/doorbell.c %D%/doorbell.h \
 	%D%/fault.c %D%/fault.h \
 	%D%/features.c \
+	%D%/firmware.c %D%/firmware.h \
+	%D%/format.c %D%/format.h \
 	%D%/hmb.c %D%/hmb.h \
 	%D%/identify.c \
 	%D%/io.c %D%/io.h \
@@ -22,9 +24,13 @@ noinst_LTLIBRARIES += %D%/libsim.la
 	%D%/log.c \
 	%D%/msg.c %D%/msg.h \
 	%D%/ns.c %D%/ns.h \
+	%D%/nsmgmt.c %D%/nsmgmt.h \
 	%D%/pci.c %D%/pci.h \
 	%D%/prp.c %D%/prp.h \
 	%D%/queue.c %D%/queue.h \
+	%D%/sanitize.c %D%/sanitize.h \
+	%D%/security.c \
+	%D%/selftest.c %D%/selftest.h \
 	%D%/server.c %D%/server.h \
 	%D%/session.c %D%/session.h \
 	%D%/sgl.c %D%/sgl.h \
@@ -138,3 +144,17 @@ TESTS += %D%/test-blocks
 %C%_test_blocks_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
 %C%_test_blocks_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_blocks_LDADD = $(SIM_TEST_LIBS)
+
+check_PROGRAMS += %D%/test-namespaces
+TESTS += %D%/test-namespaces
+%C%_test_namespaces_SOURCES = %D%/test-namespaces.c
+%C%_test_namespaces_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
+%C%_test_namespaces_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_namespaces_LDADD = $(SIM_TEST_LIBS)
+
+check_PROGRAMS += %D%/test-manage
+TESTS += %D%/test-manage
+%C%_test_manage_SOURCES = %D%/test-manage.c
+%C%_test_manage_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
+%C%_test_manage_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_manage_LDADD = $(SIM_TEST_LIBS)

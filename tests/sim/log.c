@@ -23,6 +23,7 @@ void log_error(struct ctrl *c, const struct cmd *cmd)
 	e->status_field = cmd->status << 1;
 	e->parm_error_location = cmd->where;
 	e->nsid = cmd->sqe.nsid;
+	e->cs = cmd->info;
 	if (cmd->sqid)
 		e->lba = (uint64_t)cmd->sqe.cdw11 << 32 | cmd->sqe.cdw10;
 }
@@ -35,6 +36,9 @@ static size_t log_errors(struct ctrl *c, uint8_t *buf)
 	memset(buf, 0, sizeof(c->errlog));
 	for (uint64_t i = 0; i < n; i++)
 		out[i] = c->errlog[(c->errlog_count - 1 - i) % (CTRL_ELPE + 1)];
+	/* Nothing may tell of the data that goes. */
+	for (uint64_t i = 0; i < n && sanitize_refuses(c); i++)
+		out[i].lba = 0;
 	return sizeof(c->errlog);
 }
 
@@ -63,18 +67,6 @@ static size_t log_smart(struct ctrl *c, uint8_t *buf)
 	log_count(log->power_on_hours, hours);
 	log_count(log->unsafe_shutdowns, c->stats.unsafe);
 	log_count(log->num_err_log_entries, c->errlog_count);
-	return sizeof(*log);
-}
-
-static size_t log_firmware(uint8_t *buf)
-{
-	struct nvme_firmware_slot *log = (struct nvme_firmware_slot *)buf;
-	size_t n = strlen(PACKAGE_VERSION);
-
-	memset(log, 0, sizeof(*log));
-	log->afi = 1;
-	memset(log->frs[0], ' ', sizeof(log->frs[0]));
-	memcpy(log->frs[0], PACKAGE_VERSION, n < 8 ? n : 8);
 	return sizeof(*log);
 }
 
@@ -125,24 +117,29 @@ void log_ns_changed(struct ctrl *c, uint32_t nsid)
 
 static const struct log_row {
 	uint8_t lid;
-	bool since_2; /* of NVMe 2.0 */
+	bool since_2;	       /* of NVMe 2.0 */
+	bool despite_sanitize; /* NVMe base 2.0, 8.21: Admin Commands Allowed */
 } log_rows[] = {
-	{NVME_LOG_LID_SUPPORTED_LOG_PAGES, true},
-	{NVME_LOG_LID_ERROR, false},
-	{NVME_LOG_LID_SMART, false},
-	{NVME_LOG_LID_FW_SLOT, false},
-	{NVME_LOG_LID_CHANGED_NS, false},
-	{NVME_LOG_LID_CMD_EFFECTS, false},
-	{NVME_LOG_LID_FID_SUPPORTED_EFFECTS, true},
+	{NVME_LOG_LID_SUPPORTED_LOG_PAGES, true, false},
+	{NVME_LOG_LID_ERROR, false, true},
+	{NVME_LOG_LID_SMART, false, true},
+	{NVME_LOG_LID_FW_SLOT, false, false},
+	{NVME_LOG_LID_CHANGED_NS, false, true},
+	{NVME_LOG_LID_CMD_EFFECTS, false, false},
+	{NVME_LOG_LID_DEVICE_SELF_TEST, false, false},
+	{NVME_LOG_LID_FID_SUPPORTED_EFFECTS, true, false},
+	{NVME_LOG_LID_SANITIZE, false, true},
 };
 
-static bool log_known(const struct ctrl *c, uint8_t lid)
+static const struct log_row *log_find(const struct ctrl *c, uint8_t lid)
 {
 	for (unsigned int i = 0; i < sizeof(log_rows) / sizeof(log_rows[0]); i++) {
-		if (log_rows[i].lid == lid)
-			return !log_rows[i].since_2 || ctrl_version(c) >= 0x00020000;
+		const struct log_row *row = &log_rows[i];
+
+		if (row->lid == lid)
+			return row->since_2 && ctrl_version(c) < 0x00020000 ? NULL : row;
 	}
-	return false;
+	return NULL;
 }
 
 static size_t log_supported(const struct ctrl *c, uint8_t *buf)
@@ -150,7 +147,7 @@ static size_t log_supported(const struct ctrl *c, uint8_t *buf)
 	struct nvme_supported_log_pages *log = (void *)buf;
 
 	for (unsigned int lid = 0; lid < 256; lid++)
-		log->lid_support[lid] = log_known(c, lid);
+		log->lid_support[lid] = log_find(c, lid) != NULL;
 	return sizeof(*log);
 }
 
@@ -170,7 +167,7 @@ static size_t log_read(struct ctrl *c, struct cmd *cmd, uint8_t lid)
 			 AT_NSID, 0);
 		return 0;
 	case NVME_LOG_LID_FW_SLOT:
-		return log_firmware(c->bounce);
+		return firmware_log(&c->firmware, c->bounce);
 	case NVME_LOG_LID_CHANGED_NS:
 		return log_changed_ns(c, c->bounce);
 	case NVME_LOG_LID_CMD_EFFECTS:
@@ -178,6 +175,10 @@ static size_t log_read(struct ctrl *c, struct cmd *cmd, uint8_t lid)
 			return log_effects(c->bounce);
 		cmd_fail(cmd, NVME_SC_INVALID_FIELD, AT_CDW14 + 3, 0);
 		return 0;
+	case NVME_LOG_LID_DEVICE_SELF_TEST:
+		return selftest_log(c, c->bounce);
+	case NVME_LOG_LID_SANITIZE:
+		return sanitize_log(c, c->bounce);
 	case NVME_LOG_LID_FID_SUPPORTED_EFFECTS:
 		return log_feature_effects(c, c->bounce);
 	default:
@@ -192,18 +193,20 @@ void log_exec(struct ctrl *c, struct cmd *cmd)
 	uint64_t dwords = (cmd->sqe.cdw10 >> 16 | (uint64_t)(cmd->sqe.cdw11 & 0xffff) << 16) + 1;
 	uint64_t off = cmd->sqe.cdw12 | (uint64_t)cmd->sqe.cdw13 << 32;
 	uint64_t len = dwords * 4;
-	uint64_t most = c->opts.mdts ? 4096ull << c->opts.mdts : CTRL_NO_MDTS;
+	const struct log_row *row = log_find(c, lid);
 	size_t size;
 
-	if (!log_known(c, lid)) {
+	if (!row) {
 		cmd_fail(cmd, SIM_SCT_SPECIFIC | NVME_SC_INVALID_LOG_PAGE, AT_CDW10, 0);
 		return;
 	}
-	if (len > most || len > CTRL_BOUNCE) {
+	if (len > ctrl_mdts(c) || len > CTRL_BOUNCE) {
 		cmd_fail(cmd, NVME_SC_INVALID_FIELD, AT_CDW10 + 2, 0);
 		return;
 	}
-	size = log_read(c, cmd, lid);
+	if (!row->despite_sanitize)
+		cmd->status = sanitize_refuses(c);
+	size = cmd->status ? 0 : log_read(c, cmd, lid);
 	if (cmd->status)
 		return;
 	if ((off & 3) || off > size) {

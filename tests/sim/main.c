@@ -10,6 +10,7 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,6 @@ struct options {
 	const char *tell;
 	const char *ns[CTRL_MAX_NS];
 	unsigned int nns;
-	struct ns_format format;
 	char **lines;
 	int nlines;
 	struct ctrl_opts ctrl;
@@ -42,6 +42,9 @@ enum {
 	OPT_METADATA,
 	OPT_SGLS,
 	OPT_TELL,
+	OPT_CAPACITY,
+	OPT_MAX_NS,
+	OPT_TIME,
 };
 
 static const struct argp_option main_options[] = {
@@ -49,6 +52,10 @@ static const struct argp_option main_options[] = {
 	{"control", 'c', "PATH", 0, "Take control commands on this socket", 0},
 	{"ns", OPT_NS, "SIZE|PATH", 0,
 	 "Add a namespace: memory of SIZE (64M, 1G, ...), or a file or block device", 0},
+	{"capacity", OPT_CAPACITY, "SIZE", 0,
+	 "Room for all namespaces, those that are created later too (default: what --ns takes)", 0},
+	{"max-ns", OPT_MAX_NS, "N", 0,
+	 "Namespaces that there can be, 1 to 32 (default 32 with --capacity, else those of --ns)", 0},
 	{"null", OPT_NULL, NULL, 0,
 	 "Keep nothing: reads and writes move no data (without --ns: one namespace of 1T)", 0},
 	{"queues", OPT_QUEUES, "N", 0, "I/O queue pairs, 1 to 511 (default 64)", 0},
@@ -65,6 +72,9 @@ static const struct argp_option main_options[] = {
 	 "Metadata of each block, 1 to 64 bytes, in a buffer apart or behind the block's data", 0},
 	{"sgls", OPT_SGLS, "BITS", 0,
 	 "SGL support as Identify Controller has it; 0: no SGLs (default 0xb0001)", 0},
+	{"time", OPT_TIME, "WHAT=MS", 0,
+	 "How long it takes, in milliseconds: format (default 0), self-test (2000), "
+	 "extended-self-test (10000), sanitize (1000 a pass), ready (0)", 0},
 	{"tell", OPT_TELL, "PATH", 0,
 	 "Send the COMMANDs to the control socket of a running vfnd-sim and print the answers", 0},
 	{0},
@@ -158,10 +168,34 @@ static void main_metadata(struct argp_state *state, struct ns_format *format, co
 		argp_error(state, "--metadata: '%s': only 'extended' can follow the size", arg);
 }
 
+static void main_time(struct argp_state *state, struct ctrl_opts *opts, const char *arg)
+{
+	const struct {
+		const char *name;
+		uint32_t *ms;
+		unsigned long min;
+	} times[] = {
+		{"format=", &opts->format_ms, 0},	       {"self-test=", &opts->short_test_ms, 1},
+		{"extended-self-test=", &opts->extended_test_ms, 1}, {"sanitize=", &opts->sanitize_ms, 1},
+		{"ready=", &opts->ready_ms, 0},
+	};
+
+	for (unsigned int i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		size_t n = strlen(times[i].name);
+
+		if (!strncmp(arg, times[i].name, n)) {
+			*times[i].ms = main_number(state, "time", arg + n, times[i].min, 86400000);
+			return;
+		}
+	}
+	argp_error(state, "--time: '%s' is none of format, self-test, extended-self-test, sanitize "
+		   "and ready, with =MS", arg);
+}
+
 static void main_end(struct argp_state *state, struct options *o)
 {
 	if (o->tell) {
-		if (o->socket || o->nns || o->format.null)
+		if (o->socket || o->nns || o->ctrl.format.null)
 			argp_error(state, "--tell does not go with --socket, --ns or --null");
 		if (!o->nlines)
 			argp_error(state, "--tell needs a COMMAND, for instance: help");
@@ -171,10 +205,14 @@ static void main_end(struct argp_state *state, struct options *o)
 		argp_error(state, "'%s': a COMMAND needs --tell", o->lines[0]);
 	if (!o->socket)
 		argp_error(state, "--socket PATH is needed");
-	if (!o->nns && o->format.null)
+	if (!o->nns && o->ctrl.format.null)
 		o->ns[o->nns++] = "1T";
-	if (!o->nns)
-		argp_error(state, "--ns SIZE, --ns PATH or --null is needed");
+	if (!o->nns && !o->ctrl.capacity)
+		argp_error(state, "--ns SIZE, --ns PATH, --null or --capacity is needed");
+	if (!o->ctrl.max_ns)
+		o->ctrl.max_ns = o->ctrl.capacity ? CTRL_MAX_NS : o->nns;
+	if (o->ctrl.max_ns < o->nns)
+		argp_error(state, "--max-ns: %u namespaces are given", o->nns);
 }
 
 static error_t main_option(int key, char *arg, struct argp_state *state)
@@ -194,7 +232,7 @@ static error_t main_option(int key, char *arg, struct argp_state *state)
 		o->ns[o->nns++] = arg;
 		break;
 	case OPT_NULL:
-		o->format.null = true;
+		o->ctrl.format.null = true;
 		break;
 	case OPT_QUEUES:
 		o->ctrl.queues = main_number(state, "queues", arg, 1, SIM_MAX_PAIRS);
@@ -210,9 +248,9 @@ static error_t main_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_BLOCK:
 		if (!strcmp(arg, "512"))
-			o->format.shift = 9;
+			o->ctrl.format.shift = 9;
 		else if (!strcmp(arg, "4096"))
-			o->format.shift = 12;
+			o->ctrl.format.shift = 12;
 		else
 			argp_error(state, "--block-size: '%s' is neither 512 nor 4096", arg);
 		break;
@@ -223,13 +261,23 @@ static error_t main_option(int key, char *arg, struct argp_state *state)
 		main_cmb(state, &o->ctrl, arg);
 		break;
 	case OPT_METADATA:
-		main_metadata(state, &o->format, arg);
+		main_metadata(state, &o->ctrl.format, arg);
 		break;
 	case OPT_SGLS:
 		o->ctrl.sgls = main_number(state, "sgls", arg, 0, UINT32_MAX);
 		if (!sgl_support_ok(o->ctrl.sgls))
 			argp_error(state, "--sgls: '%s' is none of 0, 1 and 2, with bits 16 to 19 "
 				   "where it is not 0", arg);
+		break;
+	case OPT_CAPACITY:
+		if (ns_parse_size(arg, &o->ctrl.capacity) < 0)
+			argp_error(state, "--capacity: '%s' is not a size like 64M", arg);
+		break;
+	case OPT_MAX_NS:
+		o->ctrl.max_ns = main_number(state, "max-ns", arg, 1, CTRL_MAX_NS);
+		break;
+	case OPT_TIME:
+		main_time(state, &o->ctrl, arg);
 		break;
 	case OPT_TELL:
 		o->tell = arg;
@@ -262,16 +310,26 @@ static const struct argp main_argp = {
 static int main_serve(const struct options *o, struct ctrl *c)
 {
 	int fd, control = -1, err;
+	uint64_t bytes = 0;
 	char why[160];
 
 	server_hold_signals();
 	for (unsigned int i = 0; i < o->nns; i++) {
-		if (ns_open(&c->ns[i], i + 1, &o->format, o->ns[i], o->ctrl.serial, why,
+		if (ns_open(&c->ns[i], i + 1, &c->opts.format, o->ns[i], o->ctrl.serial, why,
 			    sizeof(why)) < 0) {
 			fprintf(stderr, "vfnd-sim: --ns %s: %s\n", o->ns[i], why);
 			return EXIT_FAILURE;
 		}
-		c->nns = i + 1;
+		bytes += c->ns[i].bytes;
+		/* Nobody knows what a file has seen. */
+		c->sanitize.written |= c->ns[i].fd >= 0;
+	}
+	if (!c->opts.capacity)
+		c->opts.capacity = bytes;
+	if (bytes > c->opts.capacity) {
+		fprintf(stderr, "vfnd-sim: --capacity: the namespaces take %" PRIu64 " bytes\n",
+			bytes);
+		return EXIT_FAILURE;
 	}
 	if (o->control) {
 		control = server_listen(o->control, why, sizeof(why));
@@ -304,9 +362,12 @@ int main(int argc, char **argv)
 {
 	static struct ctrl c;
 	struct options o = {
-		.format = {.shift = 9},
 		.ctrl =
 			{
+				.format = {.shift = 9},
+				.short_test_ms = 2000,
+				.extended_test_ms = 10000,
+				.sanitize_ms = 1000,
 				.serial = "vfnd-sim-0001",
 				.model = "vfnd software NVMe controller",
 				.queues = 64,

@@ -45,10 +45,10 @@ static uint64_t ns_mix(uint64_t x)
 	return x ^ (x >> 31);
 }
 
-static void ns_identify(struct ns *ns, const char *serial)
+static void ns_identify(struct ns *ns, const char *serial, uint32_t generation)
 {
 	static const uint8_t oui[3] = {0x52, 0x54, 0x00};
-	uint64_t h = ns->nsid, word;
+	uint64_t h = ns->nsid | (uint64_t)generation << 32, word;
 
 	for (; *serial; serial++)
 		h = ns_mix(h ^ (uint8_t)*serial);
@@ -69,10 +69,26 @@ static void ns_identify(struct ns *ns, const char *serial)
 	ns->uuid[8] = (ns->uuid[8] & 0x3f) | 0x80;
 }
 
+/* Bytes that a block takes. */
+static uint64_t ns_footprint(const struct ns_format *format)
+{
+	return (1ull << format->shift) + format->metadata;
+}
+
+static int ns_map(struct ns *ns, uint64_t bytes)
+{
+	ns->mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (ns->mem != MAP_FAILED)
+		return 0;
+	ns->mem = NULL;
+	return -errno;
+}
+
 int ns_open(struct ns *ns, uint32_t nsid, const struct ns_format *format, const char *spec,
 	    const char *serial, char *why, size_t room)
 {
-	uint64_t block = (1ull << format->shift) + format->metadata, bytes;
+	uint64_t block = ns_footprint(format), bytes;
 	off_t end;
 	int err;
 
@@ -87,11 +103,8 @@ int ns_open(struct ns *ns, uint32_t nsid, const struct ns_format *format, const 
 			snprintf(why, room, "neither a size like 64M nor a path with a '/'");
 			return -EINVAL;
 		}
-		ns->mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		if (ns->mem == MAP_FAILED) {
-			err = -errno;
-			ns->mem = NULL;
+		err = ns_map(ns, bytes);
+		if (err) {
 			snprintf(why, room, "no memory of that size: %s", strerror(-err));
 			return err;
 		}
@@ -116,7 +129,7 @@ int ns_open(struct ns *ns, uint32_t nsid, const struct ns_format *format, const 
 	ns->blocks = bytes / block;
 	ns->bytes = bytes;
 	ns->exists = ns->attached = true;
-	ns_identify(ns, serial);
+	ns_identify(ns, serial, 0);
 	return 0;
 }
 
@@ -126,8 +139,34 @@ void ns_close(struct ns *ns)
 		munmap(ns->mem, ns->bytes);
 	if (ns->fd >= 0)
 		close(ns->fd);
-	ns->mem = NULL;
-	ns->fd = -1;
+	*ns = (struct ns){.nsid = ns->nsid, .fd = -1};
+}
+
+int ns_create(struct ns *ns, uint32_t nsid, const struct ns_format *format, uint64_t blocks,
+	      const char *serial, uint32_t generation)
+{
+	uint64_t bytes = blocks * ns_footprint(format);
+	int err;
+
+	*ns = (struct ns){.nsid = nsid, .format = *format, .blocks = blocks, .fd = -1};
+	if (!format->null) {
+		err = ns_map(ns, bytes);
+		if (err)
+			return err;
+	}
+	ns->bytes = bytes;
+	ns->exists = true;
+	ns_identify(ns, serial, generation);
+	return 0;
+}
+
+int ns_reformat(struct ns *ns, const struct ns_format *format)
+{
+	int err = ns_deallocate(ns, 0, ns->bytes);
+
+	ns->format = *format;
+	ns->blocks = ns->bytes / ns_footprint(format);
+	return err;
 }
 
 static int ns_filev(struct ns *ns, uint64_t off, const struct iovec *iov, int n, bool write)

@@ -15,6 +15,7 @@ struct ns_format {
 	unsigned int metadata; /* bytes a block */
 	bool extended;	       /* they follow the block's data, and are transferred with them */
 	bool null;	       /* holds nothing: no data is moved */
+	uint8_t lbaf;	       /* its number among the controller's LBA formats */
 };
 
 /*
@@ -25,11 +26,14 @@ struct ns {
 	uint32_t nsid;
 	bool exists;   /* its identifier is allocated */
 	bool attached; /* to the controller, which makes it an active one */
+	bool formatting;
+	uint64_t format_from, format_until; /* monotonic ns */
+	uint8_t nmic;
 	struct ns_format format;
 	uint64_t blocks;
 	uint64_t bytes; /* that they take, with their metadata */
-	uint8_t *mem; /* or NULL */
-	int fd;	      /* of the file, or -1 */
+	uint8_t *mem;	/* or NULL */
+	int fd;		/* of the file, or -1 */
 	uint8_t nguid[16];
 	uint8_t eui64[8];
 	uint8_t uuid[16];
@@ -37,14 +41,26 @@ struct ns {
 
 /*
  * Opens what `--ns` says: a size with an optional K, M, G or T, or the path of a file or block
- * device. With format->null it is a size, and nothing is kept: a read leaves the host's memory as it is,
- * a write goes nowhere, a compare finds no difference. Identifiers are made from `serial` and
- * `nsid`, so they stay the same. 0 or -errno, with an explanation in `why`, which has room for
+ * device. With format->null it is a size, and nothing is kept: a read leaves the host's memory as
+ * it is, a write goes nowhere, a compare finds no difference. Identifiers are made from `serial`
+ * and `nsid`, so they stay the same. 0 or -errno, with an explanation in `why`, which has room for
  * `room` bytes.
  */
 int ns_open(struct ns *ns, uint32_t nsid, const struct ns_format *format, const char *spec,
 	    const char *serial, char *why, size_t room);
 void ns_close(struct ns *ns);
+
+/*
+ * Makes one of `blocks` blocks, in memory or, with format->null, of nothing, that is not attached.
+ * `generation` sets its identifiers apart from those of namespaces that had the same `nsid` before.
+ * 0 or -ENOMEM.
+ */
+int ns_create(struct ns *ns, uint32_t nsid, const struct ns_format *format, uint64_t blocks,
+	      const char *serial, uint32_t generation);
+
+/* Gives it another format, and as many blocks as there is room for; all is deallocated: 0 or -EIO.
+ */
+int ns_reformat(struct ns *ns, const struct ns_format *format);
 
 /* Bytes of a block as they are transferred, and where on the medium `lba` begins. */
 static inline uint64_t ns_block(const struct ns *ns)

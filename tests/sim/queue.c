@@ -4,6 +4,7 @@
 #include "queue.h"
 #include "cmd.h"
 #include "doorbell.h"
+#include "format.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -229,11 +230,17 @@ static bool queue_resume(struct ctrl *c)
 		struct cmd cmd;
 
 		next = TAILQ_NEXT(h, link);
-		if (h->why != HELD_DELAYED || h->when > now)
+		if ((h->why != HELD_DELAYED && h->why != HELD_FORMAT) || h->when > now)
 			continue;
 		cmd = h->cmd;
-		queue_unhold(c, h);
-		queue_exec(c, &cmd, true);
+		if (h->why == HELD_FORMAT) {
+			queue_unhold(c, h);
+			format_finish(c, &cmd);
+			queue_complete(c, &cmd);
+		} else {
+			queue_unhold(c, h);
+			queue_exec(c, &cmd, true);
+		}
 		did = true;
 		/* The command may have deleted a queue, and with it the next in the list. */
 		next = TAILQ_FIRST(&c->held);
@@ -301,6 +308,7 @@ static __attribute__((noinline)) bool queue_serve(struct ctrl *c, struct sq *sq)
 		cmd.status = 0;
 		cmd.where = UINT16_MAX;
 		cmd.kept = false;
+		cmd.info = 0;
 		*(qid ? &c->stats.io_commands : &c->stats.admin_commands) += 1;
 		if (sq->held && queue_cid_taken(c, &cmd)) {
 			cmd_fail(&cmd, NVME_SC_CMDID_CONFLICT, 2, 0);
@@ -364,6 +372,8 @@ bool queue_poll(struct ctrl *c)
 {
 	bool did = false;
 
+	if (c->ready != UINT64_MAX)
+		ctrl_get_ready(c);
 	if (!ctrl_running(c))
 		return false;
 	doorbell_find_shadow(c);
@@ -371,8 +381,14 @@ bool queue_poll(struct ctrl *c)
 		aer_deliver(c);
 	if (c->nheld_why[HELD_DONE])
 		did = queue_drain(c);
-	if (c->nheld_why[HELD_DELAYED])
+	if (c->nheld_why[HELD_DELAYED] || c->nheld_why[HELD_FORMAT])
 		did |= queue_resume(c);
+	if (c->work != UINT64_MAX) {
+		uint64_t now = ctrl_now();
+
+		if (now >= c->work)
+			ctrl_work(c, now);
+	}
 	for (unsigned int i = 0; i < c->nsq && ctrl_running(c); i++) {
 		struct sq *sq = &c->sq[c->live_sq[i]];
 
@@ -393,7 +409,7 @@ bool queue_arm(struct ctrl *c, uint64_t *deadline, bool *timer)
 {
 	struct held *h;
 
-	*deadline = UINT64_MAX;
+	*deadline = c->work < c->ready ? c->work : c->ready;
 	*timer = false;
 	if (!ctrl_running(c))
 		return true;
@@ -401,7 +417,7 @@ bool queue_arm(struct ctrl *c, uint64_t *deadline, bool *timer)
 		return false;
 	doorbell_find_shadow(c);
 	TAILQ_FOREACH (h, &c->held, link) {
-		if (h->why == HELD_DELAYED && h->when < *deadline)
+		if ((h->why == HELD_DELAYED || h->why == HELD_FORMAT) && h->when < *deadline)
 			*deadline = h->when;
 	}
 	for (unsigned int i = 0; i < c->nsq; i++) {
@@ -472,8 +488,14 @@ void queue_del_cq(struct ctrl *c, uint16_t qid)
 
 void queue_reset(struct ctrl *c)
 {
-	while (!TAILQ_EMPTY(&c->held))
-		queue_unhold(c, TAILQ_FIRST(&c->held));
+	while (!TAILQ_EMPTY(&c->held)) {
+		struct held *h = TAILQ_FIRST(&c->held);
+
+		/* A format is carried out, though nobody is told. */
+		if (h->why == HELD_FORMAT)
+			format_finish(c, &h->cmd);
+		queue_unhold(c, h);
+	}
 	for (unsigned int i = 0; i <= SIM_MAX_PAIRS; i++) {
 		c->sq[i].live = false;
 		c->cq[i].live = false;

@@ -78,7 +78,9 @@ START_TEST(test_identify)
 	ck_assert_uint_eq(page[513], 0x44);
 	ck_assert_int_eq(strncmp((char *)page + 768, "nqn.", 4), 0);
 	ck_assert_uint_eq(identify(0, 0), DNR | 0xb);
-	ck_assert_uint_eq(identify(UINT32_MAX, 0), DNR | 0xb);
+	ck_assert_uint_eq(identify(UINT32_MAX, 0), 0); /* what all namespaces have in common */
+	ck_assert_uint_eq(page[25], 7);
+	ck_assert_uint_eq(page[0] | page[130], 9);
 	ck_assert_uint_eq(identify(1, 2), 0);
 	ck_assert_uint_eq(list[0], 2);
 	ck_assert_uint_eq(list[1], 0);
@@ -224,9 +226,9 @@ START_TEST(test_logs)
 	ck_assert_uint_eq(*(uint32_t *)page, 0);
 	ck_assert_uint_eq(get_log(0, 5, 4096, 0), 0);
 	ck_assert_uint_eq(page[6 * 4] & 1, 1);	      /* Identify */
-	ck_assert_uint_eq(page[0x80 * 4] & 1, 0);     /* Format is not there */
+	ck_assert_uint_eq(page[0x18 * 4] & 1, 0);     /* Keep Alive is not there */
 	ck_assert_uint_eq(page[1024 + 1 * 4] & 3, 3); /* Write changes data */
-	ck_assert_uint_eq(get_log(0, 6, 512, 0), DNR | 0x109);
+	ck_assert_uint_eq(get_log(0, 7, 512, 0), DNR | 0x109);
 	ck_assert_uint_eq(get_log(0, 2, 1 << 20, 0), DNR | 2); /* beyond MDTS */
 }
 END_TEST

@@ -120,11 +120,9 @@ START_TEST(test_moves)
 	list[100] = desc(LAST, cl_iova(&c, &list[200]), 32);
 	list[200] = desc(DATA, at(1003), 1);
 	list[201] = desc(DATA, at(1004), 3095);
-	ck_assert_uint_eq(
-		sgl_io(5, 0, 8, desc(SEGMENT, cl_iova(&c, list), 32)), 0);
+	ck_assert_uint_eq(sgl_io(5, 0, 8, desc(SEGMENT, cl_iova(&c, list), 32)), 0);
 	buf[4098] ^= 1;
-	ck_assert_uint_eq(
-		sgl_io(5, 0, 8, desc(SEGMENT, cl_iova(&c, list), 32)), COMPARE_BAD);
+	ck_assert_uint_eq(sgl_io(5, 0, 8, desc(SEGMENT, cl_iova(&c, list), 32)), COMPARE_BAD);
 	down();
 }
 END_TEST
@@ -297,10 +295,10 @@ START_TEST(test_metadata)
 	e.prp1 = at(0);
 	ck_assert_uint_eq(cl_exec(&c, 0, e, NULL), 0);
 	ck_assert_uint_eq(*(uint64_t *)buf, (16 << 20) / 520);
-	ck_assert_uint_eq(buf[26], 0);	/* FLBAS */
-	ck_assert_uint_eq(buf[27], 2);	/* MC: apart */
-	ck_assert_uint_eq(buf[128], 8); /* LBAF0: MS, LBADS */
-	ck_assert_uint_eq(buf[130], 9);
+	ck_assert_uint_eq(buf[26], 1);	/* FLBAS */
+	ck_assert_uint_eq(buf[27], 3);	/* MC: both ways */
+	ck_assert_uint_eq(buf[132], 8); /* LBAF1: MS, LBADS */
+	ck_assert_uint_eq(buf[134], 9);
 
 	fill();
 	for (unsigned int i = 0; i < 64; i++)
@@ -374,9 +372,8 @@ START_TEST(test_extended)
 	e.prp1 = at(0);
 	ck_assert_uint_eq(cl_exec(&c, 0, e, NULL), 0);
 	ck_assert_uint_eq(*(uint64_t *)buf, (16 << 20) / 520);
-	ck_assert_uint_eq(buf[26], 0x10); /* FLBAS */
-	ck_assert_uint_eq(buf[27], 1);	  /* MC: extended */
-	ck_assert_uint_eq(buf[128], 8);
+	ck_assert_uint_eq(buf[26], 0x11); /* FLBAS */
+	ck_assert_uint_eq(buf[132], 8);
 	fill();
 	ck_assert_uint_eq(sgl_io(1, 5, 8, desc(DATA, at(1), 4160)), 0);
 	ck_assert_uint_eq(sgl_io(1, 5, 8, desc(DATA, at(1), 4096)), DATA_BAD);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sanitize - sanitize operations: in the background, and past every reset (NVMe base 2.0, 5.24
+ * and 8.21)
+ */
+#ifndef SIM_SANITIZE_H
+#define SIM_SANITIZE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sanitize {
+	uint8_t status;	      /* SSTAT's */
+	uint8_t passes;	      /* of an overwrite that are done */
+	bool written;	      /* since the last one that succeeded, or ever */
+	bool fail;	      /* the next one fails */
+	bool refuse;	      /* failed, and nobody has said yet to go on all the same */
+	uint32_t dw10, dw11;  /* of the command that began it */
+	uint64_t from, until; /* monotonic ns */
+};
+
+struct ctrl;
+struct cmd;
+
+/* Sanitize. */
+void sanitize_exec(struct ctrl *c, struct cmd *cmd);
+
+/* What a command fails with that is not allowed now: 0, Sanitize In Progress, or Sanitize Failed.
+ */
+uint16_t sanitize_refuses(struct ctrl *c);
+
+/* Time has passed; returns when to look again, or UINT64_MAX. */
+uint64_t sanitize_update(struct ctrl *c, uint64_t now);
+
+/* The Sanitize Status log; its size. */
+size_t sanitize_log(struct ctrl *c, uint8_t *buf);
+
+#endif
