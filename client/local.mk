@@ -32,3 +32,7 @@ vfnclientinclude_HEADERS = %D%/include/vfn/client.h
 pkgconfig_DATA += %D%/vfn-client.pc
 
 include %D%/vfnctl/local.mk
+
+# bash looks for it there by the command's name.
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = %D%/completion/vfnctl

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* read and write: logical blocks from and to files. */
+/* read, write and compare: logical blocks from and to files. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -9,13 +9,14 @@
 
 #include <libnvme.h>
 
-#include "client/vfnctl/vfnctl.h"
+#include "client/vfnctl/tags.h"
 
 struct settings {
 	uint64_t slba, data_size, metadata_size;
 	uint32_t nlb; /* counts from 0 */
 	uint32_t control;
-	uint32_t dsm, dspec, reftag, apptag, appmask;
+	uint32_t dsm, dspec;
+	struct tags tags;
 	const char *data_file, *metadata_file;
 	bool show, dry_run, latency;
 };
@@ -28,6 +29,7 @@ static const struct argp_option options[] = {
 	{"data", 'd', "FILE", 0, "data's file (else standard input or output)", 0},
 	{"metadata", 'M', "FILE", 0, "metadata's file", 0},
 	{"ref-tag", 'r', "NUM", 0, "reference tag of protection information", 0},
+	{"storage-tag", 'g', "NUM", 0, "storage tag of protection information", 0},
 	{"prinfo", 'p', "NUM", 0, "protection information: action and checks", 0},
 	{"app-tag-mask", 'm', "NUM", 0, "mask of the application tag", 0},
 	{"app-tag", 'a', "NUM", 0, "application tag", 0},
@@ -67,16 +69,19 @@ static error_t option(int key, const char *arg, struct argp_state *state, void *
 		s->metadata_file = arg;
 		return 0;
 	case 'r':
-		s->reftag = (uint32_t)option_number(state, "--ref-tag", arg, UINT32_MAX);
+		s->tags.reference = option_number(state, "--ref-tag", arg, UINT64_MAX);
+		return 0;
+	case 'g':
+		s->tags.storage = option_number(state, "--storage-tag", arg, UINT64_MAX);
 		return 0;
 	case 'p':
 		s->control |= (uint32_t)option_number(state, "--prinfo", arg, 15) << 26;
 		return 0;
 	case 'm':
-		s->appmask = (uint32_t)option_number(state, "--app-tag-mask", arg, UINT16_MAX);
+		s->tags.mask = (uint16_t)option_number(state, "--app-tag-mask", arg, UINT16_MAX);
 		return 0;
 	case 'a':
-		s->apptag = (uint32_t)option_number(state, "--app-tag", arg, UINT16_MAX);
+		s->tags.application = (uint16_t)option_number(state, "--app-tag", arg, UINT16_MAX);
 		return 0;
 	case 'l':
 		s->control |= UINT32_C(1) << 31;
@@ -138,8 +143,9 @@ static void show(const struct settings *s, const struct vfnc_cmd *cmd)
 		cmd->opcode, cmd->nsid, cmd->flags);
 	fprintf(stderr, "control      : %04x\nnblocks      : %04x\n", cmd->cdw12 >> 16, s->nlb);
 	fprintf(stderr, "slba         : %" PRIx64 "\ndsmgmt       : %08x\n", s->slba, cmd->cdw13);
-	fprintf(stderr, "reftag       : %x\napptag       : %04x\nappmask      : %04x\n", s->reftag,
-		s->apptag, s->appmask);
+	fprintf(stderr, "reftag       : %" PRIx64 "\napptag       : %04x\nappmask      : %04x\n",
+		s->tags.reference, s->tags.application, s->tags.mask);
+	fprintf(stderr, "storagetag   : %" PRIx64 "\n", s->tags.storage);
 }
 
 static void set_command(const struct settings *s, struct vfnc_cmd *cmd)
@@ -148,8 +154,6 @@ static void set_command(const struct settings *s, struct vfnc_cmd *cmd)
 	cmd->cdw11 = (uint32_t)(s->slba >> 32);
 	cmd->cdw12 = s->nlb | s->control;
 	cmd->cdw13 = s->dspec << 16 | s->dsm;
-	cmd->cdw14 = s->reftag;
-	cmd->cdw15 = s->appmask << 16 | s->apptag;
 }
 
 static int execute(struct tool *tool, const struct settings *s, struct vfnc_queue *queue,
@@ -172,7 +176,7 @@ static int execute(struct tool *tool, const struct settings *s, struct vfnc_queu
 
 static int transfer(struct tool *tool, const struct settings *s, struct vfnc_cmd *cmd)
 {
-	bool write = cmd->opcode == nvme_cmd_write;
+	bool write = cmd->opcode != nvme_cmd_read;
 	struct vfnc_buffer *buf, *meta = NULL;
 	struct vfnc_queue *queue;
 	int code = EXIT_OK;
@@ -223,6 +227,9 @@ static int run(struct tool *tool, const struct settings *s, uint8_t opcode)
 			      ": is --block-count missing?",
 			      cmd.length, s->nlb + 1, needed);
 	set_command(s, &cmd);
+	code = tags_set(tool, &s->tags, &cmd);
+	if (code)
+		return code;
 	if (s->show || s->dry_run)
 		show(s, &cmd);
 	return s->dry_run ? EXIT_OK : transfer(tool, s, &cmd);
@@ -236,6 +243,11 @@ static int run_read(struct tool *tool, void *settings)
 static int run_write(struct tool *tool, void *settings)
 {
 	return run(tool, settings, nvme_cmd_write);
+}
+
+static int run_compare(struct tool *tool, void *settings)
+{
+	return run(tool, settings, nvme_cmd_compare);
 }
 
 const struct command cmd_read = {
@@ -260,4 +272,17 @@ const struct command cmd_write = {
 	.option = option,
 	.settings_size = sizeof(struct settings),
 	.run = run_write,
+};
+
+const struct command cmd_compare = {
+	.name = "compare",
+	.summary = "logical blocks with a file",
+	.doc = "Have the controller compare logical blocks with a file or standard input. What is "
+	       "shorter than the blocks is filled up with zeroes. Blocks that differ are the status "
+	       "Compare Failure, and exit code 1.",
+	.groups = OPT_DEVICE | OPT_NSID,
+	.options = options,
+	.option = option,
+	.settings_size = sizeof(struct settings),
+	.run = run_compare,
 };

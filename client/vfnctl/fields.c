@@ -170,7 +170,7 @@ void field_dump(FILE *out, const uint8_t *data, size_t size)
 				fprintf(out, " %02x", data[row + i]);
 			else
 				fputs("   ", out);
-		fputs(" \"", out);
+		fputs(n < 16 ? "  \"" : " \"", out); /* as nvme-cli has it */
 		for (size_t i = 0; i < n; i++)
 			fputc(data[row + i] > ' ' && data[row + i] < 0x7f ? data[row + i] : '.',
 			      out);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,6 +27,46 @@ int file_read(const struct tool *tool, const char *path, void *data, size_t size
 	if (path)
 		close(fd);
 	return n < 0 ? EXIT_FILE : EXIT_OK;
+}
+
+/* Pipes and devices have no size: read until the end. */
+int file_load(const struct tool *tool, const char *path, uint8_t **data, size_t *size, size_t max)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), code = EXIT_OK;
+	size_t room = 0;
+	uint8_t *grown;
+	ssize_t n = 1;
+
+	*data = NULL;
+	*size = 0;
+	if (fd < 0)
+		return report(tool, EXIT_FILE, "%s: %s", path, strerror(errno));
+	while (code == EXIT_OK && n > 0) {
+		if (*size == room) {
+			room = room ? 2 * room : 65536;
+			grown = realloc(*data, room);
+			if (!grown) {
+				code = report(tool, EXIT_FILE, "no memory");
+				break;
+			}
+			*data = grown;
+		}
+		do
+			n = read(fd, *data + *size, room - *size);
+		while (n < 0 && errno == EINTR);
+		if (n < 0)
+			code = report(tool, EXIT_FILE, "%s: %s", path, strerror(errno));
+		else
+			*size += (size_t)n;
+		if (*size > max)
+			code = report(tool, EXIT_USAGE, "%s: more than %zu bytes", path, max);
+	}
+	close(fd);
+	if (code) {
+		free(*data);
+		*data = NULL;
+	}
+	return code;
 }
 
 int file_write(const struct tool *tool, const char *path, const void *data, size_t size)

@@ -5,36 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/vfnctl/vfnctl.h"
-
-static const struct command *const commands[] = {
-	&cmd_list,      &cmd_info, &cmd_show_regs, &cmd_id_ctrl,        &cmd_id_ns,
-	&cmd_smart_log, &cmd_read, &cmd_write,     &cmd_admin_passthru, &cmd_io_passthru,
-	&cmd_events,    &cmd_stats,
-};
-#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
-
-static void help(FILE *out)
-{
-	fprintf(out, "usage: vfnctl COMMAND [DEVICE] [OPTION...]\n\n"
-		     "DEVICE is an address as `vfnctl list' shows it; it may be left out where the "
-		     "daemon\nhas one device.\n\n");
-	for (size_t i = 0; i < N_COMMANDS; i++)
-		fprintf(out, "  %-16s %s\n", commands[i]->name, commands[i]->summary);
-	fprintf(out, "  %-16s %s\n", "help [COMMAND]", "explain a command");
-	fprintf(out, "  %-16s %s\n", "--version", "print the version");
-	fprintf(out, "\nThe daemon is reached at --socket PATH, else $VFND_SOCKET, else %s.\n",
-		VFNC_DEFAULT_SOCKET);
-}
-
-static const struct command *find(const char *name)
-{
-	for (size_t i = 0; i < N_COMMANDS; i++)
-		if (strcmp(commands[i]->name, name) == 0)
-			return commands[i];
-	fprintf(stderr, "vfnctl: there is no command '%s': `vfnctl help' names them\n", name);
-	return NULL;
-}
+#include "client/vfnctl/main.h"
 
 static int run(const struct command *cmd, int argc, char **argv)
 {
@@ -44,6 +15,8 @@ static int run(const struct command *cmd, int argc, char **argv)
 
 	if (!settings)
 		return report(&tool, EXIT_FILE, "no memory");
+	if (cmd->defaults)
+		memcpy(settings, cmd->defaults, cmd->settings_size);
 	options_parse(cmd, argc, argv, &tool, settings);
 	if (vfnc_connect(tool.socket, &tool.conn) < 0 ||
 	    ((cmd->groups & OPT_DEVICE) && vfnc_open(tool.conn, tool.address, &tool.dev) < 0))
@@ -55,34 +28,50 @@ static int run(const struct command *cmd, int argc, char **argv)
 	return code;
 }
 
+/* -H HOST, -HHOST, --host HOST or --host=HOST; how many arguments it takes, 0: none of these. */
+static int parse_host(char **argv, const char **host)
+{
+	if (strcmp(argv[0], "-H") == 0 || strcmp(argv[0], "--host") == 0) {
+		*host = argv[1] ? argv[1] : "";
+		return argv[1] ? 2 : 1;
+	}
+	if (strncmp(argv[0], "--host=", 7) == 0)
+		*host = argv[0] + 7;
+	else if (strncmp(argv[0], "-H", 2) == 0)
+		*host = argv[0] + 2;
+	else
+		return 0;
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
+	const char *host = NULL;
 	const struct command *cmd;
 
-	if (argc < 2) {
-		help(stderr);
+	argc--, argv++;
+	if (argc > 0) {
+		int n = parse_host(argv, &host);
+
+		argc -= n, argv += n;
+	}
+	if (host && argc > 0)
+		return host_run(host, argv);
+	if (argc < 1) {
+		help_print(stderr);
 		return EXIT_USAGE;
 	}
-	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
+	if (strcmp(argv[0], "--version") == 0 || strcmp(argv[0], "version") == 0) {
 		printf("vfnctl %s\n", PACKAGE_VERSION);
 		return EXIT_OK;
 	}
-	if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0) {
-		if (argc < 3) {
-			help(stdout);
-			return EXIT_OK;
-		}
-		cmd = find(argv[2]);
-		if (!cmd)
-			return EXIT_USAGE;
-		options_help(cmd);
-		return EXIT_OK;
-	}
-	if (argv[1][0] == '-') {
+	if (strcmp(argv[0], "help") == 0 || strcmp(argv[0], "--help") == 0)
+		return help_run(argc - 1, argv + 1);
+	if (argv[0][0] == '-') {
 		fprintf(stderr, "vfnctl: the command comes first, then its options: `vfnctl help' "
 				"names the commands\n");
 		return EXIT_USAGE;
 	}
-	cmd = find(argv[1]);
-	return cmd ? run(cmd, argc - 1, argv + 1) : EXIT_USAGE;
+	cmd = table_find(argv[0]);
+	return cmd ? run(cmd, argc, argv) : help_unknown(argv[0]);
 }

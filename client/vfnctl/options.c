@@ -8,13 +8,17 @@
 #include "client/vfnctl/vfnctl.h"
 
 #define KEY_SOCKET 0x1000
+#define VALUES_MAX 40
 
 struct parse {
 	const struct command *cmd;
 	struct tool *tool;
 	void *settings;
 	bool binary;
+	uint64_t given; /* a bit for each of cmd->values */
 	struct argp_child children[8];
+	struct argp_option values[VALUES_MAX + 1];
+	struct argp values_argp;
 };
 
 uint64_t option_number(struct argp_state *state, const char *name, const char *arg, uint64_t max)
@@ -28,6 +32,63 @@ uint64_t option_number(struct argp_state *state, const char *name, const char *a
 		argp_error(state, "%s: '%s' is not a number from 0 to %llu", name, arg,
 			   (unsigned long long)max);
 	return value;
+}
+
+static void put_number(void *at, uint8_t size, uint64_t value)
+{
+	switch (size) {
+	case 1:
+		*(uint8_t *)at = (uint8_t)value;
+		break;
+	case 2:
+		*(uint16_t *)at = (uint16_t)value;
+		break;
+	case 4:
+		*(uint32_t *)at = (uint32_t)value;
+		break;
+	default:
+		*(uint64_t *)at = value;
+		break;
+	}
+}
+
+static void check_needed(struct argp_state *state, const struct parse *p)
+{
+	for (int i = 0; p->cmd->values[i].name; i++)
+		if (p->cmd->values[i].needed && !(p->given >> i & 1))
+			argp_error(state, "--%s is needed", p->cmd->values[i].name);
+}
+
+static error_t parse_values(int key, char *arg, struct argp_state *state)
+{
+	struct parse *p = state->input;
+	const struct value *v = p->cmd->values;
+	char name[48];
+	uint8_t *at;
+
+	if (key == ARGP_KEY_END)
+		check_needed(state, p);
+	while (v->name && v->key != key)
+		v++;
+	if (!v->name)
+		return ARGP_ERR_UNKNOWN;
+	p->given |= UINT64_C(1) << (v - p->cmd->values);
+	at = (uint8_t *)p->settings + v->offset;
+	switch (v->kind) {
+	case VALUE_NUMBER:
+		snprintf(name, sizeof(name), "--%s", v->name);
+		put_number(at, v->size, option_number(state, name, arg, v->max));
+		break;
+	case VALUE_SWITCH:
+		*(bool *)at = true;
+		break;
+	case VALUE_TEXT:
+		*(const char **)at = arg;
+		break;
+	}
+	if (v->given)
+		*(bool *)((uint8_t *)p->settings + v->given - 1) = true;
+	return 0;
 }
 
 static error_t parse_common(int key, char *arg, struct argp_state *state)
@@ -148,6 +209,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (p->binary)
 			p->tool->format = FORMAT_BINARY;
+		if ((p->cmd->groups & OPT_NSID_NEEDED) && !p->tool->nsid_given)
+			argp_error(state, "--namespace-id is needed");
 		break;
 	default:
 		break;
@@ -158,27 +221,39 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 /* Enough for "vfnctl COMMAND", the program's name in messages. */
 static char full_name[64];
 
-static void make_argp(const struct command *cmd, struct argp *argp, struct argp_child *children)
+/* The table of values as argp has it, and the children that the command's groups are. */
+static void make_argp(struct parse *p, struct argp *argp)
 {
+	const struct command *cmd = p->cmd;
 	int n = 0;
 
+	for (int i = 0; cmd->values && cmd->values[i].name && i < VALUES_MAX; i++)
+		p->values[i] = (struct argp_option){
+			.name = cmd->values[i].name,
+			.key = cmd->values[i].key,
+			.arg = cmd->values[i].arg,
+			.doc = cmd->values[i].doc,
+		};
+	p->values_argp = (struct argp){.options = p->values, .parser = parse_values};
+	if (cmd->values)
+		p->children[n++].argp = &p->values_argp;
 	if (cmd->groups & OPT_NSID)
-		children[n++].argp = &nsid;
+		p->children[n++].argp = &nsid;
 	if (cmd->groups & OPT_BINARY)
-		children[n++].argp = &format3;
+		p->children[n++].argp = &format3;
 	else if (cmd->groups & OPT_FORMAT)
-		children[n++].argp = &format2;
+		p->children[n++].argp = &format2;
 	if (cmd->groups & OPT_BINARY)
-		children[n++].argp = &binary;
+		p->children[n++].argp = &binary;
 	if (cmd->groups & OPT_HUMAN)
-		children[n++].argp = &human;
-	children[n].argp = &common;
+		p->children[n++].argp = &human;
+	p->children[n].argp = &common;
 	*argp = (struct argp){
 		.options = cmd->options,
 		.parser = parse,
 		.args_doc = cmd->groups & (OPT_DEVICE | OPT_ADDRESS) ? "[DEVICE]" : NULL,
 		.doc = cmd->doc,
-		.children = children,
+		.children = p->children,
 	};
 	snprintf(full_name, sizeof(full_name), "vfnctl %s", cmd->name);
 }
@@ -189,7 +264,7 @@ void options_parse(const struct command *cmd, int argc, char **argv, struct tool
 	struct parse p = {.cmd = cmd, .tool = tool, .settings = settings};
 	struct argp argp;
 
-	make_argp(cmd, &argp, p.children);
+	make_argp(&p, &argp);
 	argv[0] = full_name;
 	program_invocation_name = program_invocation_short_name = full_name;
 	argp_err_exit_status = EXIT_USAGE;
@@ -201,7 +276,21 @@ void options_help(const struct command *cmd)
 	struct parse p = {.cmd = cmd};
 	struct argp argp;
 
-	make_argp(cmd, &argp, p.children);
+	make_argp(&p, &argp);
 	argp_help(&argp, stdout, ARGP_HELP_STD_HELP & ~(ARGP_HELP_EXIT_OK | ARGP_HELP_EXIT_ERR),
 		  full_name);
+}
+
+void options_walk(const struct command *cmd,
+		  void (*each)(const struct argp_option *option, void *arg), void *arg)
+{
+	struct parse p = {.cmd = cmd};
+	struct argp argp;
+
+	make_argp(&p, &argp);
+	for (const struct argp_option *o = cmd->options; o && o->name; o++)
+		each(o, arg);
+	for (const struct argp_child *c = p.children; c->argp; c++)
+		for (const struct argp_option *o = c->argp->options; o->name; o++)
+			each(o, arg);
 }

@@ -83,7 +83,7 @@ START_TEST(test_dump)
 	ck_assert_str_eq(text,
 			 "       0  1  2  3  4  5  6  7  8  9  a  b  c  d  e  f\n"
 			 "0000: 78 79 7a 7b 7c 7d 7e 7f 80 81 82 83 84 85 86 87 \"xyz{|}~.........\"\n"
-			 "0010: 88 89                                           \"..\"\n");
+			 "0010: 88 89                                            \"..\"\n");
 	free(text);
 }
 END_TEST

@@ -151,7 +151,7 @@ result "events -c 2 prints two"
 check "events: time limit" 0 out 'event 1' events -c 1 -t 5000
 
 # errors of usage: exit code 2 and what to do
-check "no command" 2 err '^usage: vfnctl COMMAND'
+check "no command" 2 err '^usage: vfnctl .*COMMAND'
 check "unknown command" 2 err "no command 'frob'.*vfnctl help" frob
 check "option before the command" 2 err 'the command comes first' -o json list
 check "unknown option" 2 err "id-ctrl --help" id-ctrl --frob
@@ -171,6 +171,48 @@ check "help of a command" 0 out 'namespace-id=NUM' help id-ns
 check "--help of a command" 0 out 'socket=PATH' read --help
 check "help of an unknown command" 2 err 'no command' help frob
 check "--version" 0 out '^vfnctl [0-9]' --version
+
+# another machine: an ssh of our own gives the command line to a shell, as the real one does
+mkdir "$dir/bin"
+cat >"$dir/bin/ssh" <<'EOF'
+#!/bin/sh
+printf '%s\n' "$1" "$2" "$3" >"$SSH_LOG"
+shift 3
+exec sh -c "$1"
+EOF
+chmod +x "$dir/bin/ssh"
+ln -s "$(realpath "$vfnctl")" "$dir/bin/vfnctl"
+SSH_LOG=$dir/ssh
+export SSH_LOG
+path=$PATH
+PATH=$dir/bin:$PATH
+check "-H HOST" 0 out '^  namespace 1 *: 2048' -H rack12 info
+[ "$(tr '\n' ' ' <"$SSH_LOG")" = "-T -- rack12 " ]
+status=$?
+result "-H HOST: what ssh is called with"
+same id-ctrl-H.txt --host=root@rack12 id-ctrl fake0 -H
+check "-H HOST: exit code of the command there" 1 err '(0x4001)' --host rack12 admin-passthru -o 0x44
+check "-H HOST: nothing is taken for the shell's" 3 err "^vfnctl info: .*no such device" \
+    -Hrack12 info "a'b \$(touch $dir/gotcha) \"c\" ; touch $dir/gotcha"
+[ ! -e "$dir/gotcha" ]
+status=$?
+result "-H HOST: no argument was executed"
+mkdir "$dir/it's \$HOME"
+run 0 -H rack12 read -s 100 -c 39 -d "$dir/it's \$HOME/back" && cmp -s "$dir/data" "$dir/it's \$HOME/back"
+status=$?
+result "-H HOST: a file with quotes and a dollar in its name"
+"$vfnctl" -H rack12 write -s 300 -c 39 <"$dir/data" 2>"$dir/err" && run 0 -H rack12 read -s 300 -c 39 &&
+    cmp -s "$dir/data" "$dir/out"
+status=$?
+result "-H HOST: data on standard input and output"
+check "-H HOST alone" 2 err '^usage' -H rack12
+check "-H without a host" 2 err '^usage' -H
+check "-H with an option for a host" 2 err 'is no host' -H -oProxyCommand=x list
+PATH=$path
+env PATH="$dir/nowhere" "$vfnctl" -H rack12 list >"$dir/out" 2>"$dir/err"
+[ $? -eq 4 ] && grep -q 'install openssh-client' "$dir/err"
+status=$?
+result "-H without ssh"
 
 # the daemon's errors: exit code 3
 check "an unknown device" 3 err 'no such device.*open.address' info 0000:77:00.0
