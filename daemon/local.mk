@@ -24,6 +24,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/device/command.h \
 	%D%/device/device.c %D%/device/device.h \
 	%D%/device/nvme.c %D%/device/nvme.h \
+	%D%/device/nvme-abort.c \
 	%D%/device/nvme-claim.c \
 	%D%/device/nvme-command.c \
 	%D%/device/nvme-engine.c \

@@ -111,7 +111,10 @@ static inline void pair_end(struct data_engine *engine, struct data_pair *pair, 
 		q->stats.failed++;
 	}
 	served_put(q, cmd->cid, result, status);
-	nvme_rq_release(rq);
+	if (likely(!cmd->named))
+		nvme_rq_release(rq);
+	else
+		atomic_store_relaxed(&rq->state, NVME_RQ_FREE); /* but on no stack */
 	if (unlikely(q->state == SERVED_STOPPED) && !q->inflight && q->drained)
 		q->drained(q);
 }
@@ -120,6 +123,29 @@ void data_pair_end(struct data_engine *engine, struct data_pair *pair, struct nv
 		   uint64_t result, uint16_t status)
 {
 	pair_end(engine, pair, rq, result, status);
+}
+
+unsigned int data_pair_name(struct served *q, struct nvme_rq **rqs, unsigned int most)
+{
+	struct data_pair *pair = q->pair;
+	unsigned int n = 0;
+
+	for (int cid = 0; cid < pair->sq->nrqs && n < most; cid++) {
+		struct data_cmd *cmd = &pair->cmds[cid];
+
+		if (!__nvme_rq_busy(&pair->sq->rqs[cid]) || cmd->served != q || cmd->named)
+			continue;
+		cmd->named = true;
+		rqs[n++] = &pair->sq->rqs[cid];
+	}
+	return n;
+}
+
+void data_pair_unname(struct data_pair *pair, struct nvme_rq *rq)
+{
+	pair->cmds[rq->cid].named = false;
+	if (!__nvme_rq_busy(rq))
+		nvme_rq_release(rq);
 }
 
 unsigned int data_pair_reap(struct data_engine *engine, struct data_pair *pair)

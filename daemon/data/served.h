@@ -35,6 +35,7 @@ struct data_cmd {
 	struct data_list list;
 	uint16_t cid; /* the client's */
 	uint8_t opcode;
+	bool named; /* by an Abort: no other command gets the identifier before that has ended */
 };
 
 /* A queue pair of the controller that only the daemon can see. */
@@ -120,6 +121,13 @@ void served_disarm(struct served *q);
 /* A command of the pair has ended: its client is told, and what it held is given back. */
 void data_pair_end(struct data_engine *engine, struct data_pair *pair, struct nvme_rq *rq,
 		   uint64_t result, uint16_t status);
+
+/*
+ * At most `most` commands of the queue that the controller has are going to be aborted, and were not
+ * before; how many. Each is unnamed again when its Abort has ended, or could not be sent.
+ */
+unsigned int data_pair_name(struct served *q, struct nvme_rq **rqs, unsigned int most);
+void data_pair_unname(struct data_pair *pair, struct nvme_rq *rq);
 
 /* Take what the controller has completed on a pair; how many. */
 unsigned int data_pair_reap(struct data_engine *engine, struct data_pair *pair);

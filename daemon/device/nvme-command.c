@@ -14,7 +14,6 @@
 #include "daemon/config.h"
 #include "daemon/journal.h"
 
-#define NVME_OPCODE_ABORT 0x08
 #define NVME_SC_SQ_DELETED 0x08 /* Command Aborted due to SQ Deletion */
 
 static struct nvme_sq *nvme_sq_of(struct command *cmd)
@@ -151,20 +150,25 @@ void nvme_command_free(struct command *cmd)
 		opening_step(o);
 }
 
-/* The controller is done with it: the tracker can be used again. */
+/* The controller is done with it: the tracker can be used again, unless an Abort names it. */
 static void nvme_unsend(struct command *cmd)
 {
 	struct nvme_device *nd = cmd->nd;
 
+	bool kept;
+
+	nvme_abort_ended(cmd);
 	if (!cmd->rq)
 		return;
-	nvme_rq_release(cmd->rq);
+	kept = nvme_abort_keeps(cmd);
+	if (!kept)
+		nvme_rq_release(cmd->rq);
 	cmd->rq = NULL;
 	if (cmd->queue) {
 		cmd->queue->sent--;
 		nd->io_sent--;
 	} else {
-		nd->admin_sent--;
+		nd->admin_sent -= !kept;
 	}
 }
 
@@ -289,6 +293,8 @@ static void nvme_send_held(struct nvme_device *nd, struct command *cmd)
 		if (ret == 1)
 			cmd->sqe.mptr = 0;
 		ret = nvme_send(cmd);
+		if (ret == -EAGAIN)
+			snprintf(text, sizeof(text), "the queue is full");
 	}
 	if (ret < 0)
 		nvme_finish(cmd, NULL, ret, text);
@@ -317,45 +323,6 @@ void nvme_send_waiting(struct nvme_device *nd)
 		nvme_send_held(nd, cmd);
 	if (!nd->barrier && !nd->refreshing)
 		nvme_served_resume(nd);
-}
-
-static void nvme_abort_done(void *arg, const struct command_result *result)
-{
-	struct nvme_device *nd = arg;
-
-	nd->aborts--;
-}
-
-int nvme_abort_send(struct nvme_device *nd, uint16_t sqid, uint16_t cid)
-{
-	unsigned int ms = nd->dev->devices->config->abort_timeout_ms;
-	union nvme_cmd sqe = {.opcode = NVME_OPCODE_ABORT};
-	int ret;
-
-	if (nd->aborts >= nd->max_aborts)
-		return -EAGAIN;
-	sqe.cdw10 = cpu_to_le32((uint32_t)cid << 16 | sqid);
-	ret = nvme_internal(nd, &sqe, 0, 2 * ms, nvme_abort_done, nd);
-	if (ret < 0)
-		return ret;
-	nd->aborts++;
-	nd->dev->stats.aborts++;
-	return 0;
-}
-
-void nvme_abort(struct command *cmd)
-{
-	struct nvme_device *nd = cmd->nd;
-
-	if (cmd->phase != COMMAND_SENT)
-		return;
-	if (nd->aborts >= nd->max_aborts) {
-		nvme_timer_set(cmd, 20); /* its turn comes */
-		return;
-	}
-	cmd->phase = COMMAND_ABORTING;
-	nvme_timer_set(cmd, nd->dev->devices->config->abort_timeout_ms);
-	nvme_abort_send(nd, cmd->queue ? cmd->queue->qid : 0, cmd->rq->cid);
 }
 
 static void nvme_timeout(evutil_socket_t fd, short what, void *arg)
@@ -520,6 +487,7 @@ void nvme_queue_flush(struct queue *q)
 			nvme_finish(cmd, &cqe, 0, NULL);
 		}
 	} while (cmd);
+	nvme_abort_drop(q);
 	opening_release(o);
 }
 

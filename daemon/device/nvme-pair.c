@@ -66,6 +66,25 @@ static void pair_add(struct data_engine *engine, void *arg)
 	add->ret = data_engine_add_pair(engine, &add->pair->data);
 }
 
+struct pair_unname {
+	struct nvme_pair *pair;
+	struct nvme_rq *rq;
+};
+
+static void pair_unname(struct data_engine *engine, void *arg)
+{
+	struct pair_unname *un = arg;
+
+	data_pair_unname(&un->pair->data, un->rq);
+}
+
+void nvme_pair_unname(struct nvme_pair *pair, struct nvme_rq *rq)
+{
+	struct pair_unname un = {pair, rq};
+
+	data_driver_call(pair->nd->driver, pair_unname, &un);
+}
+
 static void pair_remove(struct data_engine *engine, void *arg)
 {
 	struct nvme_pair *pair = arg;
@@ -207,10 +226,13 @@ void nvme_pair_sq_gone(struct nvme_pair *pair)
 	if (pair->attached)
 		data_driver_call(pair->nd->driver, pair_remove, pair);
 	pair->attached = false;
+	nvme_abort_drop(pair->queue);
 }
 
 void nvme_pair_gone(struct nvme_pair *pair)
 {
+	if (pair->queue)
+		nvme_abort_drop(pair->queue);
 	pair->attached = false;
 	if (pair->state != PAIR_LIVE)
 		return;

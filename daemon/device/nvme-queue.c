@@ -144,7 +144,17 @@ static void queue_sq_deleted(void *arg, const struct command_result *result)
 		nvme_queue_flush(q);
 	}
 	nvme_send_waiting(q->nd);
-	queue_delete_cq(q);
+	/* The next queue of this number may have a command of the same identifier. */
+	q->named = nvme_abort_left(q);
+	if (!q->named)
+		queue_delete_cq(q);
+}
+
+void nvme_queue_unnamed(struct queue *q)
+{
+	if (q->named)
+		queue_delete_cq(q);
+	q->named = false;
 }
 
 static void queue_start_delete(struct queue *q)

@@ -166,18 +166,16 @@ static void served_is_drained(struct served *data)
 
 struct served_left {
 	struct served *data;
-	uint16_t cids[64];
-	unsigned int n;
+	struct nvme_rq *rqs[64];
+	unsigned int n, most;
 };
 
-static void served_list_commands(struct data_engine *engine, void *arg)
+/* Those that no Abort names yet: one is going to now. */
+static void served_name_commands(struct data_engine *engine, void *arg)
 {
 	struct served_left *left = arg;
-	struct data_pair *pair = left->data->pair;
 
-	for (int cid = 0; cid < pair->sq->nrqs && left->n < 64; cid++)
-		if (__nvme_rq_busy(&pair->sq->rqs[cid]) && pair->cmds[cid].served == left->data)
-			left->cids[left->n++] = (uint16_t)cid;
+	left->n = data_pair_name(left->data, left->rqs, left->most);
 }
 
 /* Others use the pair, so that it cannot be deleted: ask for what is left one by one, and in the
@@ -186,7 +184,7 @@ static void served_impatient(evutil_socket_t fd, short what, void *arg)
 {
 	struct nvme_served *s = arg;
 	struct nvme_device *nd = s->nd;
-	struct served_left left = {.data = &s->data};
+	struct served_left left = {.data = &s->data, .most = nvme_abort_places(nd)};
 	struct timeval tv = {.tv_usec = 50000};
 
 	if (s->idle || nd->dev->state != DEVICE_READY)
@@ -195,10 +193,12 @@ static void served_impatient(evutil_socket_t fd, short what, void *arg)
 		nvme_recover(nd, "commands of a served queue do not end");
 		return;
 	}
-	data_driver_call(nd->driver, served_list_commands, &left);
+	if (left.most > 64)
+		left.most = 64;
+	data_driver_call(nd->driver, served_name_commands, &left);
 	for (unsigned int i = 0; i < left.n; i++)
-		if (nvme_abort_send(nd, s->pair->queue->qid, left.cids[i]) < 0)
-			break;
+		if (nvme_abort_send(nd, s->pair->queue, left.rqs[i]) < 0)
+			nvme_pair_unname(s->pair, left.rqs[i]);
 	evtimer_add(s->patience, &tv);
 }
 

@@ -150,6 +150,9 @@ struct command {
 	bool timed_out;
 	bool told; /* `done` was called */
 	bool waits; /* on `waiting` */
+	/* Of an Abort: the tracker of what it names (NULL: gone with its queue), and the queue (NULL: admin). */
+	struct nvme_rq *names;
+	struct queue *names_queue;
 	command_done done;
 	void *arg;
 };
@@ -173,6 +176,7 @@ struct queue {
 	unsigned int sent; /* commands outstanding */
 	enum queue_phase phase;
 	bool has_memory, has_cq, has_sq; /* made so far */
+	bool named; /* without SQ, and only waits for the Aborts that name its commands */
 	struct job job;
 	union nvme_cmd create_cq, create_sq;
 	int error; /* why it was not made */
@@ -252,14 +256,29 @@ void nvme_reap(struct nvme_device *nd, unsigned int qid);
 void nvme_send_waiting(struct nvme_device *nd);
 /* Take the command's completion, or -errno with a text, to whoever waits for it; frees it. */
 void nvme_finish(struct command *cmd, const struct nvme_cqe *cqe, int error, const char *text);
-/* Send an Abort. -EAGAIN: as many are under way as the controller takes; or as nvme_internal(). */
-int nvme_abort_send(struct nvme_device *nd, uint16_t sqid, uint16_t cid);
-/* Ask the controller to abort it. */
-void nvme_abort(struct command *cmd);
 /* All of the queue's commands end, as the controller has forgotten them. */
 void nvme_queue_flush(struct queue *queue);
 /* Every command of the device ends with the error; the controller is disabled. */
 void nvme_fail_all(struct nvme_device *nd, int error, const char *text);
+
+/* nvme-abort.c */
+/* How many more Aborts the controller takes. */
+unsigned int nvme_abort_places(const struct nvme_device *nd);
+/*
+ * Send an Abort for a tracker of the queue (NULL: admin), which is nobody else's before that has ended; it is for
+ * whoever ends the command to see to that. -EAGAIN: as many are under way as there may be; or as nvme_internal().
+ */
+int nvme_abort_send(struct nvme_device *nd, struct queue *queue, struct nvme_rq *rq);
+/* Ask the controller to abort it. */
+void nvme_abort(struct command *cmd);
+/* The command has completed: whether its tracker is not to be released, but will be by its Abort. */
+bool nvme_abort_keeps(struct command *cmd);
+/* The command has completed, which may be an Abort. */
+void nvme_abort_ended(struct command *cmd);
+/* There is one for a command of the queue, which need not have that any more. */
+bool nvme_abort_left(const struct queue *queue);
+/* The queue's trackers are going. */
+void nvme_abort_drop(struct queue *queue);
 
 /*
  * nvme-length.c: 0 with the bytes that the command transfers; 1 when it must go without data pointers;
@@ -283,6 +302,8 @@ void nvme_queue_delete_pair(struct queue *queue, struct opening *opening, class_
 void nvme_queue_delete(struct queue *queue, class_done done, void *arg);
 void nvme_quiesce(struct opening *opening);
 void nvme_forget(struct opening *opening);
+/* No Abort names a command of it any more. */
+void nvme_queue_unnamed(struct queue *queue);
 /* The controller knows no queues any more: the worker is given their memory to discard. */
 void nvme_queues_gone(struct nvme_device *nd);
 
@@ -335,6 +356,8 @@ void nvme_pair_get(struct nvme_served *served, unsigned int entries);
 bool nvme_pair_put(struct nvme_served *served);
 /* The queue has nothing in flight on the pair any more. */
 void nvme_pair_leave(struct nvme_served *served);
+/* An Abort that names the tracker has ended. */
+void nvme_pair_unname(struct nvme_pair *pair, struct nvme_rq *rq);
 /* Delete I/O Submission Queue has completed. */
 void nvme_pair_sq_gone(struct nvme_pair *pair);
 /* After a reset: the engine knows it no more. */

@@ -289,6 +289,54 @@ static void deleted(void)
 	ledger_await(&before, 8192);
 }
 
+/*
+ * Two sessions' queues on one pair. One is deleted with a command outstanding, which completes while its
+ * Abort is under way: the other one's next command is not aborted in its place.
+ */
+static void late_abort(void)
+{
+	enum { MANY = 200, EACH = 128 };
+	const char *control = where ? env.sim_control2 : env.sim_control;
+	struct vfnc_statistics before, after;
+	struct vfnc_queue *queues[EACH];
+	struct client a, b;
+
+	client_open(&a, 4, 4096);
+	client_open(&b, 4, 4096);
+	/* more than there are pairs, and of each pair's queues one is b's at least */
+	for (unsigned int i = 0; i < MANY; i++)
+		served_queue(a.dev, 4);
+	for (unsigned int i = 0; i < EACH; i++)
+		queues[i] = served_queue(b.dev, 4);
+	sim_tell(control, "delay admin 8 1 600");
+	sim_tell(control, "delay io 2 1 300");
+	a.queue = served_queue(a.dev, 4);
+	client_post(&a, false, 0, 1, 0);
+	nvme_sq_update_tail(a.queue->sq);
+	usleep(20000);
+	OK(a.conn, vfnc_statistics(a.conn, a.dev, &before));
+	OK(a.conn, vfnc_queue_delete(a.queue));
+	OK(a.conn, vfnc_statistics(a.conn, a.dev, &after));
+	CHECK(after.aborts == before.aborts + 1, "%llu Aborts were sent",
+	      (unsigned long long)(after.aborts - before.aborts));
+	sim_tell(control, "delay io 2 0 800");
+	for (unsigned int i = 0; i < EACH; i++) {
+		b.queue = queues[i];
+		client_post(&b, false, 0, 1, 0);
+		nvme_sq_update_tail(b.queue->sq);
+	}
+	for (unsigned int i = 0; i < EACH; i++) {
+		uint16_t status;
+
+		b.queue = queues[i];
+		status = client_reap(&b);
+		CHECK(status == 0, "queue %u: status %#x", i, status);
+	}
+	sim_tell(control, "clear");
+	client_close(&b);
+	client_close(&a);
+}
+
 static void killed_client(void *arg)
 {
 	struct client c;
@@ -440,18 +488,27 @@ static void many_polled(void)
 	settle_polled();
 }
 
+static void late_abort_polled(void)
+{
+	where = env.device2;
+	late_abort();
+	settle_polled();
+}
+
 static const struct int_case cases[] = {
 	INT_CASE("data of every length and place come back as they were written", verify),
 	INT_CASE("thousands of commands, with sleeps between them", pipelined),
 	INT_CASE("what a command may not name is refused, as a controller would", refused),
 	INT_CASE("more queues than the controller has", many),
 	INT_CASE("queues with outstanding commands are deleted", deleted, .limit = 120),
+	INT_CASE("an Abort that comes late hits no other queue's command", late_abort, .faults = true),
 	INT_CASE("killed clients are cleared away while others verify", killed, .limit = 120),
 	INT_CASE("clients that scribble over what they share disturb nobody", hostile,
 		 .limit = 120),
 	INT_CASE("by a polling thread: data", verify_polled),
 	INT_CASE("by a polling thread: thousands of commands", pipelined_polled),
 	INT_CASE("by a polling thread: more queues than the controller has", many_polled),
+	INT_CASE("by a polling thread: an Abort that comes late", late_abort_polled, .faults = true),
 	{0},
 };
 

@@ -111,6 +111,71 @@ static void timeouts_many(void)
 	ledger_await(&before, 1024);
 }
 
+/*
+ * The command completes while its Abort is under way. The one that comes next is not aborted in its
+ * place, though identifiers are used again as soon as may be.
+ */
+static void timeouts_late_abort(void)
+{
+	struct ledger before;
+	struct vfnc_completion c;
+	struct vfnc_cmd cmd;
+	struct set s;
+
+	ledger_take(&before);
+	set_up(&s);
+	sim_tell(env.sim_control, "delay admin 8 1 400");
+	sim_tell(env.sim_control, "delay io 2 1 300");
+	cmd = read_command(&s, TIMEOUT_MS);
+	OK(s.conn, vfnc_io(s.queue, &cmd, &c));
+	CHECK(c.timed_out && (c.status & SC_MASK) == 0, "status %#x, timed out: %d", c.status,
+	      c.timed_out);
+	sim_tell(env.sim_control, "delay io 2 1 600");
+	cmd = read_command(&s, 20000);
+	OK(s.conn, vfnc_io(s.queue, &cmd, &c));
+	CHECK((c.status & SC_MASK) == 0, "the next command ended with status %#x", c.status);
+
+	/* the identifier has come back: as many as the queue takes */
+	for (unsigned int round = 0; round < 2; round++) {
+		uint64_t ticket;
+
+		for (unsigned int i = 0; i < 15; i++)
+			OK(s.conn, vfnc_submit(s.queue, &cmd, &ticket));
+		for (unsigned int i = 0; i < 15; i++)
+			OK(s.conn, vfnc_wait_any(s.conn, &ticket, &c, INT_SOON_MS));
+	}
+	OK(s.conn, vfnc_buffer_free(s.buf));
+	vfnc_disconnect(s.conn);
+	ledger_await(&before, 1024);
+}
+
+/* The same for a queue that is deleted meanwhile: the next one of its number is not made before. */
+static void timeouts_late_abort_queue(void)
+{
+	struct ledger before;
+	struct vfnc_completion c;
+	struct vfnc_cmd cmd;
+	struct set s;
+	uint64_t ticket;
+
+	ledger_take(&before);
+	set_up(&s);
+	sim_tell(env.sim_control, "delay admin 8 1 400");
+	sim_tell(env.sim_control, "delay io 2 1 300");
+	cmd = read_command(&s, TIMEOUT_MS);
+	OK(s.conn, vfnc_submit(s.queue, &cmd, &ticket));
+	OK(s.conn, vfnc_wait(s.conn, ticket, &c, INT_SOON_MS));
+	OK(s.conn, vfnc_queue_delete(s.queue));
+	s.queue = int_queue(s.dev, 16);
+	sim_tell(env.sim_control, "delay io 2 1 600");
+	cmd = read_command(&s, 20000);
+	OK(s.conn, vfnc_io(s.queue, &cmd, &c));
+	CHECK((c.status & SC_MASK) == 0, "the next queue's command ended with status %#x", c.status);
+	OK(s.conn, vfnc_buffer_free(s.buf));
+	vfnc_disconnect(s.conn);
+	ledger_await(&before, 1024);
+}
+
 /* Neither completed nor aborted: told so, and the memory is kept until the queue has gone. */
 static void timeouts_stuck(void)
 {
@@ -318,6 +383,10 @@ int main(void)
 		INT_CASE("a status is handed on whole", timeouts_status, .faults = true),
 		INT_CASE("a command is aborted when its time is over", timeouts_abort, .faults = true),
 		INT_CASE("many commands are aborted", timeouts_many, .faults = true),
+		INT_CASE("an Abort that comes late hits no other command", timeouts_late_abort,
+			 .faults = true),
+		INT_CASE("an Abort that comes late hits no other queue", timeouts_late_abort_queue,
+			 .faults = true),
 		INT_CASE("a command that cannot be aborted keeps its memory", timeouts_stuck, .faults = true),
 		INT_CASE("a queue pair that is refused leaves nothing", timeouts_refused, .faults = true),
 		INT_CASE("memory of a dead client stays with the controller", timeouts_quarantine, .faults = true),
