@@ -198,6 +198,7 @@ check "generic-pci works on edu" user_program generic-pci "$VM_EDU"
 check "events works on nvme0" user_program events "$VM_NVME0" 'tests/vm/qmp-request.sh smart-warning nvme0 4'
 append "tests of data and metadata" "$top_builddir/tests/unit/libvfn/nvme/test-data" "$VM_NVME5"
 append "tests of controller memory" "$top_builddir/tests/vm/vm-memory"
+append "tests of late commands and events" "$top_builddir/tests/vm/vm-recover"
 append "tests of virtual functions" "$top_builddir/tests/vm/vm-sriov"
 [ ! -x tests/int/suite.sh ] || append "integration suite" tests/int/suite.sh --real "$VM_NVME0" "$VM_NVME1"
 append "examples of libvfn" tests/int/test-libvfn-examples.sh --real "$VM_NVME0" "$VM_NVME1" "$VM_EDU"

@@ -17,6 +17,12 @@ check_PROGRAMS += %D%/vm-memory
 %C%_vm_memory_CFLAGS = $(UNIT_CFLAGS)
 %C%_vm_memory_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
 
+check_PROGRAMS += %D%/vm-recover
+%C%_vm_recover_SOURCES = %D%/recover.c
+%C%_vm_recover_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_vm_recover_CFLAGS = $(UNIT_CFLAGS)
+%C%_vm_recover_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
+
 check_PROGRAMS += %D%/vm-sriov
 %C%_vm_sriov_SOURCES = %D%/sriov.c
 %C%_vm_sriov_CPPFLAGS = $(UNIT_CPPFLAGS)

@@ -256,6 +256,10 @@ class Machine:
             self._execute("qom-set", {"path": f"/machine/peripheral/{m[1]}",
                                       "property": "smart_critical_warning", "value": int(m[2])},
                           answer)
+        elif m := re.fullmatch(r"throttle (\w+) (\d+)", line):
+            limits = dict.fromkeys(("bps", "bps_rd", "bps_wr", "iops_rd", "iops_wr"), 0)
+            self._execute("block_set_io_throttle", {"device": m[1], "iops": int(m[2]), **limits},
+                          answer)
         elif m := re.fullmatch(r"unplug (\w+)", line):
             self._execute("device_del", {"id": m[1]}, answer)
         elif m := re.fullmatch(r"exit (\d+)", line):

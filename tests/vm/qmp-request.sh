@@ -3,6 +3,7 @@
 # In the guest: asks the host to do something to the machine, prints its answer, and fails unless
 # that is "ok". Requests:
 #   smart-warning NAME VALUE   the controller NAME (nvme0...) reports VALUE as its critical warning
+#   throttle DRIVE N           the medium DRIVE (disk1...) does N requests a second; 0 is as many as it can
 #   unplug NAME                the device NAME is pulled; the kernel hears of it some time later
 #   exit STATUS                what tests/vm/run shall exit with
 set -eu

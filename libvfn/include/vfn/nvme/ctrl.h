@@ -4,7 +4,7 @@
  *
  * Functions return 0, or -1 with errno set and the reason in words from vfn_error(). A controller's
  * functions and its admin queue belong to one thread at a time; I/O queues may each belong to
- * another.
+ * another. With a shared admin queue (vfn/nvme/share.h) any thread may send admin commands.
  */
 #ifndef VFN_NVME_CTRL_H
 #define VFN_NVME_CTRL_H

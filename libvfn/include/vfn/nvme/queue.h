@@ -5,7 +5,7 @@
  * The caller builds whole commands, chooses their identifiers, and looks at every completion. All
  * of this is inline, makes no system call, and does not lock: one thread at a time may use a queue,
  * and a submission queue shares the thread with its completion queue only where a function takes
- * both.
+ * both. Many threads on one completion queue: vfn/nvme/share.h.
  *
  * How a doorbell is rung (nvme_sq_update_tail(), nvme_cq_update_head()):
  *  - With shadow doorbells (`dbbuf` set; NVMe base, 5.8 and Annex B.5) the new value goes to
@@ -14,6 +14,13 @@
  *  - The doorbell itself is a store to the mapped register, or a call of `kick` where that is set:
  *    on a device whose sleeping server must be woken by a message, or on a queue whose other
  *    end is a process that wants a byte in an eventfd.
+ *
+ * Interrupts (vfio_set_irq(); an eventfd a vector, for poll(2) and its kin) are messages, each sent
+ * once, after the completion that it is for. So: wake, read the eventfd, get completions until there
+ * are none, update the head, sleep. What comes after the last look has its interrupt after the read,
+ * and wakes again, if only to find nothing. The other way round, with the eventfd read after the last
+ * look, that interrupt is read away, and nothing wakes any more. There is nothing to arm, and shadow
+ * doorbells change none of this.
  */
 #ifndef VFN_NVME_QUEUE_H
 #define VFN_NVME_QUEUE_H

@@ -8,7 +8,8 @@
  *
  * Free trackers of a queue are on a stack. nvme_rq_acquire() and nvme_rq_release() are for queues
  * that one thread uses; the _atomic forms may be called by any number of threads at once, also for
- * trackers that were acquired by the other form, but not while another thread uses that one.
+ * trackers that were acquired by the other form, but not while another thread uses that one. A
+ * tracker itself is its owner's: who acquired it, until the completion is handed to somebody else.
  *
  * A queue may also be made by hand, out of zeroed structures: set cq, vaddr, qsize, id, doorbell
  * and rqs (as many entries as the queue has) of the queue and sq, cid and page of its trackers, and
@@ -262,7 +263,11 @@ int nvme_rq_poll(struct nvme_rq *rq, struct nvme_cqe *cqe_copy);
  * before it completes, its queue is deleted or the controller disabled. EINVAL: `ts` is out of
  * range.
  *
- * To be called by the thread that uses the completion queue.
+ * ECANCELED: nvme_fail_outstanding() has ended it, and *cqe_copy is made up. For what to do about
+ * ETIMEDOUT see vfn/nvme/recover.h.
+ *
+ * To be called by the thread that uses the completion queue, or by any if that is shared
+ * (vfn/nvme/share.h); each tracker by one at a time.
  */
 int nvme_rq_spin(struct nvme_rq *rq, struct nvme_cqe *cqe_copy);
 int nvme_rq_wait(struct nvme_rq *rq, struct nvme_cqe *cqe_copy, struct timespec *ts);
