@@ -40,7 +40,8 @@ int nvme_aen_config(struct nvme_ctrl *ctrl, uint32_t mask);
  * Keep `n` requests outstanding, or, with -1, as many as the controller takes (Identify Controller,
  * AERL + 1) and the admin queue can spare. Fewer than before: none is taken back, but none sent
  * either until it is so. The number that are kept, or -1: EINVAL no admin queue, or `n` is out of range;
- * EBUSY no tracker left. nvme_reset() ends them: call it again then.
+ * EBUSY no tracker left; ECANCELED the admin queue has ended (nvme_fail_outstanding()).
+ * nvme_reset() ends them: call it again then.
  */
 int nvme_aen_arm(struct nvme_ctrl *ctrl, int n);
 

@@ -63,7 +63,9 @@ typedef void (*nvme_fail_fn)(struct nvme_rq *rq, struct nvme_cqe *cqe, void *arg
  *    nvme_rq_wait() or nvme_rq_spin().
  *
  * Called by the thread that has called nvme_reset(). Other threads must not submit commands meanwhile,
- * and must not use queues that are not shared. The number of commands that there were, or -1: EBUSY the
+ * and must not use queues that are not shared. Queues made by hand are left out.
+ *
+ * The number of commands that there were, or -1: EBUSY the
  * controller is enabled; ENOMEM, and nothing was done.
  */
 int nvme_fail_outstanding(struct nvme_ctrl *ctrl, nvme_fail_fn fn, void *arg);
