@@ -41,15 +41,25 @@ static bool admin_move(struct ctrl *c, struct cmd *cmd, uint8_t *buf, size_t len
 	return true;
 }
 
-bool admin_send(struct ctrl *c, struct cmd *cmd, const void *buf, size_t len)
+/* A fault: one bit is another. */
+static void admin_corrupt(const struct cmd *cmd, uint8_t *buf, size_t len)
 {
-	/* admin_move() only reads from it in this direction. */
-	return admin_move(c, cmd, (uint8_t *)(uintptr_t)buf, len, true);
+	if (cmd->corrupt && len)
+		buf[cmd->corrupt_at % len] ^= 1;
+}
+
+bool admin_send(struct ctrl *c, struct cmd *cmd, void *buf, size_t len)
+{
+	admin_corrupt(cmd, buf, len);
+	return admin_move(c, cmd, buf, len, true);
 }
 
 bool admin_fetch(struct ctrl *c, struct cmd *cmd, void *buf, size_t len)
 {
-	return admin_move(c, cmd, buf, len, false);
+	if (!admin_move(c, cmd, buf, len, false))
+		return false;
+	admin_corrupt(cmd, buf, len);
+	return true;
 }
 
 /* What Create I/O Submission and Completion Queue have in common. */

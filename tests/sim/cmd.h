@@ -32,7 +32,7 @@ uint32_t admin_effects(uint8_t opcode);
 uint32_t io_effects(uint8_t opcode);
 
 /* Moves admin data between `buf` and the command's PRPs; sets cmd->status on failure. */
-bool admin_send(struct ctrl *c, struct cmd *cmd, const void *buf, size_t len);
+bool admin_send(struct ctrl *c, struct cmd *cmd, void *buf, size_t len);
 bool admin_fetch(struct ctrl *c, struct cmd *cmd, void *buf, size_t len);
 
 void identify_exec(struct ctrl *c, struct cmd *cmd);

@@ -14,7 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define CONTROL_WORDS 12
+#define CONTROL_WORDS 20
 
 /* Statistics name every queue that ever took a command. */
 #define CONTROL_ANSWER 65536
@@ -83,6 +83,7 @@ static void control_stats(struct control *ctl, char *out, size_t room)
 	control_add(o, "hmb_checked", c->hmb.checked);
 	control_add(o, "hmb_errors", c->hmb.errors);
 	json_object_object_add(o, "cmb", json_object_new_boolean(cmb_on(&c->dma)));
+	json_object_object_add(o, "lost", json_object_new_boolean(c->lost != 0));
 	json_object_object_add(o, "shadow_doorbells", json_object_new_boolean(c->dbbuf));
 	for (unsigned int i = 0; i < c->nsq; i++) {
 		struct json_object *q = json_object_new_object();
@@ -115,9 +116,81 @@ static void control_event(struct control *ctl, char **w, unsigned int n, char *o
 	control_say(out, room, "ok");
 }
 
+/* "on" or "off", "down" or "up": what is lost, or comes back. */
+static void control_lost(struct control *ctl, char **w, unsigned int n, char *out, size_t room)
+{
+	bool link = !strcmp(w[0], "link");
+	const char *lose = link ? "down" : "on", *find = link ? "up" : "off";
+	unsigned int how = link ? CTRL_LINK_DOWN : CTRL_ONES;
+
+	if (n == 2 && !strcmp(w[1], lose)) {
+		ctrl_lose(ctl->c, how);
+	} else if (n == 2 && !strcmp(w[1], find)) {
+		ctrl_find(ctl->c, how);
+	} else {
+		control_say(out, room, "error: %s %s|%s, or %s admin|io OPCODE N", w[0], lose, find,
+			    w[0]);
+		return;
+	}
+	control_say(out, room, "ok");
+}
+
+static void control_slow(struct control *ctl, char **w, unsigned int n, char *out, size_t room)
+{
+	unsigned long ms, times = 1;
+
+	if (n < 2 || n > 3 || !control_number(w[1], 86400000, &ms) ||
+	    (n == 3 && !control_number(w[2], UINT32_MAX - 1, &times))) {
+		control_say(out, room, "error: slow-ready MS [TIMES]; TIMES 0: from now on");
+		return;
+	}
+	ctl->c->slow_ms = ms;
+	ctl->c->slow_times = times ? times : UINT32_MAX;
+	control_say(out, room, "ok");
+}
+
+/* The rules that wait, as lines, with what they have done. */
+static void control_list(struct control *ctl, char *out, size_t room)
+{
+	struct json_object *all = json_object_new_array();
+
+	for (unsigned int i = 0; i < ctl->c->faults.n; i++) {
+		const struct fault *f = &ctl->c->faults.list[i];
+		struct json_object *o = json_object_new_object();
+		char line[256];
+
+		fault_print(f, line, sizeof(line));
+		control_add(o, "id", f->id);
+		json_object_object_add(o, "rule", json_object_new_string(line));
+		control_add(o, "hits", f->hits);
+		json_object_array_add(all, o);
+	}
+	control_say(out, room, "ok %s",
+		    json_object_to_json_string_ext(all, JSON_C_TO_STRING_PLAIN));
+	json_object_put(all);
+}
+
+static void control_clear(struct control *ctl, char **w, unsigned int n, char *out, size_t room)
+{
+	unsigned long id;
+
+	if (n == 1) {
+		fault_clear(&ctl->c->faults);
+		ctl->c->slow_times = 0;
+	} else if (n != 2 || !control_number(w[1], UINT32_MAX, &id)) {
+		control_say(out, room, "error: clear [ID]");
+		return;
+	} else if (fault_remove(&ctl->c->faults, id) < 0) {
+		control_say(out, room, "error: there is no fault %lu (list tells which there are)",
+			    id);
+		return;
+	}
+	control_say(out, room, "ok");
+}
+
 static void control_fault(struct control *ctl, char **w, unsigned int n, char *out, size_t room)
 {
-	char why[128];
+	char why[160];
 	struct fault f;
 
 	if (fault_parse(&f, w, n, why, sizeof(why)) < 0)
@@ -143,6 +216,16 @@ static void control_self_test(struct control *ctl, char **w, unsigned int n, cha
 	control_say(out, room, "ok");
 }
 
+/* Some words stand for a fault, or for what happens at once: without a command it waits for. */
+static bool control_is_immediate(char **w, unsigned int n)
+{
+	bool both = !strcmp(w[0], "cfs") || !strcmp(w[0], "ones") || !strcmp(w[0], "link") ||
+		    !strcmp(w[0], "event");
+
+	return both && (n == 1 || (strcmp(w[1], "admin") && strcmp(w[1], "io"))) &&
+	       (n == 1 || strcmp(w[0], "cfs"));
+}
+
 void control_line(struct control *ctl, char *line, char *out, size_t room)
 {
 	char *w[CONTROL_WORDS], *save = NULL;
@@ -154,8 +237,20 @@ void control_line(struct control *ctl, char *line, char *out, size_t room)
 		w[n++] = t;
 	if (!n) {
 		control_say(out, room, "error: an empty line (help lists the commands)");
-	} else if (!strcmp(w[0], "status") || !strcmp(w[0], "delay") || !strcmp(w[0], "drop")) {
+	} else if (fault_is_kind(w[0]) && !control_is_immediate(w, n)) {
 		control_fault(ctl, w, n, out, room);
+	} else if (!strcmp(w[0], "cfs")) {
+		ctrl_fatal(ctl->c, "it has been asked for");
+		control_say(out, room, "ok");
+	} else if (!strcmp(w[0], "ones") || !strcmp(w[0], "link")) {
+		control_lost(ctl, w, n, out, room);
+	} else if (!strcmp(w[0], "slow-ready")) {
+		control_slow(ctl, w, n, out, room);
+	} else if (!strcmp(w[0], "release") && n == 1) {
+		irq_request(&ctl->c->irq);
+		control_say(out, room, "ok");
+	} else if (!strcmp(w[0], "list") && n == 1) {
+		control_list(ctl, out, room);
 	} else if (!strcmp(w[0], "event")) {
 		control_event(ctl, w, n, out, room);
 	} else if (!strcmp(w[0], "smart-warning")) {
@@ -170,21 +265,58 @@ void control_line(struct control *ctl, char *line, char *out, size_t room)
 		control_say(out, room, "ok");
 	} else if (!strcmp(w[0], "self-test-result")) {
 		control_self_test(ctl, w, n, out, room);
-	} else if (!strcmp(w[0], "clear") && n == 1) {
-		fault_clear(&ctl->c->faults);
-		control_say(out, room, "ok");
+	} else if (!strcmp(w[0], "clear")) {
+		control_clear(ctl, w, n, out, room);
 	} else if (!strcmp(w[0], "stats") && n == 1) {
 		control_stats(ctl, out, room);
 	} else if (!strcmp(w[0], "help") && n == 1) {
 		control_say(
 			out, room,
 			"ok status admin|io OPCODE N SCT SC [dnr]; delay admin|io OPCODE N MS; "
-			"drop admin|io OPCODE N [stuck]; event TYPE INFO LID; "
+			"drop admin|io OPCODE N [stuck]; twice admin|io OPCODE N; "
+			"cid admin|io OPCODE N [CID]; corrupt admin|io OPCODE N [BYTE]; "
+			"event admin|io OPCODE N TYPE INFO LID; cfs [admin|io OPCODE N]; "
+			"ones on|off|admin|io [OPCODE N]; link down|up|admin|io [OPCODE N]; "
+			"all of these with nsid=N lba=FIRST-LAST times=N chance=P seed=N; "
+			"event TYPE INFO LID; slow-ready MS [TIMES]; release; list; "
 			"smart-warning BITS; sanitize-fails; self-test-result RESULT [SEGMENT]; "
-			"clear; stats; help");
+			"clear [ID]; stats; help");
 	} else {
 		control_say(out, room, "error: unknown command '%s' (help lists them)", w[0]);
 	}
+}
+
+int control_script(struct control *ctl, const char *path, char *why, size_t room)
+{
+	char line[CONTROL_LINE], out[256];
+	FILE *f = fopen(path, "re");
+	unsigned int number = 0;
+	int err = 0;
+
+	if (!f) {
+		err = -errno;
+		snprintf(why, room, "%s: %s", path, strerror(-err));
+		return err;
+	}
+	while (!err && fgets(line, sizeof(line), f)) {
+		char *text = line + strspn(line, " \t\r\n");
+
+		number++;
+		if (!*text || *text == '#')
+			continue;
+		text[strcspn(text, "\n")] = 0;
+		control_line(ctl, text, out, sizeof(out));
+		if (!strncmp(out, "ok", 2))
+			continue;
+		err = -EINVAL;
+		snprintf(why, room, "%s:%u: %s", path, number, out);
+	}
+	if (!err && ferror(f)) {
+		err = -EIO;
+		snprintf(why, room, "%s: it cannot be read", path);
+	}
+	fclose(f);
+	return err;
 }
 
 void control_init(struct control *ctl, int fd, struct ctrl *c, const bool *connected)

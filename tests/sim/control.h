@@ -34,6 +34,12 @@ void control_fini(struct control *ctl);
 unsigned int control_poll_set(struct control *ctl, struct pollfd *p);
 void control_handle(struct control *ctl, const struct pollfd *p, unsigned int n);
 
+/*
+ * Carries out the lines of a file, but for empty ones and those that begin with '#'. 0, or -EINVAL or what
+ * opening says, with the reason, and the number of the line, in `why`.
+ */
+int control_script(struct control *ctl, const char *path, char *why, size_t room);
+
 /* Carries out one line (changed while parsed); the answer, without newline, goes into `out`. */
 void control_line(struct control *ctl, char *line, char *out, size_t room);
 

@@ -133,10 +133,14 @@ void ctrl_fatal(struct ctrl *c, const char *why)
 	c->csts |= NVME_CSTS_CFS_MASK << NVME_CSTS_CFS_SHIFT;
 }
 
-void ctrl_work(struct ctrl *c, uint64_t now)
+void ctrl_work(struct ctrl *c)
 {
-	uint64_t test = selftest_update(c, now), sanitize = sanitize_update(c, now);
+	uint64_t now = ctrl_now(), test, sanitize;
 
+	if (now < c->work)
+		return;
+	test = selftest_update(c, now);
+	sanitize = sanitize_update(c, now);
 	c->work = test < sanitize ? test : sanitize;
 }
 
@@ -158,10 +162,19 @@ static void ctrl_disable(struct ctrl *c)
 
 void ctrl_get_ready(struct ctrl *c)
 {
-	if (c->ready && (c->ready == UINT64_MAX || ctrl_now() < c->ready))
+	if (c->ready == UINT64_MAX || ctrl_now() < c->ready)
 		return;
 	c->ready = UINT64_MAX;
 	c->csts |= NVME_CSTS_RDY_MASK << NVME_CSTS_RDY_SHIFT;
+}
+
+static uint32_t ctrl_ready_ms(struct ctrl *c)
+{
+	if (!c->slow_times)
+		return c->opts.ready_ms;
+	if (c->slow_times != UINT32_MAX)
+		c->slow_times--;
+	return c->slow_ms;
 }
 
 static bool ctrl_css_ok(const struct ctrl *c)
@@ -191,7 +204,7 @@ static void ctrl_enable(struct ctrl *c)
 	} else {
 		queue_add_cq(c, 0, cqs + 1, c->acq, true, 0);
 		queue_add_sq(c, 0, 0, sqs + 1, c->asq);
-		c->ready = c->opts.ready_ms ? ctrl_now() + c->opts.ready_ms * 1000000ull : 0;
+		c->ready = ctrl_now() + ctrl_ready_ms(c) * 1000000ull;
 		ctrl_get_ready(c);
 	}
 }
@@ -256,9 +269,25 @@ void ctrl_client_gone(struct ctrl *c)
 	ctrl_pci_init(c);
 }
 
+void ctrl_lose(struct ctrl *c, unsigned int how)
+{
+	if (how & ~c->lost & CTRL_LINK_DOWN) {
+		ctrl_reset(c, FIRMWARE_SUBSYSTEM);
+		c->csts = 0;
+		ctrl_pci_init(c);
+		irq_error(&c->irq);
+	}
+	c->lost |= how;
+}
+
+void ctrl_find(struct ctrl *c, unsigned int how)
+{
+	c->lost &= ~how;
+}
+
 void ctrl_update_intx(struct ctrl *c)
 {
-	if (!irq_uses_msix(&c->irq))
+	if (!c->lost && !irq_uses_msix(&c->irq))
 		irq_intx(&c->irq, queue_intx(c));
 }
 
@@ -267,7 +296,10 @@ int ctrl_cfg_read(struct ctrl *c, uint64_t off, void *buf, uint32_t len)
 	if (off > PCI_SPACE || len > PCI_SPACE - off)
 		return -EINVAL;
 	ctrl_update_intx(c);
-	memcpy(buf, c->pci.cfg + off, len);
+	if (c->lost & CTRL_LINK_DOWN)
+		memset(buf, 0xff, len);
+	else
+		memcpy(buf, c->pci.cfg + off, len);
 	return 0;
 }
 
@@ -277,6 +309,8 @@ int ctrl_cfg_write(struct ctrl *c, uint64_t off, const void *buf, uint32_t len)
 
 	if (off > PCI_SPACE || len > PCI_SPACE - off)
 		return -EINVAL;
+	if (c->lost & CTRL_LINK_DOWN)
+		return 0;
 	did = pci_write(&c->pci, off, buf, len);
 	if (did & PCI_DID_FLR) {
 		ctrl_reset(c, FIRMWARE_CONTROLLER);
@@ -374,6 +408,10 @@ int ctrl_bar_read(struct ctrl *c, uint64_t off, void *buf, uint32_t len)
 {
 	if (!ctrl_bar_access(off, len))
 		return -EINVAL;
+	if (c->lost) {
+		memset(buf, 0xff, len);
+		return 0;
+	}
 	if (off >= SIM_BAR_MSIX)
 		return irq_table_read(&c->irq, off, buf, len);
 	for (uint32_t i = 0; i < len; i += 4) {
@@ -390,6 +428,8 @@ int ctrl_bar_write(struct ctrl *c, uint64_t off, const void *buf, uint32_t len)
 {
 	if (!ctrl_bar_access(off, len))
 		return -EINVAL;
+	if (c->lost)
+		return 0;
 	if (off >= SIM_BAR_MSIX)
 		return irq_table_write(&c->irq, off, buf, len);
 	for (uint32_t i = 0; i < len; i += 4) {

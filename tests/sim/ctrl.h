@@ -107,6 +107,8 @@ struct cmd {
 	uint64_t info;	 /* error log's command specific information */
 	uint16_t where;	 /* error log's parameter location: byte, bit << 8; 0xffff: none */
 	bool kept;	 /* it is not to be completed now */
+	bool corrupt;	 /* one of its bytes, this one modulo their number, is changed */
+	uint64_t corrupt_at;
 };
 
 /* A command that is kept. */
@@ -191,6 +193,9 @@ struct ctrl {
 	uint32_t changed[CTRL_MAX_NS]; /* Changed Namespace List, ascending */
 	unsigned int nchanged;
 	uint32_t generation; /* counts namespaces that were created */
+	unsigned int lost;   /* CTRL_ONES, CTRL_LINK_DOWN */
+	uint32_t slow_ms;    /* CSTS.RDY takes as long */
+	uint32_t slow_times; /* the next so many times; UINT32_MAX: always */
 	uint64_t ready; /* when CSTS.RDY is set, monotonic ns; UINT64_MAX: nobody waits for it */
 	uint64_t work;	/* when something in the background is to be seen to; UINT64_MAX: never */
 
@@ -268,7 +273,8 @@ static inline bool ctrl_running(const struct ctrl *c)
 {
 	return (c->csts & (NVME_CSTS_RDY_MASK << NVME_CSTS_RDY_SHIFT |
 			   NVME_CSTS_CFS_MASK << NVME_CSTS_CFS_SHIFT |
-			   NVME_CSTS_SHST_MASK << NVME_CSTS_SHST_SHIFT)) == 1;
+			   NVME_CSTS_SHST_MASK << NVME_CSTS_SHST_SHIFT)) == 1 &&
+	       !c->lost;
 }
 
 uint64_t ctrl_now(void);
@@ -290,7 +296,18 @@ static inline void ctrl_work_at(struct ctrl *c, uint64_t when)
 void ctrl_get_ready(struct ctrl *c);
 
 /* What goes on in the background has its turn. */
-void ctrl_work(struct ctrl *c, uint64_t now);
+void ctrl_work(struct ctrl *c);
+
+/* How a controller can be lost: its registers read as ones, or all of the function does. */
+#define CTRL_ONES      1u
+#define CTRL_LINK_DOWN 2u
+
+/*
+ * Loses it: reads find ones, writes go nowhere, no command is carried out. A link that goes down
+ * takes power along, so what comes back with it has just been switched on.
+ */
+void ctrl_lose(struct ctrl *c, unsigned int how);
+void ctrl_find(struct ctrl *c, unsigned int how);
 
 /* The namespace of that identifier if it is active: exists, and is attached to the controller. */
 static inline struct ns *ctrl_ns(struct ctrl *c, uint32_t nsid)

@@ -238,7 +238,35 @@ void io_failed(struct cmd *cmd, int err, bool write)
 		cmd_fail(cmd, NVME_SC_DATA_XFER_ERROR, AT_PRP1, 0);
 }
 
-static int io_move_all(struct ctrl *c, const struct io *io, bool to_host)
+/* A fault: one bit of the data is another where it has arrived. */
+static int io_corrupt(struct ctrl *c, const struct cmd *cmd, const struct io *io, bool to_host)
+{
+	uint64_t at = cmd->corrupt_at % io->data.len;
+	struct iovec iov = {c->bounce, 1};
+	int err;
+
+	if (!to_host) {
+		err = ns_readv(io->ns, io->data.off + at, &iov, 1);
+		c->bounce[0] ^= 1;
+		return err ? err : ns_writev(io->ns, io->data.off + at, &iov, 1);
+	}
+	for (unsigned int i = 0; i < io->data.n; i++) {
+		const struct prp_seg *seg = &io->data.segs[i];
+
+		if (at >= seg->len) {
+			at -= seg->len;
+			continue;
+		}
+		if (seg->iova == SEG_DISCARD)
+			return 0;
+		err = dma_read(&c->dma, seg->iova + at, c->bounce, 1);
+		c->bounce[0] ^= 1;
+		return err ? err : dma_write(&c->dma, seg->iova + at, c->bounce, 1);
+	}
+	return 0;
+}
+
+static int io_move_all(struct ctrl *c, const struct cmd *cmd, const struct io *io, bool to_host)
 {
 	int err;
 
@@ -247,6 +275,8 @@ static int io_move_all(struct ctrl *c, const struct io *io, bool to_host)
 	err = io_move(c, io->ns, &io->data, to_host);
 	if (!err && io->meta.len)
 		err = io_move(c, io->ns, &io->meta, to_host);
+	if (!err && cmd->corrupt)
+		err = io_corrupt(c, cmd, io, to_host);
 	return err;
 }
 
@@ -256,7 +286,7 @@ static void io_read(struct ctrl *c, struct cmd *cmd)
 
 	if (!io_locate(c, cmd, &io) || !io_find(c, cmd, &io, true))
 		return;
-	io_failed(cmd, io_move_all(c, &io, true), false);
+	io_failed(cmd, io_move_all(c, cmd, &io, true), false);
 	c->stats.reads++;
 	c->stats.read_512 += io.data.len >> 9;
 }
@@ -268,7 +298,7 @@ static void io_write(struct ctrl *c, struct cmd *cmd)
 
 	if (!io_locate(c, cmd, &io) || !io_find(c, cmd, &io, false))
 		return;
-	err = io_move_all(c, &io, false);
+	err = io_move_all(c, cmd, &io, false);
 	if (!err && ((cmd->sqe.cdw12 & IO_FUA) || !features_write_cache(c)))
 		err = ns_flush(io.ns);
 	io_failed(cmd, err, true);

@@ -337,3 +337,21 @@ int irq_table_write(struct irq *q, uint64_t off, const void *buf, unsigned int l
 	}
 	return 0;
 }
+
+static void irq_signal(struct irq *q, int fd)
+{
+	uint64_t one = 1;
+
+	if (fd >= 0 && write(fd, &one, sizeof(one)) == sizeof(one))
+		q->raised++;
+}
+
+void irq_error(struct irq *q)
+{
+	irq_signal(q, q->err_fd);
+}
+
+void irq_request(struct irq *q)
+{
+	irq_signal(q, q->req_fd);
+}

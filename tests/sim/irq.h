@@ -69,6 +69,10 @@ void irq_intx_unmask(struct irq *q);
 /* Masks may have been lifted through configuration space. */
 void irq_recheck(struct irq *q);
 
+/* The function has an error that its driver is told of, or is to be released by it (VFIO). */
+void irq_error(struct irq *q);
+void irq_request(struct irq *q);
+
 /* Access to table and pending bits at an offset of BAR0; width 4 or 8. 0 or -EINVAL. */
 int irq_table_read(const struct irq *q, uint64_t off, void *buf, unsigned int len);
 int irq_table_write(struct irq *q, uint64_t off, const void *buf, unsigned int len);

@@ -18,6 +18,7 @@ noinst_LTLIBRARIES += %D%/libsim.la
 	%D%/firmware.c %D%/firmware.h \
 	%D%/format.c %D%/format.h \
 	%D%/hmb.c %D%/hmb.h \
+	%D%/hook.c %D%/hook.h \
 	%D%/identify.c \
 	%D%/io.c %D%/io.h \
 	%D%/irq.c %D%/irq.h \
@@ -158,3 +159,10 @@ TESTS += %D%/test-manage
 %C%_test_manage_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
 %C%_test_manage_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_manage_LDADD = $(SIM_TEST_LIBS)
+
+check_PROGRAMS += %D%/test-rules
+TESTS += %D%/test-rules
+%C%_test_rules_SOURCES = %D%/test-rules.c
+%C%_test_rules_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
+%C%_test_rules_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_rules_LDADD = $(SIM_TEST_LIBS)

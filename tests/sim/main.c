@@ -22,6 +22,7 @@ struct options {
 	const char *socket;
 	const char *control;
 	const char *tell;
+	const char *faults;
 	const char *ns[CTRL_MAX_NS];
 	unsigned int nns;
 	char **lines;
@@ -45,6 +46,7 @@ enum {
 	OPT_CAPACITY,
 	OPT_MAX_NS,
 	OPT_TIME,
+	OPT_FAULTS,
 };
 
 static const struct argp_option main_options[] = {
@@ -55,9 +57,12 @@ static const struct argp_option main_options[] = {
 	{"capacity", OPT_CAPACITY, "SIZE", 0,
 	 "Room for all namespaces, those that are created later too (default: what --ns takes)", 0},
 	{"max-ns", OPT_MAX_NS, "N", 0,
-	 "Namespaces that there can be, 1 to 32 (default 32 with --capacity, else those of --ns)", 0},
+	 "Namespaces that there can be, 1 to 32 (default 32 with --capacity, else those of --ns)",
+	 0},
 	{"null", OPT_NULL, NULL, 0,
 	 "Keep nothing: reads and writes move no data (without --ns: one namespace of 1T)", 0},
+	{"faults", OPT_FAULTS, "FILE", 0,
+	 "Carry out the control commands of FILE before the first client, a line each", 0},
 	{"queues", OPT_QUEUES, "N", 0, "I/O queue pairs, 1 to 511 (default 64)", 0},
 	{"serial", OPT_SERIAL, "TEXT", 0, "Serial number, at most 20 characters", 0},
 	{"model", OPT_MODEL, "TEXT", 0, "Model number, at most 40 characters", 0},
@@ -74,7 +79,8 @@ static const struct argp_option main_options[] = {
 	 "SGL support as Identify Controller has it; 0: no SGLs (default 0xb0001)", 0},
 	{"time", OPT_TIME, "WHAT=MS", 0,
 	 "How long it takes, in milliseconds: format (default 0), self-test (2000), "
-	 "extended-self-test (10000), sanitize (1000 a pass), ready (0)", 0},
+	 "extended-self-test (10000), sanitize (1000 a pass), ready (0)",
+	 0},
 	{"tell", OPT_TELL, "PATH", 0,
 	 "Send the COMMANDs to the control socket of a running vfnd-sim and print the answers", 0},
 	{0},
@@ -175,8 +181,10 @@ static void main_time(struct argp_state *state, struct ctrl_opts *opts, const ch
 		uint32_t *ms;
 		unsigned long min;
 	} times[] = {
-		{"format=", &opts->format_ms, 0},	       {"self-test=", &opts->short_test_ms, 1},
-		{"extended-self-test=", &opts->extended_test_ms, 1}, {"sanitize=", &opts->sanitize_ms, 1},
+		{"format=", &opts->format_ms, 0},
+		{"self-test=", &opts->short_test_ms, 1},
+		{"extended-self-test=", &opts->extended_test_ms, 1},
+		{"sanitize=", &opts->sanitize_ms, 1},
 		{"ready=", &opts->ready_ms, 0},
 	};
 
@@ -188,8 +196,10 @@ static void main_time(struct argp_state *state, struct ctrl_opts *opts, const ch
 			return;
 		}
 	}
-	argp_error(state, "--time: '%s' is none of format, self-test, extended-self-test, sanitize "
-		   "and ready, with =MS", arg);
+	argp_error(state,
+		   "--time: '%s' is none of format, self-test, extended-self-test, sanitize "
+		   "and ready, with =MS",
+		   arg);
 }
 
 static void main_end(struct argp_state *state, struct options *o)
@@ -266,8 +276,10 @@ static error_t main_option(int key, char *arg, struct argp_state *state)
 	case OPT_SGLS:
 		o->ctrl.sgls = main_number(state, "sgls", arg, 0, UINT32_MAX);
 		if (!sgl_support_ok(o->ctrl.sgls))
-			argp_error(state, "--sgls: '%s' is none of 0, 1 and 2, with bits 16 to 19 "
-				   "where it is not 0", arg);
+			argp_error(state,
+				   "--sgls: '%s' is none of 0, 1 and 2, with bits 16 to 19 "
+				   "where it is not 0",
+				   arg);
 		break;
 	case OPT_CAPACITY:
 		if (ns_parse_size(arg, &o->ctrl.capacity) < 0)
@@ -275,6 +287,9 @@ static error_t main_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_MAX_NS:
 		o->ctrl.max_ns = main_number(state, "max-ns", arg, 1, CTRL_MAX_NS);
+		break;
+	case OPT_FAULTS:
+		o->faults = arg;
 		break;
 	case OPT_TIME:
 		main_time(state, &o->ctrl, arg);
@@ -300,18 +315,30 @@ static const struct argp main_argp = {
 	.parser = main_option,
 	.args_doc = "\n--tell PATH COMMAND...",
 	.doc = "A software NVMe controller, served over vfio-user.\v"
-	       "Control commands: status admin|io OPCODE N SCT SC [dnr]; delay admin|io OPCODE N "
-	       "MS; "
-	       "drop admin|io OPCODE N [stuck]; event TYPE INFO LID; smart-warning BITS; clear; "
-	       "stats; "
-	       "help.",
+	       "Control commands, as --tell sends them and a file of --faults has them:\n"
+	       "  status admin|io OPCODE N SCT SC [dnr]    the command fails\n"
+	       "  delay admin|io OPCODE N MS               it begins later\n"
+	       "  drop admin|io OPCODE N [stuck]           it is never completed\n"
+	       "  twice admin|io OPCODE N                  it is completed twice\n"
+	       "  cid admin|io OPCODE N [CID]              with a wrong identifier\n"
+	       "  corrupt admin|io OPCODE N [BYTE]         a bit of its data is wrong\n"
+	       "  event admin|io OPCODE N TYPE INFO LID    an event comes with it\n"
+	       "  cfs|ones|link admin|io OPCODE N          the controller fails, reads as ones,\n"
+	       "                                           or is cut off with its link\n"
+	       "N is 1 for the next command, 0 for all; OPCODE may be 'any'. Behind that, in any "
+	       "order: nsid=N, lba=FIRST-LAST, times=N, chance=P, seed=N.\n"
+	       "  event TYPE INFO LID; cfs; ones on|off; link down|up; slow-ready MS [TIMES]; "
+	       "release; smart-warning BITS; sanitize-fails; self-test-result RESULT [SEGMENT]; "
+	       "list; clear [ID]; stats; help",
 };
 
 static int main_serve(const struct options *o, struct ctrl *c)
 {
 	int fd, control = -1, err;
+	struct control script;
+	bool connected = false;
 	uint64_t bytes = 0;
-	char why[160];
+	char why[512];
 
 	server_hold_signals();
 	for (unsigned int i = 0; i < o->nns; i++) {
@@ -330,6 +357,13 @@ static int main_serve(const struct options *o, struct ctrl *c)
 		fprintf(stderr, "vfnd-sim: --capacity: the namespaces take %" PRIu64 " bytes\n",
 			bytes);
 		return EXIT_FAILURE;
+	}
+	if (o->faults) {
+		control_init(&script, -1, c, &connected);
+		if (control_script(&script, o->faults, why, sizeof(why)) < 0) {
+			fprintf(stderr, "vfnd-sim: --faults %s\n", why);
+			return EXIT_FAILURE;
+		}
 	}
 	if (o->control) {
 		control = server_listen(o->control, why, sizeof(why));

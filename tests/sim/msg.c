@@ -248,6 +248,8 @@ static int msg_region_read(struct session *s, struct ctrl *c, struct msg *m)
 		err = cmb_access(&c->cmb, r.io.offset, r.data, r.io.count, false);
 	else
 		err = -EINVAL;
+	if (!err && r.io.region == CMB_BAR && c->lost)
+		memset(r.data, 0xff, r.io.count);
 	return err ? err : msg_ok(s, m, &r, sizeof(r.io) + r.io.count);
 }
 
@@ -259,6 +261,8 @@ static int msg_write_one(struct ctrl *c, const struct vfu_region_io *io, const v
 		return ctrl_cfg_write(c, io->offset, data, io->count);
 	if (io->region == VFIO_PCI_BAR0_REGION_INDEX)
 		return ctrl_bar_write(c, io->offset, data, io->count);
+	if (io->region == CMB_BAR && c->lost)
+		return 0;
 	if (io->region == CMB_BAR) /* which only reads from the data then */
 		return cmb_access(&c->cmb, io->offset, (uint8_t *)(uintptr_t)data, io->count, true);
 	return -EINVAL;

@@ -5,6 +5,7 @@
 #include "cmd.h"
 #include "doorbell.h"
 #include "format.h"
+#include "hook.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -192,29 +193,25 @@ static bool queue_drain(struct ctrl *c)
 
 static inline void queue_exec(struct ctrl *c, struct cmd *cmd, bool resumed)
 {
-	bool io = cmd->sqid != 0;
-	struct fault f;
+	enum hook hook = HOOK_GO;
 
 	/* One that was delayed has been counted already. */
-	switch (resumed ? FAULT_NONE : fault_before(&c->faults, io, cmd->sqe.opcode, &f)) {
-	case FAULT_DELAY:
-		if (!queue_hold(c, cmd, HELD_DELAYED, ctrl_now() + f.ms * 1000000ull))
-			ctrl_fatal(c, "no memory to keep a command");
+	if (c->faults.n && !resumed)
+		hook = hook_before(c, cmd);
+	if (hook == HOOK_TAKEN)
 		return;
-	case FAULT_STATUS:
-		cmd->status = f.status;
-		break;
-	default:
-		if (io)
+	if (hook == HOOK_GO) {
+		if (cmd->sqid)
 			io_exec(c, cmd);
 		else if (!admin_exec(c, cmd))
 			return;
-		break;
 	}
-	if (fault_after(&c->faults, io, cmd->sqe.opcode, &f) == FAULT_DROP) {
-		if (!queue_hold(c, cmd, f.stuck ? HELD_STUCK : HELD_DROPPED, 0))
-			ctrl_fatal(c, "no memory to keep a command");
-		return;
+	if (c->faults.n) {
+		hook = hook_after(c, cmd);
+		if (hook == HOOK_TAKEN)
+			return;
+		if (hook == HOOK_TWICE)
+			queue_complete(c, cmd);
 	}
 	queue_complete(c, cmd);
 }
@@ -307,7 +304,7 @@ static __attribute__((noinline)) bool queue_serve(struct ctrl *c, struct sq *sq)
 		cmd.dw0 = cmd.dw1 = 0;
 		cmd.status = 0;
 		cmd.where = UINT16_MAX;
-		cmd.kept = false;
+		cmd.kept = cmd.corrupt = false;
 		cmd.info = 0;
 		*(qid ? &c->stats.io_commands : &c->stats.admin_commands) += 1;
 		if (sq->held && queue_cid_taken(c, &cmd)) {
@@ -372,6 +369,8 @@ bool queue_poll(struct ctrl *c)
 {
 	bool did = false;
 
+	if (c->work != UINT64_MAX)
+		ctrl_work(c);
 	if (c->ready != UINT64_MAX)
 		ctrl_get_ready(c);
 	if (!ctrl_running(c))
@@ -383,12 +382,6 @@ bool queue_poll(struct ctrl *c)
 		did = queue_drain(c);
 	if (c->nheld_why[HELD_DELAYED] || c->nheld_why[HELD_FORMAT])
 		did |= queue_resume(c);
-	if (c->work != UINT64_MAX) {
-		uint64_t now = ctrl_now();
-
-		if (now >= c->work)
-			ctrl_work(c, now);
-	}
 	for (unsigned int i = 0; i < c->nsq && ctrl_running(c); i++) {
 		struct sq *sq = &c->sq[c->live_sq[i]];
 
