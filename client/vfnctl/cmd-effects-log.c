@@ -32,22 +32,26 @@ static int get(struct tool *tool, uint8_t csi, void *data)
 /* Without --csi: zoned namespaces only where the controller has them, which it says in its list. */
 static int has_zns(struct tool *tool, bool *zns)
 {
-	uint64_t cap, vector;
+	struct vfnc_completion cpl;
 	struct nvme_id_iocs iocs;
-	int code;
+	struct vfnc_cmd cmd = {
+		.opcode = nvme_admin_identify,
+		.cdw10 = UINT32_C(0xffff0000) | NVME_IDENTIFY_CNS_COMMAND_SET_STRUCTURE,
+		.data_in = &iocs,
+		.length = sizeof(iocs),
+	};
+	uint64_t cap;
 
 	*zns = false;
 	if (vfnc_register_read(tool->dev, "cap", &cap) < 0)
 		return report_daemon(tool);
 	if (!(cap & CAP_CSS_SETS))
 		return EXIT_OK;
-	code = command_identify(tool, NVME_IDENTIFY_CNS_COMMAND_SET_STRUCTURE, 0, UINT16_MAX, 0,
-				&iocs);
-	for (int i = 0; code == EXIT_OK && i < 512; i++) {
-		vector = le64toh(iocs.iocsc[i]);
-		*zns |= vector >> NVME_CSI_ZNS & 1;
-	}
-	return code;
+	if (vfnc_admin(tool->dev, &cmd, &cpl) < 0)
+		return report_daemon(tool);
+	for (int i = 0; vfnc_ok(&cpl) && i < 512; i++)
+		*zns |= le64toh(iocs.iocsc[i]) >> NVME_CSI_ZNS & 1;
+	return EXIT_OK;
 }
 
 static int run(struct tool *tool, void *settings)

@@ -35,6 +35,27 @@ static const struct value values[] = {
 	VALUES_END,
 };
 
+struct watch {
+	uint32_t nsid;
+	bool has_fpi; /* the namespace tells its progress */
+	uint64_t ticket;
+	struct nvme_id_ns ns;
+};
+
+/*
+ * Whether a format of one namespace is one of all (FNA bit 0), or a secure erase is (bit 1): then that
+ * is what is said and sent.
+ */
+static int reach(struct tool *tool, const struct settings *s, struct watch *w)
+{
+	struct nvme_id_ctrl id;
+	int code = command_identify(tool, NVME_IDENTIFY_CNS_CTRL, 0, 0, 0, &id);
+
+	if (code == EXIT_OK && (id.fna & (s->ses ? 3 : 1)))
+		w->nsid = NVME_NSID_ALL;
+	return code;
+}
+
 /* The format in use and its settings are kept where nothing else is asked for. */
 static int choose(struct tool *tool, struct settings *s, const struct nvme_id_ns *ns)
 {
@@ -85,13 +106,6 @@ static bool warn(struct tool *tool, uint32_t nsid)
 	fprintf(stderr, "Sending format operation ... \n");
 	return true;
 }
-
-struct watch {
-	uint32_t nsid;
-	bool has_fpi; /* the namespace tells its progress */
-	uint64_t ticket;
-	struct nvme_id_ns ns;
-};
 
 /* Progress as Identify Namespace has it, asked for without waiting. */
 static void tick(struct tool *tool, void *arg, unsigned int seconds)
@@ -151,6 +165,8 @@ static int run(struct tool *tool, void *settings)
 		code = command_identify(tool, NVME_IDENTIFY_CNS_NS, w.nsid, 0, 0, &w.ns);
 	if (code == EXIT_OK)
 		code = choose(tool, s, &w.ns);
+	if (code == EXIT_OK)
+		code = reach(tool, s, &w);
 	if (code)
 		return code;
 	w.has_fpi = w.nsid != NVME_NSID_ALL && w.ns.fpi >> 7;

@@ -32,7 +32,8 @@ static const struct value download_values[] = {
 };
 
 /* The size of a part, by the controller's granularity (FWUG) and the longest transfer. */
-static int part_size(struct tool *tool, const struct download_settings *s, uint32_t *size)
+static int part_size(struct tool *tool, const struct download_settings *s, uint32_t *size,
+		     uint32_t *grain)
 {
 	struct vfnc_device_info *info;
 	struct nvme_id_ctrl id;
@@ -45,13 +46,15 @@ static int part_size(struct tool *tool, const struct download_settings *s, uint3
 		return report_daemon(tool);
 	max = info->max_transfer;
 	free(info);
+	*grain = id.fwug && id.fwug != 0xff ? id.fwug * 4096u : 4;
 	*size = s->xfer;
 	if (!*size)
-		*size = id.fwug && id.fwug != 0xff ? id.fwug * 4096u : 4096;
+		*size = *grain > 4 ? *grain : 4096;
 	if (!s->xfer && max && *size > max)
 		*size = (uint32_t)max;
-	if (*size % 4)
-		return report(tool, EXIT_USAGE, "--xfer: parts are multiples of 4 bytes");
+	if (*size % *grain)
+		return report(tool, EXIT_USAGE, "--xfer: the controller takes multiples of %u bytes",
+			      *grain);
 	if (max && *size > max)
 		return report(tool, EXIT_USAGE, "--xfer: the controller transfers %llu bytes at most",
 			      (unsigned long long)max);
@@ -70,8 +73,8 @@ static void show_part(const struct download_settings *s, size_t done, size_t siz
 		progress_show(format, done, size, percent);
 }
 
-static int download_part(struct tool *tool, const struct download_settings *s, const uint8_t *part,
-			 uint32_t len, size_t at, struct vfnc_buffer *buf)
+static int download_part(struct tool *tool, const struct download_settings *s, uint32_t len,
+			 size_t at, struct vfnc_buffer *buf)
 {
 	struct vfnc_cmd cmd = {
 		.opcode = nvme_admin_fw_download,
@@ -84,7 +87,6 @@ static int download_part(struct tool *tool, const struct download_settings *s, c
 	struct vfnc_completion cpl = {0};
 	int code;
 
-	memcpy(buf->vaddr, part, len);
 	code = progress_command(tool, &cmd, &cpl, NULL, NULL);
 	if (code == EXIT_STATUS && s->ignore_overlap &&
 	    (cpl.status & 0x7ff) == (NVME_SCT_CMD_SPECIFIC << 8 | NVME_SC_OVERLAPPING_RANGE))
@@ -93,7 +95,7 @@ static int download_part(struct tool *tool, const struct download_settings *s, c
 }
 
 static int download(struct tool *tool, const struct download_settings *s, const uint8_t *image,
-		    size_t size, uint32_t part)
+		    size_t size, uint32_t part, uint32_t grain)
 {
 	struct vfnc_buffer *buf;
 	int code = EXIT_OK;
@@ -106,7 +108,13 @@ static int download(struct tool *tool, const struct download_settings *s, const 
 		uint32_t len = size - at < part ? (uint32_t)(size - at) : part;
 
 		show_part(s, at, size);
-		code = download_part(tool, s, image + at, len, at, buf);
+		memcpy(buf->vaddr, image + at, len);
+		if (len % grain) { /* the last: filled up with zeroes */
+			memset((uint8_t *)buf->vaddr + len, 0, grain - len % grain);
+			code = download_part(tool, s, len + grain - len % grain, at, buf);
+		} else {
+			code = download_part(tool, s, len, at, buf);
+		}
 		if (code == EXIT_OK)
 			at += len;
 	}
@@ -129,7 +137,7 @@ static int run_download(struct tool *tool, void *settings)
 	const struct download_settings *s = settings;
 	uint8_t *image;
 	size_t size;
-	uint32_t part;
+	uint32_t part, grain;
 	int code = file_load(tool, s->file, &image, &size, IMAGE_MAX);
 
 	if (code)
@@ -140,9 +148,9 @@ static int run_download(struct tool *tool, void *settings)
 	else if (UINT64_C(4) * s->offset + size > UINT64_C(4) * UINT32_MAX)
 		code = report(tool, EXIT_USAGE, "--offset: the image would end behind 16 GiB");
 	if (code == EXIT_OK)
-		code = part_size(tool, s, &part);
+		code = part_size(tool, s, &part, &grain);
 	if (code == EXIT_OK)
-		code = download(tool, s, image, size, part);
+		code = download(tool, s, image, size, part, grain);
 	if (code == EXIT_OK)
 		printf("Firmware download success\n");
 	free(image);
@@ -193,6 +201,23 @@ static const char *commit_hint(uint16_t status)
 	}
 }
 
+static void show_commit(const struct commit_settings *s, uint32_t result)
+{
+	static const char overlap[] = "Detected an overlapping firmware/boot partition image update command "
+				      "sequence due to processing a command from";
+
+	printf("Success committing firmware action:%u slot:%u", s->action, s->slot);
+	if (s->action >= 6)
+		printf(" bpid:%u", s->bpid);
+	putchar('\n');
+	if (result & 3)
+		printf("Multiple Update Detected (MUD) Value: %u\n", result);
+	if (result & 2)
+		printf("%s a Management Endpoint\n", overlap);
+	if (result & 1)
+		printf("%s an Admin SQ on a controller\n", overlap);
+}
+
 static int run_commit(struct tool *tool, void *settings)
 {
 	const struct commit_settings *s = settings;
@@ -212,9 +237,7 @@ static int run_commit(struct tool *tool, void *settings)
 	if (hint)
 		report(tool, 0, "%s", hint);
 	if (code == EXIT_OK)
-		printf("Success committing firmware action:%u slot:%u\n", s->action, s->slot);
-	if (code == EXIT_OK && (cpl.dw0 & 3))
-		printf("Multiple Update Detected (MUD) Value: %u\n", cpl.dw0);
+		show_commit(s, cpl.dw0);
 	return code;
 }
 

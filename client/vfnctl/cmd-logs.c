@@ -29,7 +29,7 @@ const struct command cmd_fw_log = {
 static int run_changed_ns(struct tool *tool, void *settings)
 {
 	uint8_t log[4096];
-	int code = command_log_page(tool, NVME_LOG_LID_CHANGED_NS, false, log, sizeof(log));
+	int code = command_log_page(tool, NVME_LOG_LID_CHANGED_NS, true, log, sizeof(log));
 
 	if (code == EXIT_OK)
 		print_changed_ns(stdout, log, vfnc_device_address(tool->dev), tool->format);
@@ -39,8 +39,9 @@ static int run_changed_ns(struct tool *tool, void *settings)
 const struct command cmd_changed_ns_list_log = {
 	.name = "changed-ns-list-log",
 	.summary = "Changed Namespace List log page",
-	.doc = "Read the Changed Namespace List log page. Reading it clears it; the daemon reads it, "
-	       "too, when the controller reports a change, and hands it on: see vfnctl events.",
+	.doc = "Read the Changed Namespace List log page, and leave the event that it belongs to. The "
+	       "daemon reads and clears it when the controller reports a change, and hands it on: see "
+	       "vfnctl events.",
 	.groups = OPT_DEVICE | OPT_FORMAT | OPT_BINARY,
 	.run = run_changed_ns,
 };

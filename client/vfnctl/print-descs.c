@@ -130,10 +130,10 @@ void print_nvm_id_ns(FILE *out, const void *data, const void *id_ns, uint32_t ns
 		} else if (verbose) {
 			fprintf(out,
 				"Extended LBA Format %2d : Protection Information Format: %s(%u) - "
-				"Storage Tag Size (MSB): %u  %s\n",
+				"Storage Tag Size (MSB): %-2u %s\n",
 				i, guard(pif), pif, sts, in_use);
 		} else {
-			fprintf(out, "elbaf %2d : pif:%u lbads:%u  %s\n", i, pif, sts, in_use);
+			fprintf(out, "elbaf %2d : pif:%u lbads:%-2u %s\n", i, pif, sts, in_use);
 		}
 	}
 	if (root)

@@ -71,7 +71,8 @@ static void print_json(FILE *out, const struct nvme_error_log_page *log, unsigne
 		add(obj, "phase_tag", GET(log, status_field) & 1);
 		add(obj, "parm_error_location", GET(log, parm_error_location));
 		add(obj, "lba", GET(log, lba));
-		add(obj, "nsid", GET(log, nsid));
+		/* signed, as nvme-cli has it: -1 for all namespaces */
+		json_object_object_add(obj, "nsid", json_object_new_int((int32_t)GET(log, nsid)));
 		add(obj, "vs", log->vs);
 		add(obj, "trtype", log->trtype);
 		add(obj, "cs", GET(log, cs));

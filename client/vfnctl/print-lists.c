@@ -72,7 +72,7 @@ static void print_secondary_text(FILE *out, const struct nvme_secondary_ctrl_lis
 				 unsigned int n)
 {
 	fprintf(out, "Identify Secondary Controller List:\n");
-	fprintf(out, "   NUMID       : Number of Identifiers           : %u\n", n);
+	fprintf(out, "   NUMID       : Number of Identifiers           : %u\n", list->num);
 	for (unsigned int i = 0; i < n; i++) {
 		const struct nvme_secondary_ctrl *sc = &list->sc_entry[i];
 
@@ -128,7 +128,7 @@ void print_secondary(FILE *out, const void *data, unsigned int max, enum format 
 	array = json_object_new_array();
 	for (unsigned int i = 0; i < n; i++)
 		json_object_array_add(array, json_secondary(&list->sc_entry[i]));
-	json_object_object_add(root, "num", json_object_new_int((int)n));
+	json_object_object_add(root, "num", json_object_new_int(list->num));
 	json_object_object_add(root, "secondary-controllers", array);
 	field_json_print(out, root);
 }

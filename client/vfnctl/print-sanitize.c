@@ -60,7 +60,7 @@ static void print_text(FILE *out, const struct nvme_sanitize_log_page *log, bool
 	fprintf(out, "Sanitize Progress                      (SPROG) :  %u", sprog);
 	if (human && (sstat & 7) == 2)
 		fprintf(out, "\t(%f%%)", sprog * 100.0 / 65536);
-	fprintf(out, "\nSanitize Status                        (SSTAT) :  %#x\n", sstat);
+	fprintf(out, "\nSanitize Status                        (SSTAT) :  %#x\n", sstat & 7);
 	if (human)
 		print_human(out, sstat);
 	fprintf(out, "Sanitize Command Dword 10 Information (SCDW10) :  %#x\n",

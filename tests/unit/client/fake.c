@@ -383,28 +383,35 @@ static void statistics(struct fake *f, uint64_t id, uint64_t device)
 static void admin(struct fake *f, uint64_t id, const Vfnd__CommandRequest *op)
 {
 	Vfnd__CommandAnswer a = VFND__COMMAND_ANSWER__INIT;
-	union {
-		struct nvme_id_ctrl ctrl;
-		struct nvme_id_ns ns;
-		struct nvme_smart_log smart;
-		uint8_t bytes[FAKE_INLINE];
-	} u;
+	uint64_t offset = op->cdw12 | (uint64_t)op->cdw13 << 32;
+	static _Thread_local uint8_t data[FAKE_INLINE], page[4096];
 
-	memset(&u, 0, sizeof(u));
-	if (op->opcode == nvme_admin_identify && op->cdw10 == NVME_IDENTIFY_CNS_CTRL)
-		canned_id_ctrl(&u.ctrl);
-	else if (op->opcode == nvme_admin_identify && op->cdw10 == 0 && op->nsid == 1)
-		canned_id_ns(&u.ns);
-	else if (op->opcode == nvme_admin_identify)
-		a.status = 0x400b;
-	else if (op->opcode == nvme_admin_get_log_page && (op->cdw10 & 0xff) == 2)
-		canned_smart(&u.smart);
-	else if (op->opcode == nvme_admin_get_features)
+	memset(data, 0, sizeof(data));
+	switch (op->opcode) {
+	case nvme_admin_identify:
+		if (!canned_identify((uint8_t)op->cdw10, op->nsid, data))
+			a.status = 0x400b;
+		break;
+	case nvme_admin_get_log_page:
+		if (!canned_log((uint8_t)op->cdw10, page))
+			a.status = 0x4109;
+		if (offset < sizeof(page))
+			memcpy(data, page + offset, sizeof(page) - offset);
+		break;
+	case nvme_admin_get_features:
 		a.dw0 = 0x003f003f;
-	else
+		break;
+	case 0x44:
 		a.status = 0x4001;
-	if (!a.status && op->length && op->length <= sizeof(u)) {
-		a.data.data = u.bytes;
+		break;
+	default: /* all else succeeds; a test looks at what was sent */
+		a.dw0 = 7;
+		for (size_t i = 0; i < sizeof(data); i++)
+			data[i] = (uint8_t)i;
+		break;
+	}
+	if (!a.status && !op->buffer && op->length && !op->data.len && op->length <= sizeof(data)) {
+		a.data.data = data;
 		a.data.len = op->length;
 	}
 	command_answer(f, id, &a);
@@ -418,12 +425,9 @@ static void io(struct fake *f, uint64_t id, const Vfnd__CommandRequest *op)
 	int i = find_buffer(f, op->buffer);
 	uint8_t *mem;
 
-	if (op->opcode == nvme_cmd_flush) {
-		command_answer(f, id, &a);
-		return;
-	}
-	if (op->opcode != nvme_cmd_read && op->opcode != nvme_cmd_write) {
-		a.status = 0x4001;
+	if (op->opcode != nvme_cmd_read && op->opcode != nvme_cmd_write &&
+	    op->opcode != nvme_cmd_compare) {
+		a.status = op->opcode == 0x44 ? 0x4001 : 0;
 	} else if (slba + len / BLOCK > FAKE_BLOCKS) {
 		a.status = 0x4080;
 	} else if (op->nsid != 1) {
@@ -439,6 +443,8 @@ static void io(struct fake *f, uint64_t id, const Vfnd__CommandRequest *op)
 		mem = f->buffers[i].mem + op->offset;
 		if (op->opcode == nvme_cmd_read)
 			memcpy(mem, store + slba * BLOCK, len);
+		else if (op->opcode == nvme_cmd_compare)
+			a.status = memcmp(mem, store + slba * BLOCK, len) ? 0x285 : 0;
 		else
 			memcpy(store + slba * BLOCK, mem, len);
 	}

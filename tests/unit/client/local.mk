@@ -5,7 +5,7 @@ TESTS += $(CLIENT_TESTS)
 
 # a daemon without a device, shared by the tests of library and tool
 check_LTLIBRARIES += %D%/libfake.la
-%C%_libfake_la_SOURCES = %D%/fake.c %D%/fake.h %D%/canned.c %D%/canned.h
+%C%_libfake_la_SOURCES = %D%/fake.c %D%/fake.h %D%/canned.c %D%/canned.h %D%/canned-logs.c
 %C%_libfake_la_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_libfake_la_CFLAGS = $(UNIT_CFLAGS)
 $(%C%_libfake_la_OBJECTS): $(PROTO_HEADER)
@@ -41,13 +41,22 @@ $(%C%_fake_vfnd_OBJECTS): $(PROTO_HEADER)
 %C%_test_print_LDADD = $(VFNCTL_PRINT) $(JSONC_LIBS) $(UNIT_LIBS)
 
 # the tool, from its options to its output; golden/ holds what it prints of canned.c's structures
-dist_check_SCRIPTS += %D%/test-vfnctl.sh %D%/test-header.sh
-TESTS += %D%/test-vfnctl.sh %D%/test-header.sh
+EXTRA_DIST += %D%/vfnctl-lib.sh
+dist_check_SCRIPTS += %D%/test-vfnctl.sh %D%/test-vfnctl-commands.sh %D%/test-header.sh
+TESTS += %D%/test-vfnctl.sh %D%/test-vfnctl-commands.sh %D%/test-header.sh
 EXTRA_DIST += \
-	%D%/golden/id-ctrl.txt %D%/golden/id-ctrl-H.txt %D%/golden/id-ctrl.json \
-	%D%/golden/id-ns.txt %D%/golden/id-ns-H.txt %D%/golden/id-ns.json \
-	%D%/golden/smart-log.txt %D%/golden/smart-log-H.txt %D%/golden/smart-log.json \
-	%D%/golden/show-regs.txt %D%/golden/show-regs-H.txt %D%/golden/show-regs.json
+	%D%/golden/changed-ns-list-log.json %D%/golden/changed-ns-list-log.txt \
+	%D%/golden/effects-log.json %D%/golden/effects-log.txt %D%/golden/error-log.json \
+	%D%/golden/error-log.txt %D%/golden/fw-log.json %D%/golden/fw-log.txt \
+	%D%/golden/get-feature-H.txt %D%/golden/id-ctrl-H.txt %D%/golden/id-ctrl.json \
+	%D%/golden/id-ctrl.txt %D%/golden/id-ns-H.txt %D%/golden/id-ns-descs.json \
+	%D%/golden/id-ns-descs.txt %D%/golden/id-ns.json %D%/golden/id-ns.txt %D%/golden/list-ns.json \
+	%D%/golden/list-ns.txt %D%/golden/list-secondary.json %D%/golden/list-secondary.txt \
+	%D%/golden/nvm-id-ns.json %D%/golden/nvm-id-ns.txt %D%/golden/sanitize-log-H.txt \
+	%D%/golden/sanitize-log.json %D%/golden/sanitize-log.txt %D%/golden/self-test-log-v.txt \
+	%D%/golden/self-test-log.json %D%/golden/self-test-log.txt %D%/golden/show-regs-H.txt \
+	%D%/golden/show-regs.json %D%/golden/show-regs.txt %D%/golden/smart-log-H.txt \
+	%D%/golden/smart-log.json %D%/golden/smart-log.txt
 
 %C%_test_protocol_doc_SOURCES = %D%/test-protocol-doc.c
 %C%_test_protocol_doc_CPPFLAGS = $(UNIT_CPPFLAGS)

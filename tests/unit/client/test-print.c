@@ -88,6 +88,26 @@ START_TEST(test_dump)
 }
 END_TEST
 
+static void print_logs(FILE *f, const uint8_t data[4096], enum format format)
+{
+	struct print_effects sets[] = {{.csi = data[0], .data = data}, {.csi = 2, .data = data}};
+
+	print_error_log(f, data, 64, "x", format);
+	print_fw_log(f, data, "x", format);
+	print_changed_ns(f, data, "x", format);
+	print_self_test_log(f, data, NVME_LOG_ST_MAX_RESULTS, "x", format, true);
+	print_sanitize_log(f, data, "x", format, true);
+	print_effects(f, sets, 2, format, true);
+	print_ns_list(f, data, format);
+	print_secondary(f, data, UINT32_MAX, format);
+	print_descs(f, data, 1, format);
+	print_nvm_id_ns(f, data, data, 1, format, true);
+	for (int fid = 0; fid < 256; fid++) {
+		ck_assert_uint_le(print_feature_size((uint8_t)fid, UINT32_MAX, true), 4096);
+		print_feature(f, (uint8_t)fid, data[0] * 0x01010101u, data);
+	}
+}
+
 /* A controller may say anything: nothing is read outside, nothing is shifted too far. */
 START_TEST(test_any_bytes)
 {
@@ -106,6 +126,7 @@ START_TEST(test_any_bytes)
 			print_id_ns(f, data, 1, (enum format)format, true, true);
 			print_smart(f, data, "x", 1, (enum format)format, true);
 			print_regs(f, values, (enum format)format, true);
+			print_logs(f, data, (enum format)format);
 			end(f);
 			ck_assert_uint_gt(text_size, 1000);
 			free(text);

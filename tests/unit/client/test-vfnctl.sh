@@ -1,62 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # vfnctl from its options to its output and exit code, against the fake daemon.
-: "${top_srcdir:?}" "${top_builddir:?}"
-vfnctl=$top_builddir/client/vfnctl/vfnctl
-golden=$top_srcdir/tests/unit/client/golden
-dir=$(mktemp -d) || exit 99
-n=0 failed=0
-export LC_ALL=C.UTF-8
-VFND_SOCKET=$dir/sock
-export VFND_SOCKET
-
-# The fake ends when its input does.
-mkfifo "$dir/stop"
-"$top_builddir/tests/unit/client/fake-vfnd" "$VFND_SOCKET" <"$dir/stop" 2>"$dir/fake" &
-fake=$!
-exec 9>"$dir/stop"
-trap 'exec 9>&-; wait "$fake"; rm -rf "$dir"' EXIT
-i=0
-while [ ! -S "$VFND_SOCKET" ] && [ $i -lt 100 ]; do
-    i=$((i + 1))
-    sleep 0.1
-done
-
-result() { # result NAME: status of the last command
-    if [ "$status" -eq 0 ]; then
-        n=$((n + 1))
-        echo "ok $n - $1"
-    else
-        n=$((n + 1)) failed=1
-        echo "not ok $n - $1"
-        sed 's/^/# /' "$dir/out" "$dir/err" | head -40
-    fi
-}
-
-run() { # run CODE ARGUMENT...: out and err hold what it prints
-    want=$1
-    shift
-    "$vfnctl" "$@" >"$dir/out" 2>"$dir/err" </dev/null
-    code=$?
-    [ $code -eq "$want" ] || echo "exit code $code, not $want" >>"$dir/err"
-    [ $code -eq "$want" ]
-}
-
-check() { # check NAME CODE WHERE PATTERN ARGUMENT...: WHERE is out or err
-    name=$1 want=$2 where=$3 pattern=$4
-    shift 4
-    run "$want" "$@" && grep -qe "$pattern" "$dir/$where"
-    status=$?
-    result "$name"
-}
-
-same() { # same FILE ARGUMENT...
-    file=$1
-    shift
-    run 0 "$@" && diff "$golden/$file" "$dir/out" >>"$dir/err"
-    status=$?
-    result "$* prints $file"
-}
+. "${top_srcdir:?}/tests/unit/client/vfnctl-lib.sh"
 
 # structures, as text, explained, as JSON and as they are
 for command in id-ctrl id-ns smart-log show-regs; do
@@ -225,9 +170,4 @@ result "--socket"
 status=$?
 result "standard output that takes nothing: exit code 4"
 
-[ ! -s "$dir/fake" ]
-status=$?
-cp "$dir/fake" "$dir/err"
-result "the fake daemon has nothing to complain about"
-echo "1..$n"
-exit $failed
+vfnctl_end
