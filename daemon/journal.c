@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
@@ -31,6 +32,35 @@ void journal_open(int level)
 	journal_native = journal_is_stderr();
 }
 
+__attribute__((format(printf, 3, 4))) static struct iovec journal_field(char *field, size_t size, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(field, size, fmt, ap);
+	va_end(ap);
+	return (struct iovec){field, n < (int)size ? (size_t)n : size - 1};
+}
+
+/* A line that is about no device has no such field, so that `journalctl VFND_DEVICE=...` finds what it should. */
+static void journal_send(int priority, const char *device, uint64_t session, const char *text)
+{
+	char message[1300], level[16], dev[256], ses[64], name[] = "SYSLOG_IDENTIFIER=vfnd";
+	struct iovec fields[5];
+	int n = 0;
+
+	fields[n++] = journal_field(message, sizeof(message), "MESSAGE=%s%s%s", device ? device : "",
+				    device ? ": " : "", text);
+	fields[n++] = journal_field(level, sizeof(level), "PRIORITY=%i", priority);
+	fields[n++] = (struct iovec){name, sizeof(name) - 1};
+	if (device)
+		fields[n++] = journal_field(dev, sizeof(dev), "VFND_DEVICE=%s", device);
+	if (session)
+		fields[n++] = journal_field(ses, sizeof(ses), "VFND_SESSION=%" PRIu64, session);
+	sd_journal_sendv(fields, n);
+}
+
 void journal_log(int priority, const char *device, uint64_t session, const char *fmt, ...)
 {
 	char text[1024], who[256] = "";
@@ -43,13 +73,7 @@ void journal_log(int priority, const char *device, uint64_t session, const char 
 	va_end(ap);
 
 	if (journal_native) {
-		char dev_field[256], session_field[64];
-
-		snprintf(dev_field, sizeof(dev_field), "VFND_DEVICE=%s", device ? device : "");
-		snprintf(session_field, sizeof(session_field), "VFND_SESSION=%" PRIu64, session);
-		sd_journal_send("MESSAGE=%s%s%s", device ? device : "", device ? ": " : "", text,
-				"PRIORITY=%i", priority, "SYSLOG_IDENTIFIER=vfnd", "%s", dev_field,
-				"%s", session_field, NULL);
+		journal_send(priority, device, session, text);
 		return;
 	}
 	if (device && session)

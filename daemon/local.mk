@@ -63,3 +63,12 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 %C%_vfnd_LDADD = %D%/libdaemon.la
 
 $(%C%_libdaemon_la_OBJECTS) $(%C%_vfnd_OBJECTS): $(PROTO_HEADER)
+
+# What runs as root has nothing in it but what it needs; config.c is compiled for it once more.
+sbin_PROGRAMS += %D%/vfnd-bind
+noinst_LTLIBRARIES += %D%/libbind.la
+%C%_libbind_la_SOURCES = %D%/bind/bind.c %D%/bind/bind.h %D%/bind/busy.c
+%C%_libbind_la_LIBADD = $(LIBVFN_CORE)
+%C%_vfnd_bind_SOURCES = %D%/bind/main.c %D%/config.c %D%/config.h
+%C%_vfnd_bind_CFLAGS = $(AM_CFLAGS) $(INIH_CFLAGS)
+%C%_vfnd_bind_LDADD = %D%/libbind.la $(INIH_LIBS)

@@ -70,6 +70,6 @@ maintainer-clean-local:
 dist_man7_MANS = %D%/libvfn.7 %D%/vfn-client.7
 dist_man1_MANS += %D%/vfnd-sim.1
 dist_man5_MANS = %D%/vfnd.conf.5
-dist_man8_MANS = %D%/vfnd.8
+dist_man8_MANS = %D%/vfnd.8 %D%/vfnd-bind.8
 
 dist_doc_DATA = %D%/vfnd.conf.example

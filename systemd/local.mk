@@ -5,7 +5,10 @@ sysusersdir = $(prefix)/lib/sysusers.d
 sysusers_DATA = %D%/sysusers.d/vfnd.conf
 tmpfilesdir = $(prefix)/lib/tmpfiles.d
 tmpfiles_DATA = %D%/tmpfiles.d/vfnd.conf
-EXTRA_DIST += %D%/vfnd.service.in %D%/vfnd.socket $(sysusers_DATA) $(tmpfiles_DATA)
+udevrulesdir = $(prefix)/lib/udev/rules.d
+udevrules_DATA = %D%/udev/60-vfnd.rules
+EXTRA_DIST += %D%/vfnd.service.in %D%/vfnd.socket $(sysusers_DATA) $(tmpfiles_DATA) \
+	$(udevrules_DATA)
 CLEANFILES += %D%/vfnd.service
 
 # The name to be replaced is written so that configure does not do it here already.

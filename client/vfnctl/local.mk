@@ -23,6 +23,7 @@ VFNCTL_PRINT = %D%/libprint.la
 
 bin_PROGRAMS += %D%/vfnctl
 %C%_vfnctl_SOURCES = \
+	%D%/cmd-bind.c \
 	%D%/cmd-blocks.c \
 	%D%/cmd-dsm.c \
 	%D%/cmd-effects-log.c \
@@ -66,5 +67,6 @@ bin_PROGRAMS += %D%/vfnctl
 	%D%/tags.c \
 	%D%/tags.h \
 	%D%/vfnctl.h
+%C%_vfnctl_CPPFLAGS = $(AM_CPPFLAGS) -DSBINDIR='"$(sbindir)"'
 %C%_vfnctl_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(LIBNVME_CFLAGS)
 %C%_vfnctl_LDADD = $(VFNCTL_PRINT) $(VFNCLIENT_CORE) $(LIBNVME_LIBS) $(JSONC_LIBS)

@@ -18,7 +18,9 @@ static int run(const struct command *cmd, int argc, char **argv)
 	if (cmd->defaults)
 		memcpy(settings, cmd->defaults, cmd->settings_size);
 	options_parse(cmd, argc, argv, &tool, settings);
-	if (vfnc_connect(tool.socket, &tool.conn) < 0 ||
+	if (cmd->groups & OPT_LOCAL)
+		code = report_output(&tool, cmd->run(&tool, settings));
+	else if (vfnc_connect(tool.socket, &tool.conn) < 0 ||
 	    ((cmd->groups & OPT_DEVICE) && vfnc_open(tool.conn, tool.address, &tool.dev) < 0))
 		code = report_daemon(&tool);
 	else

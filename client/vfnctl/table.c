@@ -6,14 +6,14 @@
 
 #include "client/vfnctl/vfnctl.h"
 
-extern const struct command cmd_admin_passthru, cmd_attach_ns, cmd_changed_ns_list_log,
+extern const struct command cmd_admin_passthru, cmd_attach_ns, cmd_bind, cmd_changed_ns_list_log,
 	cmd_compare, cmd_create_ns, cmd_delete_ns, cmd_detach_ns, cmd_device_self_test, cmd_dsm,
 	cmd_effects_log, cmd_error_log, cmd_events, cmd_flush, cmd_format, cmd_fw_commit,
 	cmd_fw_download, cmd_fw_log, cmd_get_feature, cmd_get_log, cmd_id_ctrl, cmd_id_ns,
 	cmd_id_ns_descs, cmd_info, cmd_io_passthru, cmd_list, cmd_list_ns, cmd_list_secondary,
 	cmd_nvm_id_ns, cmd_read, cmd_sanitize, cmd_sanitize_log, cmd_security_recv,
 	cmd_security_send, cmd_self_test_log, cmd_set_feature, cmd_show_regs, cmd_smart_log,
-	cmd_stats, cmd_verify, cmd_virt_mgmt, cmd_write, cmd_write_zeroes;
+	cmd_stats, cmd_unbind, cmd_verify, cmd_virt_mgmt, cmd_write, cmd_write_zeroes;
 
 const struct command *const command_table[] = {
 	&cmd_list,
@@ -58,6 +58,8 @@ const struct command *const command_table[] = {
 	&cmd_io_passthru,
 	&cmd_events,
 	&cmd_stats,
+	&cmd_bind,
+	&cmd_unbind,
 	NULL,
 };
 

@@ -40,6 +40,7 @@ enum {
 	OPT_NSID = 1 << 4,   /* -n */
 	OPT_ADDRESS = 1 << 5, /* a device as argument, which the command opens itself if at all */
 	OPT_NSID_NEEDED = 1 << 6, /* with OPT_NSID: which has no default */
+	OPT_LOCAL = 1 << 7, /* does without the daemon */
 };
 
 struct tool {

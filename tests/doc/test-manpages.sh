@@ -123,7 +123,7 @@ report "the first programs of the overviews compile" "$tmp/first"
 if command -v groff >/dev/null; then
     # Links are left out: they are read from the folder above.
     grep -L '^\.so ' "$man3"/*.3 >"$tmp/pages"
-    for page in libvfn.7 vfn-client.7 vfnctl.1 vfnd-sim.1 vfnd.8 vfnd.conf.5; do
+    for page in libvfn.7 vfn-client.7 vfnctl.1 vfnd-sim.1 vfnd-bind.8 vfnd.8 vfnd.conf.5; do
         echo "$top_srcdir/doc/$page"
     done >>"$tmp/pages"
     while read -r page; do

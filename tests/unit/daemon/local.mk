@@ -2,6 +2,7 @@
 # One program a source of daemon/; all are built alike.
 DAEMON_TESTS = \
 	%D%/test-arena \
+	%D%/test-bind \
 	%D%/test-config \
 	%D%/test-lease \
 	%D%/test-quota \
@@ -28,6 +29,12 @@ DAEMON_TEST_LIBS = daemon/libdaemon.la $(UNIT_LIBS)
 %C%_test_arena_CFLAGS = $(DAEMON_TEST_CFLAGS)
 %C%_test_arena_LDADD = $(DAEMON_TEST_LIBS)
 $(%C%_test_arena_OBJECTS): $(PROTO_HEADER)
+
+# The tree of files that plays sysfs.
+%C%_test_bind_SOURCES = %D%/test-bind.c $(FAKE_SYSFS)
+%C%_test_bind_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests/unit/libvfn/pci
+%C%_test_bind_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_bind_LDADD = daemon/libbind.la $(UNIT_LIBS)
 
 %C%_test_lease_SOURCES = %D%/test-lease.c
 %C%_test_lease_CPPFLAGS = $(UNIT_CPPFLAGS)
