@@ -8,12 +8,14 @@ noinst_LTLIBRARIES += %D%/libvfnclient-core.la
 	%D%/command.c \
 	%D%/conn.c \
 	%D%/device.c \
+	%D%/direct.c \
 	%D%/event.c \
 	%D%/info.c \
 	%D%/nvme.c \
 	%D%/queue.c \
 	%D%/rpc.c \
-	%D%/served.c
+	%D%/served.c \
+	%D%/wait.c
 %C%_libvfnclient_core_la_CFLAGS = $(AM_CFLAGS) $(PROTOBUFC_CFLAGS)
 %C%_libvfnclient_core_la_LIBADD = proto/libproto.la
 VFNCLIENT_CORE = %D%/libvfnclient-core.la $(LIBVFN_CORE)

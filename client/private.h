@@ -82,6 +82,8 @@ struct cl_queue {
 	unsigned int inflight;
 	TAILQ_ENTRY(cl_queue) link;
 	struct cl_served *served; /* a served queue's own */
+	struct cl_direct *direct; /* a direct queue's own */
+	uint64_t spin_ticks;      /* of vfnc_queue_wait() */
 };
 
 struct vfnc_subscription {
@@ -173,9 +175,25 @@ void cl_shell_remove(struct vfnc_device *dev, const struct vfnc_buffer *buf);
 void cl_shell_free(struct vfnc_device *dev);
 
 /* Take the memory and the descriptors that came with the answer. 0 or -errno, and nothing is left. */
-int cl_served_take(struct cl_queue *queue, const Vfnd__QueueCreateAnswer *answer, struct fdset *fds,
-		   uint32_t spin_us);
+int cl_served_take(struct cl_queue *queue, const Vfnd__QueueCreateAnswer *answer, struct fdset *fds);
 void cl_served_free(struct cl_queue *queue);
+
+/* ---- wait.c, direct.c ---- */
+
+/* As cl_served_take(). */
+int cl_direct_take(struct cl_queue *queue, const Vfnd__QueueCreateAnswer *answer, struct fdset *fds);
+void cl_direct_free(struct cl_queue *queue);
+
+/* As the vfnc_ functions; the descriptors to sleep on, of which the last hangs up when the queue is gone. */
+int cl_served_arm(struct cl_queue *queue);
+void cl_served_disarm(struct cl_queue *queue);
+/* Awake again without having slept. */
+void cl_served_awake(struct cl_queue *queue);
+int cl_served_fds(const struct cl_queue *queue, int fds[2]);
+int cl_direct_arm(struct cl_queue *queue);
+void cl_direct_disarm(struct cl_queue *queue);
+int cl_direct_fds(const struct cl_queue *queue, int fds[2]);
+int cl_direct_fd(const struct cl_queue *queue);
 
 /* The memory that its commands' lists are in, or NULL: to be freed after it. */
 struct vfnc_buffer *cl_served_lists(const struct cl_queue *queue);

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <vfn/support.h>
+
 int vfnc_queue_create(struct vfnc_device *dev, const struct vfnc_queue_opts *opts,
 		      struct vfnc_queue **queuep)
 {
@@ -18,7 +20,7 @@ int vfnc_queue_create(struct vfnc_device *dev, const struct vfnc_queue_opts *opt
 	*queuep = NULL;
 	if (!opts)
 		opts = &defaults;
-	if (opts->mode > VFNC_QUEUE_SERVED)
+	if (opts->mode > VFNC_QUEUE_DIRECT)
 		return cl_fail(dev->conn, -EINVAL, "there is no mode %u of queues", opts->mode);
 	if (opts->entries == 1)
 		return cl_fail(dev->conn, -EINVAL, "a queue has at least two slots");
@@ -55,7 +57,12 @@ int vfnc_queue_create(struct vfnc_device *dev, const struct vfnc_queue_opts *opt
 	queue->pub.entries = a->entries;
 	queue->pub.device = dev;
 	queue->pub.mode = opts->mode;
-	ret = opts->mode == VFNC_QUEUE_SERVED ? cl_served_take(queue, a, &call->fds, opts->spin_us) : 0;
+	queue->spin_ticks = (uint64_t)opts->spin_us * __vfn_ticks_freq / 1000000;
+	ret = 0;
+	if (opts->mode == VFNC_QUEUE_SERVED)
+		ret = cl_served_take(queue, a, &call->fds);
+	else if (opts->mode == VFNC_QUEUE_DIRECT)
+		ret = cl_direct_take(queue, a, &call->fds);
 	if (ret < 0) {
 		cl_rpc_abandon(dev->conn, call);
 		free(queue);
@@ -80,6 +87,7 @@ void cl_queue_free(struct vfnc_queue *pub)
 				call->queue = NULL;
 	TAILQ_REMOVE(&dev->queues, queue, link);
 	cl_served_free(queue);
+	cl_direct_free(queue);
 	free(queue);
 }
 

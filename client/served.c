@@ -7,7 +7,6 @@
 #include "client/private.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -28,7 +27,6 @@ struct cl_served {
 	struct served_control *control;
 	uint64_t size;
 	int kick_fd, wake_fd;
-	uint64_t spin_ticks;
 	struct vfnc_buffer *lists; /* a page for each command's list */
 };
 
@@ -206,8 +204,7 @@ static int served_join(struct cl_queue *queue, struct cl_served *s, struct nvme_
 	return 0;
 }
 
-int cl_served_take(struct cl_queue *queue, const Vfnd__QueueCreateAnswer *answer, struct fdset *fds,
-		   uint32_t spin_us)
+int cl_served_take(struct cl_queue *queue, const Vfnd__QueueCreateAnswer *answer, struct fdset *fds)
 {
 	struct vfnc_device *dev = queue->pub.device;
 	struct cl_served *s = calloc(1, sizeof(*s));
@@ -217,7 +214,6 @@ int cl_served_take(struct cl_queue *queue, const Vfnd__QueueCreateAnswer *answer
 	if (!s)
 		return cl_fail(dev->conn, -ENOMEM, "no memory");
 	s->size = answer->size;
-	s->spin_ticks = (uint64_t)spin_us * __vfn_ticks_freq / 1000000;
 	fd = fdset_take(fds, 0);
 	s->kick_fd = fdset_take(fds, 1);
 	s->wake_fd = fdset_take(fds, 2);
@@ -249,85 +245,33 @@ int cl_served_take(struct cl_queue *queue, const Vfnd__QueueCreateAnswer *answer
 
 /* ---- waiting ----------------------------------------------------------------------------- */
 
-static struct cl_served *served_of(const struct vfnc_queue *queue)
+int cl_served_fds(const struct cl_queue *queue, int fds[2])
 {
-	return ((const struct cl_queue *)queue)->served;
+	fds[0] = queue->served->wake_fd;
+	return 1;
 }
 
-int vfnc_queue_fd(const struct vfnc_queue *queue)
+int cl_served_arm(struct cl_queue *queue)
 {
-	struct cl_served *s = served_of(queue);
+	struct nvme_cq *cq = queue->pub.cq;
 
-	return s ? s->wake_fd : -EINVAL;
-}
-
-int vfnc_queue_arm(struct vfnc_queue *queue)
-{
-	struct cl_served *s = served_of(queue);
-
-	if (!s)
-		return -EINVAL;
-	__atomic_store_n(&s->control->cq_wake, htole32(queue->cq->head), __ATOMIC_RELEASE);
+	__atomic_store_n(&queue->served->control->cq_wake, htole32(cq->head), __ATOMIC_RELEASE);
 	/* The index before the look at the queue: the daemon does it the other way round. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return __nvme_cq_ready(queue->cq);
+	return __nvme_cq_ready(cq);
 }
 
-void vfnc_queue_disarm(struct vfnc_queue *queue)
+void cl_served_disarm(struct cl_queue *queue)
 {
-	struct cl_served *s = served_of(queue);
+	struct cl_served *s = queue->served;
 	char bytes[16];
 
-	if (!s)
-		return;
 	__atomic_store_n(&s->control->cq_wake, SERVED_AWAKE, __ATOMIC_RELEASE);
 	while (recv(s->wake_fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
 		;
 }
 
-int vfnc_queue_wait(struct vfnc_queue *queue, int timeout_ms)
+void cl_served_awake(struct cl_queue *queue)
 {
-	struct cl_served *s = served_of(queue);
-	struct pollfd pfd = {.events = POLLIN};
-	int64_t deadline;
-	int n, ret = 0;
-
-	if (!s)
-		return -EINVAL;
-	if (__nvme_cq_ready(queue->cq))
-		return 1;
-	if (timeout_ms == 0)
-		return 0;
-	if (s->spin_ticks) {
-		uint64_t start = get_ticks();
-
-		while (get_ticks() - start < s->spin_ticks)
-			if (__nvme_cq_ready(queue->cq))
-				return 1;
-	}
-	deadline = cl_deadline(timeout_ms);
-	pfd.fd = s->wake_fd;
-	while (!(ret = vfnc_queue_arm(queue))) {
-		int64_t left = -1;
-
-		if (deadline >= 0) {
-			left = deadline - cl_deadline(0);
-			if (left <= 0)
-				break;
-		}
-		n = poll(&pfd, 1, left > INT32_MAX ? INT32_MAX : (int)left);
-		if (n < 0) {
-			ret = -errno;
-			break;
-		}
-		if (n > 0 && (pfd.revents & POLLHUP) && !__nvme_cq_ready(queue->cq)) {
-			ret = -ECONNRESET;
-			break;
-		}
-		if (n > 0)
-			vfnc_queue_disarm(queue);
-	}
-	if (ret != 1 || __atomic_load_n(&s->control->cq_wake, __ATOMIC_RELAXED) != SERVED_AWAKE)
-		__atomic_store_n(&s->control->cq_wake, SERVED_AWAKE, __ATOMIC_RELEASE);
-	return ret;
+	__atomic_store_n(&queue->served->control->cq_wake, SERVED_AWAKE, __ATOMIC_RELEASE);
 }

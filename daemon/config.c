@@ -322,6 +322,8 @@ static int config_device_setting(struct config_parser *p, int line, struct confi
 	} else if (strcmp(name, "poll-cpu") == 0) {
 		ret = config_device_number(p, line, name, value, 0, 1023, &v);
 		dev->settings.cpu = (int)v;
+	} else if (strcmp(name, "direct") == 0) {
+		ret = config_device_word(p, line, name, value, "no", "yes", &dev->settings.direct);
 	} else {
 		ret = config_fail(p, line, -EINVAL, "[device %s] has no setting '%s'", dev->address, name);
 	}

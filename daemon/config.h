@@ -20,6 +20,7 @@ struct device_settings {
 	bool poll;	      /* a thread of its own serves the queues */
 	unsigned int spin_us; /* that it spins without anything to do */
 	int cpu;	      /* that it is pinned to, or -1 */
+	bool direct;	      /* clients may have queue pairs to themselves */
 };
 
 struct config_device {

@@ -27,6 +27,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/device/nvme-abort.c \
 	%D%/device/nvme-claim.c \
 	%D%/device/nvme-command.c \
+	%D%/device/nvme-direct.c \
 	%D%/device/nvme-engine.c \
 	%D%/device/nvme-event.c \
 	%D%/device/nvme-length.c \

@@ -44,6 +44,10 @@ static void reload_device(struct device *dev, const struct device_settings *now)
 		dev->settings.spin_us = now->spin_us;
 		journal_info(dev->address, 0, "reload: poll-spin-us is %u", now->spin_us);
 	}
+	if (was->direct != now->direct) {
+		dev->settings.direct = now->direct;
+		journal_info(dev->address, 0, "reload: direct is %s", now->direct ? "yes" : "no");
+	}
 	snprintf(late, sizeof(late), "%s%s%s%s",
 		 was->queue_pairs != now->queue_pairs ? " queue-pairs" : "",
 		 was->poll != now->poll ? " serve" : "",

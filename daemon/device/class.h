@@ -58,6 +58,22 @@ struct queue_spec {
 	unsigned int weight;  /* of a served queue: bursts at a time, 1 to 16; 0: 1 */
 };
 
+#define QUEUE_SHARE_FDS 10
+
+/* What the client of a queue gets with it. */
+struct queue_share {
+	int fds[QUEUE_SHARE_FDS]; /* the caller's */
+	unsigned int nfds;
+	uint64_t size; /* of a served queue's memory */
+	/* Of a direct queue: where in their descriptors things are, as proto/vfnd.proto says. */
+	struct queue_share_direct {
+		uint64_t cq_at, cq_iova, sq_at, sq_iova, pages_at, pages_iova;
+		uint64_t doorbell_at, doorbell_size, shadow_at, shadow_size, event_at;
+		uint32_t sq_doorbell, cq_doorbell, sq_shadow, cq_shadow;
+		bool interrupt, kick;
+	} direct;
+};
+
 typedef void (*class_queue_done)(void *arg, int error, const char *text, struct queue *queue);
 typedef void (*class_done)(void *arg, int error, const char *text);
 
@@ -93,11 +109,8 @@ struct device_class {
 	/* Ask for a queue; `done` is told, possibly before this returns. */
 	void (*queue_create)(struct opening *opening, const struct queue_spec *spec,
 			     class_queue_done done, void *arg);
-	/*
-	 * What the client of a queue gets with it, once: -EINVAL for one of requests, else 0; the descriptors are
-	 * the caller's then.
-	 */
-	int (*queue_share)(struct queue *queue, int fds[3], unsigned int *nfds, uint64_t *size);
+	/* Fill *share, which is all zero, once. -EINVAL for a queue of requests; 0 or -errno. */
+	int (*queue_share)(struct queue *queue, struct queue_share *share);
 	/* A queue in use is let go: it takes no more commands, its outstanding ones end. */
 	void (*queue_delete)(struct queue *queue, class_done done, void *arg);
 

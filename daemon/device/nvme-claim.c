@@ -253,7 +253,14 @@ unsigned int nvme_vector_of(const struct nvme_device *nd, unsigned int qid, bool
 
 	if (pair && nd->poll_vector)
 		return nd->poll_vector;
-	return n > 1 ? 1 + (qid - 1) % (n - 1) : 0;
+	/* Its own where nobody took that, else the next; the admin queue's is shared by those who find none. */
+	for (unsigned int i = 0; i + 1 < n; i++) {
+		unsigned int vector = 1 + (qid - 1 + i) % (n - 1);
+
+		if (!nd->vectors[vector].given)
+			return vector;
+	}
+	return 0;
 }
 
 static void nvme_interrupt_reap(struct nvme_vector *v)
@@ -270,6 +277,8 @@ static void nvme_interrupt_reap(struct nvme_vector *v)
 			continue;
 		if (nd->queues[qid]->pair)
 			served = true;
+		else if (nd->queues[qid]->direct)
+			nvme_direct_wake(nd->queues[qid]);
 		else
 			nvme_reap(nd, qid);
 	}

@@ -40,6 +40,8 @@ void nvme_queue_free(struct queue *q)
 	struct opening *o = q->opening;
 
 	lease_remove(&q->lease);
+	if (q->direct)
+		nvme_direct_free(q);
 	if (q->qid) {
 		q->nd->queues[q->qid] = NULL;
 		q->nd->dev->stats.queue_pairs--;
@@ -62,6 +64,8 @@ static void queue_discard_run(struct job *job)
 {
 	struct queue *q = queue_of_job(job);
 
+	if (q->direct)
+		nvme_direct_discard(q);
 	nvme_discard_sq(&q->nd->ctrl, &q->nd->ctrl.sq[q->qid]);
 	nvme_discard_cq(&q->nd->ctrl, &q->nd->ctrl.cq[q->qid]);
 }
@@ -139,7 +143,7 @@ static void queue_sq_deleted(void *arg, const struct command_result *result)
 	/* What the controller completed before is in the completion queue; the rest never will be. */
 	if (q->pair) {
 		nvme_pair_sq_gone(q->pair);
-	} else {
+	} else if (!q->direct) {
 		nvme_reap(q->nd, q->qid);
 		nvme_queue_flush(q);
 	}
@@ -229,7 +233,9 @@ static void queue_sq_created(void *arg, const struct command_result *result)
 		queue_start_delete(q);
 		return;
 	}
-	ret = lease_add(session_leases(q->opening->session), &q->lease, LEASE_QUEUE);
+	ret = q->direct ? nvme_direct_start(q) : 0;
+	if (ret == 0)
+		ret = lease_add(session_leases(q->opening->session), &q->lease, LEASE_QUEUE);
 	if (ret < 0) {
 		queue_undo(q, ret, "out of memory");
 		return;
@@ -260,7 +266,7 @@ static void queue_memory_run(struct job *job)
 {
 	struct queue *q = queue_of_job(job);
 	struct nvme_ctrl *ctrl = &q->nd->ctrl;
-	int vector = (int)nvme_vector_of(q->nd, q->qid, q->pair);
+	int vector = (int)q->vector;
 
 	vfn_error_set("%s", "");
 	if (nvme_prep_create_iocq(ctrl, q->qid, (int)q->entries, vector, &q->create_cq) < 0) {
@@ -270,6 +276,10 @@ static void queue_memory_run(struct job *job)
 	if (nvme_prep_create_iosq(ctrl, q->qid, (int)q->entries, &ctrl->cq[q->qid], 0,
 				  &q->create_sq) < 0) {
 		job_fail(job, -errno);
+		nvme_discard_cq(ctrl, &ctrl->cq[q->qid]);
+	} else if (q->direct && nvme_direct_prepare(q) < 0) {
+		job_fail(job, -errno);
+		nvme_discard_sq(ctrl, &ctrl->sq[q->qid]);
 		nvme_discard_cq(ctrl, &ctrl->cq[q->qid]);
 	}
 }
@@ -329,6 +339,8 @@ struct queue *nvme_queue_new(struct opening *o, uint16_t qid, unsigned int entri
 
 static void queue_make_memory(struct queue *q, class_queue_done done, void *arg)
 {
+	if (!q->direct)
+		q->vector = nvme_vector_of(q->nd, q->qid, q->pair);
 	q->made = done;
 	q->made_arg = arg;
 	q->job.run = queue_memory_run;
@@ -371,14 +383,17 @@ void nvme_queue_create(struct opening *o, const struct queue_spec *spec, class_q
 	unsigned int most = (unsigned int)nd->ctrl.config.mqes + 1;
 	int qid = queue_pick_qid(nd);
 	struct queue *q;
+	const char *why;
 	char text[128];
+	int ret;
 
 	if (spec->mode == QUEUE_SERVED) {
 		nvme_served_create(o, spec, done, arg);
 		return;
 	}
-	if (spec->mode != QUEUE_REQUEST) {
-		done(arg, -ENOTSUP, "this device has no such queues", NULL);
+	ret = spec->mode == QUEUE_DIRECT ? nvme_direct_allowed(nd, &why) : 0;
+	if (ret < 0) {
+		done(arg, ret, why, NULL);
 		return;
 	}
 	if (entries == 0)
@@ -399,6 +414,12 @@ void nvme_queue_create(struct opening *o, const struct queue_spec *spec, class_q
 
 		done(arg, -error, error == EDQUOT ? "the user has as many queues as the configuration "
 						    "allows (queues)" : "out of memory", NULL);
+		return;
+	}
+	if (spec->mode == QUEUE_DIRECT && nvme_direct_new(q) < 0) {
+		q->made = done;
+		q->made_arg = arg;
+		queue_undo(q, -ENOMEM, "out of memory");
 		return;
 	}
 	queue_make_memory(q, done, arg);

@@ -44,8 +44,11 @@ static void served_close(int *fd)
 
 static void served_free_memory(struct nvme_served *s)
 {
-	if (s->memory)
+	if (s->memory) {
+		/* The client may keep it mapped; what was counted is given back all the same. */
+		madvise(s->memory, s->size, MADV_REMOVE);
 		munmap(s->memory, s->size);
+	}
 	s->memory = NULL;
 	served_close(&s->fd);
 	served_close(&s->kick_fd);
@@ -380,12 +383,11 @@ void nvme_served_create(struct opening *o, const struct queue_spec *spec, class_
 	opening_post(o, &q->job);
 }
 
-int nvme_served_share(struct queue *q, int fds[3], unsigned int *nfds, uint64_t *size)
+int nvme_served_share(struct queue *q, struct queue_share *share)
 {
 	struct nvme_served *s = q->served;
+	int *fds = share->fds;
 
-	if (!s)
-		return -EINVAL;
 	fds[0] = fcntl(s->fd, F_DUPFD_CLOEXEC, 0);
 	fds[1] = fcntl(s->kick_fd, F_DUPFD_CLOEXEC, 0);
 	if (fds[0] < 0 || fds[1] < 0) {
@@ -397,8 +399,8 @@ int nvme_served_share(struct queue *q, int fds[3], unsigned int *nfds, uint64_t 
 	}
 	fds[2] = s->client_fd;
 	s->client_fd = -1;
-	*nfds = 3;
-	*size = s->size;
+	share->nfds = 3;
+	share->size = s->size;
 	return 0;
 }
 

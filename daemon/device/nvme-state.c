@@ -99,7 +99,7 @@ int nvme_save(struct device *dev, struct state_device *to)
 	int ret;
 
 	/* What clients share with the engine has no record yet. */
-	if (nvme_served_any(nd))
+	if (nvme_served_any(nd) || nvme_direct_any(nd))
 		return -EBUSY;
 	if (dev->state != DEVICE_READY || nd->refreshing || nd->barrier ||
 	    !TAILQ_EMPTY(&nd->pending) || strlen(dev->address) >= sizeof(to->address))
@@ -215,6 +215,7 @@ int nvme_queue_restore_state(struct opening *o, const struct state_queue *from)
 	q = nvme_queue_new(o, (uint16_t)from->qid, from->entries);
 	if (!q)
 		return -errno;
+	q->vector = (unsigned int)nd->ctrl.cq[from->qid].vector;
 	q->phase = QUEUE_LIVE;
 	q->has_memory = q->has_cq = q->has_sq = true;
 	ret = lease_restore(session_leases(o->session), &q->lease, LEASE_QUEUE, from->handle);

@@ -79,6 +79,13 @@ static int nvme_register_read(struct device *dev, uint32_t offset, uint32_t widt
 	return 0;
 }
 
+static int nvme_queue_share(struct queue *q, struct queue_share *share)
+{
+	if (q->direct)
+		return nvme_direct_share(q, share);
+	return q->served ? nvme_served_share(q, share) : -EINVAL;
+}
+
 const struct device_class nvme_class = {
 	.name = "nvme",
 	.create = nvme_create,
@@ -96,7 +103,7 @@ const struct device_class nvme_class = {
 	.register_read = nvme_register_read,
 	.queue_create = nvme_queue_create,
 	.queue_delete = nvme_queue_delete,
-	.queue_share = nvme_served_share,
+	.queue_share = nvme_queue_share,
 	.buffer_add = nvme_served_buffer_add,
 	.buffer_remove = nvme_served_buffer_remove,
 	.submit = nvme_submit,

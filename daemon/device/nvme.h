@@ -9,6 +9,7 @@
  * nvme-length.c   how many bytes a command transfers
  * nvme-queue.c    queue pairs: made and deleted
  * nvme-served.c   served queues of sessions
+ * nvme-direct.c   direct queues of sessions
  * nvme-engine.c   what serves them: buffers, pauses, resets
  * nvme-pair.c     the queue pairs that served queues are forwarded to
  * nvme-event.c    asynchronous events
@@ -51,12 +52,14 @@ extern const struct device_class nvme_class;
 struct nvme_device;
 struct nvme_pair;
 struct nvme_served;
+struct nvme_direct;
 
 struct nvme_vector {
 	struct nvme_device *nd;
 	int fd; /* eventfd, the daemon's alone */
 	unsigned int index;
 	struct event *event;
+	bool given; /* to a direct queue: another eventfd, which is not ours to read, is signalled */
 };
 
 /* Interrupts about the function itself. */
@@ -169,11 +172,13 @@ struct queue {
 	struct opening *opening;
 	enum queue_mode mode;
 	struct nvme_served *served; /* a served queue's own */
+	struct nvme_direct *direct; /* a direct queue's own */
 	struct nvme_pair *pair;     /* the controller's side of served queues: it has no lease and no quota */
 	struct nvme_device *nd;
 	uint16_t qid;
 	unsigned int entries;
 	unsigned int sent; /* commands outstanding */
+	unsigned int vector; /* of its interrupts */
 	enum queue_phase phase;
 	bool has_memory, has_cq, has_sq; /* made so far */
 	bool named; /* without SQ, and only waits for the Aborts that name its commands */
@@ -311,11 +316,29 @@ void nvme_queues_gone(struct nvme_device *nd);
 void nvme_served_create(struct opening *opening, const struct queue_spec *spec, class_queue_done done,
 			void *arg);
 void nvme_served_delete(struct queue *queue);
-int nvme_served_share(struct queue *queue, int fds[3], unsigned int *nfds, uint64_t *size);
+int nvme_served_share(struct queue *queue, struct queue_share *share);
 /* The pair of a served queue that waited for one: `error` 0, or it is gone. */
 void nvme_served_paired(struct nvme_served *served, int error, const char *text);
 /* Its pair is gone. */
 void nvme_served_unpaired(struct nvme_served *served);
+
+/* nvme-direct.c */
+/* Whether `nd` may and can have direct queues: 0, or -EPERM, -EOPNOTSUPP with the reason. */
+int nvme_direct_allowed(const struct nvme_device *nd, const char **text);
+/* Make the queue, whose vector is chosen, a direct one. 0 or -ENOMEM. */
+int nvme_direct_new(struct queue *queue);
+/* WORKER, with its memory: what the client gets. 0, or -errno with the reason. */
+int nvme_direct_prepare(struct queue *queue);
+/* The controller has it. 0 or -ENOMEM. */
+int nvme_direct_start(struct queue *queue);
+/* WORKER, the controller has it no more: its interrupts are ours again. */
+void nvme_direct_discard(struct queue *queue);
+void nvme_direct_free(struct queue *queue);
+/* There may be completions, and its interrupts are others', too. */
+void nvme_direct_wake(struct queue *queue);
+int nvme_direct_share(struct queue *queue, struct queue_share *share);
+bool nvme_direct_any(const struct nvme_device *nd);
+
 /* nvme-engine.c */
 int nvme_served_buffer_add(struct opening *opening, struct data_buffer *buffer);
 int nvme_served_buffer_remove(struct opening *opening, struct data_buffer *buffer);

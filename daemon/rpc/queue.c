@@ -6,13 +6,35 @@
 #include "daemon/device/queue.h"
 #include "daemon/rpc/rpc.h"
 
+static void queue_tell_direct(Vfnd__DirectQueue *to, const struct queue_share_direct *from)
+{
+	to->cq_at = from->cq_at;
+	to->cq_iova = from->cq_iova;
+	to->sq_at = from->sq_at;
+	to->sq_iova = from->sq_iova;
+	to->pages_at = from->pages_at;
+	to->pages_iova = from->pages_iova;
+	to->interrupt = from->interrupt;
+	to->doorbell_at = from->doorbell_at;
+	to->doorbell_size = from->doorbell_size;
+	to->sq_doorbell = from->sq_doorbell;
+	to->cq_doorbell = from->cq_doorbell;
+	to->shadow_at = from->shadow_at;
+	to->event_at = from->event_at;
+	to->shadow_size = from->shadow_size;
+	to->sq_shadow = from->sq_shadow;
+	to->cq_shadow = from->cq_shadow;
+	to->kick = from->kick;
+}
+
 static void queue_created(void *ticket, int error, const char *text, struct queue *queue)
 {
 	Vfnd__QueueCreateAnswer create = VFND__QUEUE_CREATE_ANSWER__INIT;
 	Vfnd__Answer answer = VFND__ANSWER__INIT;
+	Vfnd__DirectQueue direct = VFND__DIRECT_QUEUE__INIT;
+	struct queue_share share = {0};
 	struct fdset set = {0};
-	unsigned int nfds = 0;
-	int fds[3], ret;
+	int ret;
 
 	if (error < 0) {
 		rpc_ticket_fail(ticket, error, error == -EINVAL ? "queue_create.entries" : NULL, text);
@@ -24,17 +46,22 @@ static void queue_created(void *ticket, int error, const char *text, struct queu
 	create.mode = (Vfnd__QueueMode)queue_mode(queue);
 	ret = create.mode == VFND__QUEUE_MODE__QUEUE_MODE_REQUEST
 		      ? 0
-		      : queue_opening(queue)->device->class->queue_share(queue, fds, &nfds, &create.size);
+		      : queue_opening(queue)->device->class->queue_share(queue, &share);
 	if (ret < 0) {
 		queue_opening(queue)->device->class->queue_delete(queue, NULL, NULL);
 		rpc_ticket_fail(ticket, ret, NULL, "the queue's descriptors cannot be handed out");
 		return;
 	}
-	for (unsigned int i = 0; i < nfds; i++)
-		fdset_add(&set, fds[i]);
+	create.size = share.size;
+	if (create.mode == VFND__QUEUE_MODE__QUEUE_MODE_DIRECT) {
+		queue_tell_direct(&direct, &share.direct);
+		create.direct = &direct;
+	}
+	for (unsigned int i = 0; i < share.nfds; i++)
+		fdset_add(&set, share.fds[i]);
 	answer.body_case = VFND__ANSWER__BODY_QUEUE_CREATE;
 	answer.queue_create = &create;
-	rpc_ticket_answer(ticket, &answer, nfds ? &set : NULL);
+	rpc_ticket_answer(ticket, &answer, share.nfds ? &set : NULL);
 }
 
 void rpc_queue_create(struct rpc_call *call)

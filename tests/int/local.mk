@@ -27,6 +27,7 @@ TESTS += %D%/test-daemon-options.sh %D%/test-reload.sh
 check_LTLIBRARIES += %D%/libint.la
 %C%_libint_la_SOURCES = \
 	%D%/blocks.c %D%/blocks.h \
+	%D%/client.c %D%/client.h \
 	%D%/int.c %D%/int.h \
 	%D%/peer.c \
 	%D%/raw.c %D%/raw.h
@@ -65,6 +66,11 @@ check_PROGRAMS += %D%/int-served
 %C%_int_served_CFLAGS = $(INT_CFLAGS)
 %C%_int_served_LDADD = $(INT_LIBS)
 $(%C%_int_served_OBJECTS): $(PROTO_HEADER)
+check_PROGRAMS += %D%/int-direct
+%C%_int_direct_SOURCES = %D%/int-direct.c
+%C%_int_direct_CFLAGS = $(INT_CFLAGS)
+%C%_int_direct_LDADD = $(INT_LIBS)
+$(%C%_int_direct_OBJECTS): $(PROTO_HEADER)
 check_PROGRAMS += %D%/int-kill
 %C%_int_kill_SOURCES = %D%/int-kill.c
 %C%_int_kill_CFLAGS = $(INT_CFLAGS)

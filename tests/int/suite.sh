@@ -62,6 +62,8 @@ here_sim() {
 configure() {
     echo "[daemon]"
     [ -n "$real" ] || echo "abort-timeout-ms = 500"
+    echo "[device $INT_DEVICE]"
+    echo "direct = yes"
     # The second controller's served queues have a thread of their own.
     echo "[device $INT_DEVICE2]"
     echo "serve = poll"
@@ -182,7 +184,7 @@ export INT_SANITIZED
 
 tap "the daemon claims two controllers" start_daemon
 [ -n "$started" ] || tap_end
-for subject in identity commands events share queues served kill timeouts hostile takeover; do
+for subject in identity commands events share queues served direct kill timeouts hostile takeover; do
     program $subject
 done
 tap "the daemon ends with status 0" daemon_ends

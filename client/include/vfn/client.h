@@ -262,14 +262,20 @@ enum vfnc_queue_mode {
 	 * own, and go through `sq` and `cq` with the functions of <vfn/nvme.h>.
 	 */
 	VFNC_QUEUE_SERVED = 1,
+	/*
+	 * A queue pair of the controller itself, used as a served queue is. Nobody checks its commands: they reach
+	 * all memory that is mapped for the device, so the daemon's configuration has to allow it. A
+	 * buffer must not be freed before the commands that use it are complete.
+	 */
+	VFNC_QUEUE_DIRECT = 2,
 };
 
 /* What is wanted; zero what is not used. */
 struct vfnc_queue_opts {
 	enum vfnc_queue_mode mode;
-	uint32_t entries; /* slots, 2 or more; 0: 64 for requests, 128 for a served queue, or what there is */
+	uint32_t entries; /* slots, 2 or more; 0: 128 for a served queue, else 64, or what there is */
 	uint32_t weight;  /* served: its share among busy queues, 1 to 16; 0: 1 */
-	uint32_t spin_us; /* served: how long vfnc_queue_wait() looks before it sleeps */
+	uint32_t spin_us; /* served, direct: how long vfnc_queue_wait() looks before it sleeps */
 };
 
 /*
@@ -289,13 +295,15 @@ struct vfnc_queue {
 /*
  * Create a queue; `opts` NULL: all zero. -EBUSY or -ENOSPC: all queue pairs of the controller are
  * in use; -EDQUOT: as many queues, or as much memory, as this user may have; -EINVAL: more slots
- * than are possible; -EIO: the controller refused; -ENOTSUP: the daemon has no such queues.
+ * than are possible; -EIO: the controller refused; -ENOTSUP: the daemon has no such queues; -EPERM: it is
+ * configured not to give direct queues; -EOPNOTSUPP: the device cannot have them;
+ * -EEXIST: a direct queue that the daemon has let go of (see vfnc_queue_wait()) is to be deleted first.
  */
 int vfnc_queue_create(struct vfnc_device *dev, const struct vfnc_queue_opts *opts,
 		      struct vfnc_queue **queue);
 
 /*
- * The controller that served queues are queues of, for nvme_rq_map_prp(), nvme_rq_mapv() and
+ * The controller that served and direct queues are queues of, for nvme_rq_map_prp(), nvme_rq_mapv() and
  * nvme_rq_from_cqe(): the device's buffers are what can be mapped. It is no more than that:
  * nothing else of <vfn/nvme.h>
  * works on it. NULL: no memory, or the connection is lost (vfnc_error() tells).
@@ -303,14 +311,14 @@ int vfnc_queue_create(struct vfnc_device *dev, const struct vfnc_queue_opts *opt
 struct nvme_ctrl *vfnc_device_ctrl(struct vfnc_device *dev);
 
 /*
- * Wait for a completion in a served queue: spin for the time that it was made with, then sleep. 1:
- * there is one; 0: none came within `timeout_ms` (-1: no limit); -EINTR; -EINVAL: not a served
- * queue; -ECONNRESET: the daemon has let go of the queue. By the queue's thread.
+ * Wait for a completion in a served or direct queue: spin for the time that it was made with, then sleep. 1:
+ * there is one; 0: none came within `timeout_ms` (-1: no limit); -EINTR; -EINVAL: a queue of
+ * requests; -ECONNRESET: the daemon has let go of the queue. By the queue's thread.
  */
 int vfnc_queue_wait(struct vfnc_queue *queue, int timeout_ms);
 
 /*
- * The same for those who wait for several things: vfnc_queue_fd() becomes readable when there is a
+ * The same for those who wait for several things: vfnc_queue_fd() (not to be read) becomes readable when there is a
  * completion, if vfnc_queue_arm() was called after the last look and has given 0; 1: there is one
  * already. vfnc_queue_disarm() before the next look: it makes the descriptor unreadable again.
  */
@@ -320,7 +328,7 @@ void vfnc_queue_disarm(struct vfnc_queue *queue);
 
 /*
  * Delete a queue. Outstanding commands end with the status that the controller gives them; those of a
- * served queue are not told any more. NULL is ignored.
+ * served or direct queue are not told any more. NULL is ignored.
  */
 int vfnc_queue_delete(struct vfnc_queue *queue);
 

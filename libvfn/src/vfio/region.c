@@ -287,22 +287,16 @@ int vfio_region_post32(struct vfio_device *dev, unsigned int region, uint64_t of
 	return mem ? 0 : state->transport->region_post32(dev, region, offset, le);
 }
 
-void *vfio_region_map(struct vfio_device *dev, unsigned int region, size_t len, uint64_t offset,
-		      int prot)
+int vfio_region_fd(struct vfio_device *dev, unsigned int region, size_t len, uint64_t offset,
+		   uint64_t *at)
 {
-	struct vfio_device_state *state = dev->state;
-	struct vfio_region_state *r = &state->regions[region];
-	struct vfio_region_mapping *m;
 	uint64_t start = ALIGN_DOWN(offset, __VFN_PAGESIZE);
-	int area = -1, fd = dev->fd;
-	char *mem;
+	struct vfio_region_state *r;
+	int area = -1;
 
-	if (!len) {
-		vfn_fail(EINVAL, "a mapping of region %u must not be empty", region);
-		return NULL;
-	}
 	if (region_check(dev, region, len, offset))
-		return NULL;
+		return -1;
+	r = &dev->state->regions[region];
 	for (int i = 0; i < r->nareas; i++) {
 		const struct vfio_region_sparse_mmap_area *a = &r->areas[i];
 
@@ -310,13 +304,29 @@ void *vfio_region_map(struct vfio_device *dev, unsigned int region, size_t len, 
 		    len <= a->size - (offset - a->offset))
 			area = i;
 	}
-	if (area < 0) {
-		vfn_fail(ENOTSUP, "%zu bytes at 0x%llx of region %u of %s cannot be mapped", len,
-			 (unsigned long long)offset, region, state->address);
+	if (area < 0)
+		return vfn_fail(ENOTSUP, "%zu bytes at 0x%llx of region %u of %s cannot be mapped",
+				len, (unsigned long long)offset, region, dev->state->address);
+	*at = r->info.offset + start;
+	return r->fds.n ? r->fds.fd[r->fds.n == r->nareas ? area : 0] : dev->fd;
+}
+
+void *vfio_region_map(struct vfio_device *dev, unsigned int region, size_t len, uint64_t offset,
+		      int prot)
+{
+	struct vfio_device_state *state = dev->state;
+	struct vfio_region_mapping *m;
+	uint64_t start = ALIGN_DOWN(offset, __VFN_PAGESIZE), at;
+	char *mem;
+	int fd;
+
+	if (!len) {
+		vfn_fail(EINVAL, "a mapping of region %u must not be empty", region);
 		return NULL;
 	}
-	if (r->fds.n)
-		fd = r->fds.fd[r->fds.n == r->nareas ? area : 0];
+	fd = vfio_region_fd(dev, region, len, offset, &at);
+	if (fd < 0)
+		return NULL;
 	m = malloc(sizeof(*m));
 	if (!m) {
 		vfn_fail(ENOMEM, "out of memory for a mapping");
@@ -324,8 +334,7 @@ void *vfio_region_map(struct vfio_device *dev, unsigned int region, size_t len, 
 	}
 	*m = (struct vfio_region_mapping){
 		.region = region, .len = len, .offset = offset, .prot = prot};
-	mem = mmap(NULL, len + (offset - start), prot, MAP_SHARED, fd,
-		   (off_t)(r->info.offset + start));
+	mem = mmap(NULL, len + (offset - start), prot, MAP_SHARED, fd, (off_t)at);
 	if (mem == MAP_FAILED) {
 		vfn_fail(errno, "mmap of %zu bytes at 0x%llx of region %u of %s: %s", len,
 			 (unsigned long long)offset, region, state->address, strerror(errno));

@@ -105,6 +105,7 @@ START_TEST(test_everything)
 		  "session-send-bytes = 64k\n"
 		  "[device 0000:01:00.0]\n"
 		  "queue-pairs = 65535\n"
+		  "direct = yes\n"
 		  "[device vfio-user:/tmp/a b]\n"
 		  "queue-pairs=1\n");
 	ck_assert_str_eq(config.socket, "/run/a.sock");
@@ -122,8 +123,10 @@ START_TEST(test_everything)
 	ck_assert_uint_eq(config.ndevices, 2);
 	ck_assert_str_eq(config.devices[0].address, "0000:01:00.0");
 	ck_assert_uint_eq(config.devices[0].settings.queue_pairs, 65535);
+	ck_assert(config.devices[0].settings.direct);
 	ck_assert_str_eq(config.devices[1].address, "vfio-user:/tmp/a b");
 	ck_assert_uint_eq(config.devices[1].settings.queue_pairs, 1);
+	ck_assert(!config.devices[1].settings.direct);
 }
 END_TEST
 
@@ -254,6 +257,7 @@ static const struct {
 	{"[daemon]\nshutdown-timeout-ms = 1 s\n", 2, "a number from 0 to 4294967295"},
 	{"[device 0000:01:00.0]\nqueue-pairs = 0\n", 2, "a number from 1 to 65535"},
 	{"[device 0000:01:00.0]\nqueue-pairs = 65536\n", 2, "a number from 1 to 65535"},
+	{"[device 0000:01:00.0]\ndirect = 1\n", 2, "direct = 1: no or yes is needed"},
 	{"[device 0000:01:00.0]\nqueues = 1\n", 2, "[device 0000:01:00.0] has no setting 'queues'"},
 	{"[device 0000:01:00.8]\n", 1, "an address like"},
 	{"[device 01:00.0]\n", 1, "an address like"},

@@ -52,6 +52,15 @@ bool vfio_doorbell_by_message(const struct vfio_device *dev);
 int vfio_get_region_info(struct vfio_device *dev, unsigned int region,
 			 struct vfio_region_info *info);
 
+/*
+ * What another process maps to reach `len` bytes at `offset` of the region: a descriptor, which stays the
+ * device's, and in *at where in it the page begins that `offset` lies in. On type1 and iommufd it is the
+ * device's own, with which that process can do anything that VFIO has. -1: ENOTSUP they cannot be mapped;
+ * EINVAL beyond the region; ENODEV.
+ */
+int vfio_region_fd(struct vfio_device *dev, unsigned int region, size_t len, uint64_t offset,
+		   uint64_t *at);
+
 #ifdef __cplusplus
 }
 #endif

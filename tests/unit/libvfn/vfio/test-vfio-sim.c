@@ -54,12 +54,27 @@ END_TEST
 
 START_TEST(test_doorbells)
 {
-	char *db;
+	uint64_t at = 1;
+	char *db, *other;
+	int fd;
 
 	ck_assert_ptr_null(vfio_pci_map_bar(&pci, 0, 0x1000, 0, PROT_READ));
 	ck_assert_int_eq(errno, ENOTSUP);
 	db = vfio_pci_map_bar(&pci, 0, 0x1000, 0x1000, PROT_READ | PROT_WRITE);
 	ck_assert_msg(db, "%s", vfn_error());
+	/* What is handed on is the same memory, and no more than what can be mapped. */
+	ck_assert_int_eq(vfio_region_fd(&pci.dev, 0, 4, 0, &at), -1);
+	ck_assert_int_eq(errno, ENOTSUP);
+	ck_assert_int_eq(vfio_region_fd(&pci.dev, 0, 4, UINT64_MAX - 2, &at), -1);
+	ck_assert_int_eq(errno, EINVAL);
+	fd = vfio_region_fd(&pci.dev, 0, 8, 0x1008, &at);
+	ck_assert_msg(fd >= 0 && at % 4096 == 0, "%s", vfn_error());
+	other = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, (off_t)at);
+	ck_assert_ptr_ne(other, MAP_FAILED);
+	((volatile uint32_t *)db)[1023] = 0x12345678;
+	ck_assert_uint_eq(((volatile uint32_t *)other)[1023], 0x12345678);
+	((volatile uint32_t *)db)[1023] = 0;
+	munmap(other, 4096);
 	vfio_pci_unmap_bar(&pci, 0, db, 0x1000, 0x1000);
 	ck_assert_int_eq(vfio_region_post32(&pci.dev, 0, 0x1000, 0), 0);
 	ck_assert_int_eq(vfio_reset(&pci.dev), 0);

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Direct queues: queue pairs of the controller that clients drive by themselves, alone and beside others. */
+#include "client.h"
+#include "int.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <vfn/nvme.h>
+
+#define DEPTH  32
+#define LENGTH ((size_t)4096)
+
+/* ---- data -------------------------------------------------------------------------------- */
+
+static void verify(void)
+{
+	struct client c;
+
+	client_open(&c, NULL, VFNC_QUEUE_DIRECT, 64, 1 << 20);
+	CHECK(c.queue->mode == VFNC_QUEUE_DIRECT && c.queue->qid > 0, "it is another queue");
+	int_seed(1);
+	for (uint32_t i = 0; i < 200; i++)
+		client_verify(&c, 1, i, 0, c.bs * (1 + int_random((256 << 10) / c.bs)));
+	FAILS(c.conn, EINVAL, vfnc_io(c.queue, &(struct vfnc_cmd){.opcode = 0, .nsid = 1}, NULL));
+	OK(c.conn, vfnc_queue_delete(c.queue));
+	client_close(&c);
+}
+
+/* Many outstanding, and a client that now and then sleeps over it. */
+static void pipelined(void)
+{
+	unsigned int sent = 0, done = 0, total = env.longer ? 1000000 : 20000;
+	struct client c;
+
+	client_open(&c, NULL, VFNC_QUEUE_DIRECT, DEPTH, DEPTH * LENGTH);
+	int_seed(2);
+	while (done < total) {
+		while (sent < total && sent - done < DEPTH - 1 && int_random(8)) {
+			client_post(&c, sent & 1, sent % 512, LENGTH, sent % DEPTH * LENGTH);
+			sent++;
+		}
+		nvme_sq_update_tail(c.queue->sq);
+		if (int_random(500) == 0)
+			usleep((useconds_t)int_random(2000));
+		if (sent > done) {
+			CHECK(client_reap(&c) == 0, "command %u failed", done);
+			done++;
+		}
+	}
+	client_close(&c);
+}
+
+static void polled_fd(void)
+{
+	struct client c;
+
+	client_open(&c, NULL, VFNC_QUEUE_DIRECT, 4, LENGTH);
+	CHECK(vfnc_queue_wait(c.queue, 20) == 0, "a completion of nothing");
+	for (unsigned int i = 0; i < 200; i++) {
+		struct pollfd pfd = {.fd = vfnc_queue_fd(c.queue), .events = POLLIN};
+
+		client_post(&c, false, i, LENGTH, 0);
+		nvme_sq_update_tail(c.queue->sq);
+		while (vfnc_queue_arm(c.queue) == 0) {
+			CHECK(poll(&pfd, 1, INT_SOON_MS) == 1, "no interrupt of command %u", i);
+			vfnc_queue_disarm(c.queue);
+		}
+		CHECK(client_take(&c) == 0, "command %u failed", i);
+	}
+	client_close(&c);
+}
+
+/* ---- who may, and how many --------------------------------------------------------------- */
+
+static void refused(void)
+{
+	struct vfnc_queue_opts opts = {.mode = VFNC_QUEUE_DIRECT};
+	struct vfnc_device *dev = int_open(int_connect(), env.device2);
+	struct vfnc *conn = vfnc_device_connection(dev);
+	struct vfnc_queue *queue;
+
+	FAILS_SAYING(conn, EPERM, "direct = yes", vfnc_queue_create(dev, &opts, &queue));
+	vfnc_disconnect(conn);
+}
+
+static void all(void)
+{
+	struct vfnc_queue_opts opts = {.mode = VFNC_QUEUE_DIRECT, .entries = 4};
+	struct vfnc_queue *queue[128], *one_more;
+	struct ledger before;
+	unsigned int n = 1;
+	struct client c;
+
+	ledger_settle();
+	ledger_take(&before);
+	client_open(&c, NULL, VFNC_QUEUE_DIRECT, 4, LENGTH);
+	queue[0] = c.queue;
+	while (n < 128 && vfnc_queue_create(c.dev, &opts, &queue[n]) == 0)
+		n++;
+	CHECK(n > 1, "there is but one queue: %s", vfnc_error(c.conn));
+	if (n < 128)
+		FAILS(c.conn, ENOSPC, vfnc_queue_create(c.dev, &opts, &one_more));
+	for (unsigned int i = 0; i < 3 * n; i++) {
+		c.queue = queue[i % n];
+		client_rw(&c, false, i, LENGTH, 0);
+	}
+	/* One is deleted, and what takes its place has its interrupts. */
+	OK(c.conn, vfnc_queue_delete(queue[1]));
+	opts.mode = VFNC_QUEUE_REQUEST;
+	OK(c.conn, vfnc_queue_create(c.dev, &opts, &queue[1]));
+	c.queue = queue[1];
+	OK(c.conn, vfnc_read(c.queue, 1, 0, (uint32_t)(LENGTH / c.bs), c.buf, 0, LENGTH, NULL));
+	client_close(&c);
+	ledger_await(&before, 8192);
+}
+
+/* ---- beside others ----------------------------------------------------------------------- */
+
+static volatile sig_atomic_t stop;
+
+static void on_term(int sig)
+{
+	stop = 1;
+}
+
+struct verifier {
+	int pipe[2];
+	unsigned int number;
+};
+
+static void verifier(void *arg)
+{
+	struct verifier *v = arg;
+	uint32_t generation = 0;
+	struct client c;
+
+	signal(SIGTERM, on_term);
+	int_seed(v->number);
+	client_open(&c, NULL, (enum vfnc_queue_mode)(v->number % 3), 16, 1 << 16);
+	int_poke(v->pipe[1]);
+	while (!stop)
+		client_verify(&c, v->number, ++generation, v->number * UINT64_C(4096), LENGTH);
+	CHECK(generation > 0, "nothing was verified");
+	client_close(&c);
+}
+
+static void verifiers_start(struct verifier *v, pid_t *pid, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		v[i].number = i + 1;
+		CHECK(pipe2(v[i].pipe, O_CLOEXEC) == 0, "no pipe");
+		pid[i] = int_spawn(verifier, &v[i]);
+		int_await_poke(v[i].pipe[0], INT_SOON_MS);
+		close(v[i].pipe[0]);
+		close(v[i].pipe[1]);
+	}
+}
+
+static void verifiers_stop(const pid_t *pid, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		kill(pid[i], SIGTERM);
+		int_join(pid[i], INT_SOON_MS);
+	}
+}
+
+static void mixed(void)
+{
+	enum { MIXED = 9 };
+	struct verifier v[MIXED];
+	struct ledger before;
+	pid_t pid[MIXED];
+
+	ledger_settle();
+	ledger_take(&before);
+	verifiers_start(v, pid, MIXED);
+	sleep(env.longer ? 60 : 3);
+	verifiers_stop(pid, MIXED);
+	ledger_await(&before, 8192);
+}
+
+/* ---- ends -------------------------------------------------------------------------------- */
+
+static void fill(struct client *c)
+{
+	for (unsigned int j = 0; j < 63; j++)
+		client_post(c, j & 1, 100 + j, LENGTH, j * LENGTH);
+	nvme_sq_update_tail(c->queue->sq);
+}
+
+static void deleted(void)
+{
+	struct ledger before;
+	struct client c, other;
+
+	ledger_settle();
+	ledger_take(&before);
+	client_open(&other, NULL, VFNC_QUEUE_DIRECT, 16, 1 << 16);
+	for (uint32_t i = 0; i < 30; i++) {
+		client_open(&c, NULL, VFNC_QUEUE_DIRECT, 64, 64 * LENGTH);
+		fill(&c);
+		if (i % 2) {
+			OK(c.conn, vfnc_queue_delete(c.queue));
+			OK(c.conn, vfnc_buffer_free(c.buf));
+		}
+		client_verify(&other, 1, i, 4096, LENGTH);
+		client_close(&c);
+	}
+	client_close(&other);
+	ledger_await(&before, 8192);
+}
+
+struct victim {
+	int pipe[2];
+	bool delayed; /* with commands that the controller delays */
+};
+
+static void victim(void *arg)
+{
+	struct victim *v = arg;
+	struct client c;
+
+	client_open(&c, NULL, VFNC_QUEUE_DIRECT, 64, 64 * LENGTH);
+	if (v->delayed)
+		sim_tell(env.sim_control, "delay io 1 0 60000");
+	for (unsigned int n = 0;; n++) {
+		fill(&c);
+		if (n == 0)
+			int_poke(v->pipe[1]);
+		for (unsigned int j = 0; j < 63; j++)
+			client_reap(&c);
+	}
+}
+
+static void kill_one(bool delayed)
+{
+	struct victim v = {.delayed = delayed};
+	pid_t pid;
+
+	CHECK(pipe2(v.pipe, O_CLOEXEC) == 0, "no pipe");
+	pid = int_spawn(victim, &v);
+	int_await_poke(v.pipe[0], INT_SOON_MS);
+	usleep((useconds_t)int_random(3000));
+	kill(pid, SIGKILL);
+	int_reap_killed(pid);
+	close(v.pipe[0]);
+	close(v.pipe[1]);
+}
+
+static void killed(void)
+{
+	unsigned int times = env.longer ? 1000 : 50;
+	struct verifier v[3];
+	struct ledger before;
+	pid_t pid[3];
+
+	ledger_settle();
+	ledger_take(&before);
+	verifiers_start(v, pid, 3);
+	for (unsigned int i = 0; i < times; i++)
+		kill_one(false);
+	verifiers_stop(pid, 3);
+	ledger_await(&before, 8192);
+}
+
+static void killed_delayed(void)
+{
+	struct ledger before;
+
+	ledger_settle();
+	ledger_take(&before);
+	kill_one(true);
+	sim_tell(env.sim_control, "clear");
+	ledger_await(&before, 8192);
+	ledger_all_queues();
+}
+
+/* What a client keeps mapped of a queue that was deleted is empty: its memory was given back. */
+static void kept(void)
+{
+	size_t page = (size_t)getpagesize();
+
+	for (int i = 0; i < 2; i++) {
+		enum vfnc_queue_mode mode = i ? VFNC_QUEUE_DIRECT : VFNC_QUEUE_SERVED;
+		struct client c;
+		uint8_t *copy;
+
+		client_open(&c, NULL, mode, 16, 2 * LENGTH);
+		client_rw(&c, false, 0, LENGTH, 0);
+		copy = mremap(c.queue->sq->vaddr, 0, page, MREMAP_MAYMOVE);
+		CHECK(copy != MAP_FAILED, "mremap: %s", strerror(errno));
+		CHECK(copy[0] == 0x02, "%s: the command is not there", client_mode_name(mode));
+		OK(c.conn, vfnc_queue_delete(c.queue));
+		for (size_t at = 0; at < page; at++)
+			CHECK(!copy[at], "%s: what was there still is", client_mode_name(mode));
+		munmap(copy, page);
+		client_close(&c);
+	}
+}
+
+/* ---- a client that does as it likes ------------------------------------------------------ */
+
+#define MISUSED 256
+
+/* The descriptors that a client has got: those that are not in `old`. */
+static void misuse_fds(const bool *old)
+{
+	for (int fd = 3; fd < MISUSED; fd++)
+		if (!old[fd] && fcntl(fd, F_GETFD) >= 0)
+			fcntl(fd, F_SETFL, int_random(2) ? O_NONBLOCK : 0);
+}
+
+static void misuse_doorbell(void *doorbell, const struct nvme_dbbuf *dbbuf)
+{
+	leint32_t value = cpu_to_le32((uint32_t)int_random(int_random(8) ? 64 : UINT32_MAX));
+
+	if (dbbuf->doorbell) {
+		__atomic_store(&*(leint32_t *)dbbuf->doorbell, &value, __ATOMIC_RELAXED);
+		value = cpu_to_le32((uint32_t)int_random(UINT32_MAX));
+		__atomic_store(&*(leint32_t *)dbbuf->eventidx, &value, __ATOMIC_RELAXED);
+	}
+	if (doorbell && (!dbbuf->doorbell || int_random(2)))
+		mmio_write32(doorbell, value);
+}
+
+/*
+ * All that it shares but the submission entries, for those can name memory that is not mapped: that
+ * would be the controller's fault, and is what direct queues are not checked for.
+ */
+static void misuse(void *arg)
+{
+	uint64_t until = int_now_ms() + (env.longer ? 20000 : 1500);
+	bool old[MISUSED];
+	struct nvme_sq *sq;
+	struct nvme_cq *cq;
+	struct client c;
+
+	for (int fd = 0; fd < MISUSED; fd++)
+		old[fd] = fcntl(fd, F_GETFD) >= 0;
+	int_seed(*(unsigned int *)arg);
+	client_open(&c, NULL, VFNC_QUEUE_DIRECT, 64, 64 * LENGTH);
+	sq = c.queue->sq;
+	cq = c.queue->cq;
+	fill(&c);
+	while (int_now_ms() < until) {
+		for (unsigned int i = 0; i < 100; i++) {
+			((uint64_t *)cq->vaddr)[int_random(128)] = int_random(UINT64_MAX);
+			((uint64_t *)sq->pages.vaddr)[int_random(512)] = int_random(UINT64_MAX);
+		}
+		misuse_doorbell(sq->doorbell, &sq->dbbuf);
+		misuse_doorbell(cq->doorbell, &cq->dbbuf);
+		for (unsigned int i = 0; i < 20 && sq->kick; i++) {
+			sq->kick(sq->kick_arg, 0, 0);
+			cq->kick(cq->kick_arg, 0, 0);
+		}
+		misuse_fds(old);
+		if (int_random(50) == 0)
+			madvise(cq->vaddr, (size_t)getpagesize(), MADV_REMOVE);
+	}
+	for (int fd = 3; fd < MISUSED; fd++)
+		if (!old[fd])
+			shutdown(fd, SHUT_RDWR);
+	_exit(0);
+}
+
+static void hostile(void)
+{
+	unsigned int seeds[3] = {11, 12, 13}, rounds = 0;
+	uint64_t until = int_now_ms() + (env.longer ? 21000 : 1800);
+	struct ledger before;
+	struct client c[3];
+	pid_t pids[3];
+
+	ledger_settle();
+	ledger_take(&before);
+	for (unsigned int i = 0; i < 3; i++)
+		pids[i] = int_spawn(misuse, &seeds[i]);
+	for (unsigned int i = 0; i < 3; i++)
+		client_open(&c[i], NULL, (enum vfnc_queue_mode)i, 16, 2 * LENGTH);
+	do {
+		client_verify(&c[rounds % 3], 1 + rounds % 3, rounds, 8192, LENGTH);
+		rounds++;
+	} while (int_now_ms() < until || rounds < 30);
+	for (unsigned int i = 0; i < 3; i++)
+		int_join(pids[i], INT_SOON_MS);
+	int_note("%u writes read back beside them", rounds);
+	for (unsigned int i = 0; i < 3; i++)
+		client_close(&c[i]);
+	ledger_await(&before, 8192);
+}
+
+/* ---- resets ------------------------------------------------------------------------------ */
+
+/* A queue that a reset has taken away says so to whoever sleeps on it, and a new one works. */
+static void reset(void)
+{
+	struct client c, other;
+	struct vfnc_queue_opts opts = {.mode = VFNC_QUEUE_DIRECT};
+	struct vfnc_queue *again;
+	int ret;
+
+	client_open(&c, NULL, VFNC_QUEUE_DIRECT, 16, 1 << 16);
+	client_open(&other, NULL, VFNC_QUEUE_REQUEST, 16, 1 << 16);
+	/* A queue that cannot be deleted has the controller reset. */
+	sim_tell(env.sim_control, "delay io 2 0 60000");
+	client_post(&c, false, 0, LENGTH, 0);
+	nvme_sq_update_tail(c.queue->sq);
+	sim_tell(env.sim_control, "status admin 0 1 0 6");
+	ret = vfnc_queue_delete(other.queue);
+	CHECK(ret == 0 || ret == -ECANCELED, "queue_delete: %d", ret);
+	sim_tell(env.sim_control, "clear");
+	ret = vfnc_queue_wait(c.queue, INT_SOON_MS);
+	CHECK(ret == -ECONNRESET, "the wait for a queue that is gone: %d", ret);
+	OK(c.conn, vfnc_queue_delete(c.queue));
+	for (int i = 0; (ret = vfnc_queue_create(c.dev, &opts, &again)) == -EAGAIN && i < 2000; i++)
+		int_pause();
+	OK(c.conn, ret);
+	c.queue = again;
+	client_verify(&c, 1, 1, 0, LENGTH);
+	client_close(&other);
+	client_close(&c);
+}
+
+static const struct int_case cases[] = {
+	INT_CASE("data of every length and place come back as they were written", verify),
+	INT_CASE("thousands of commands, with sleeps between them", pipelined),
+	INT_CASE("a descriptor tells of completions", polled_fd),
+	INT_CASE("no direct queues where the configuration does not say so", refused),
+	INT_CASE("all queues of the controller, and others in their place", all),
+	INT_CASE("requests, served and direct queues verify beside each other", mixed, .limit = 120),
+	INT_CASE("queues with outstanding commands are deleted", deleted, .limit = 120),
+	INT_CASE("killed clients are cleared away while others verify", killed, .limit = 120),
+	INT_CASE("what is kept of a deleted queue is empty", kept),
+	INT_CASE("clients that misuse what they are given disturb nobody else", hostile, .limit = 120),
+	INT_CASE("killed with commands that the controller keeps", killed_delayed, .limit = 120,
+		 .faults = true),
+	INT_CASE("a reset ends a direct queue, which its client is told", reset, .limit = 120, .faults = true),
+	{0},
+};
+
+int main(void)
+{
+	return int_main("direct", cases);
+}
