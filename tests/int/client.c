@@ -18,15 +18,20 @@ const char *client_mode_name(enum vfnc_queue_mode mode)
 	return names[mode];
 }
 
-static void client_begin(struct client *c, const char *address)
+void client_choose(struct client *c, uint32_t nsid)
 {
-	struct vfnc_namespace ns;
+	struct vfnc_namespace ns = int_namespace(c->dev, nsid);
 
-	*c = (struct client){.nsid = 1, .dev = int_open(int_connect(), address)};
-	c->conn = vfnc_device_connection(c->dev);
-	ns = int_namespace(c->dev, c->nsid);
+	c->nsid = nsid;
 	c->bs = ns.block_size;
 	c->blocks = ns.blocks;
+}
+
+static void client_begin(struct client *c, const char *address)
+{
+	*c = (struct client){.dev = int_open(int_connect(), address)};
+	c->conn = vfnc_device_connection(c->dev);
+	client_choose(c, 1);
 }
 
 static void client_end_open(struct client *c, size_t size)

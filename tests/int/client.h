@@ -30,10 +30,15 @@ void client_open(struct client *c, const char *address, enum vfnc_queue_mode mod
 		 size_t size);
 /* On the first device; where all queue pairs are in use it is a served queue, whatever was asked for. */
 void client_open_shared(struct client *c, enum vfnc_queue_mode mode, uint32_t entries, size_t size);
+/* From now on `nsid` is read and written, not the first namespace. */
+void client_choose(struct client *c, uint32_t nsid);
 /* Its connection is closed. */
 void client_close(struct client *c);
 
-/* Not for requests: a read or write of `length` bytes with data at `offset` of the buffer is posted, not yet rung for. */
+/*
+ * Not for requests: a read or write of `length` bytes with data at `offset` of the buffer is posted, and
+ * not yet rung for.
+ */
 struct nvme_rq *client_post(struct client *c, bool write, uint64_t slba, size_t length, uint64_t offset);
 /* The next completion's status, which must be there; its tracker is free again. */
 uint16_t client_take(struct client *c);

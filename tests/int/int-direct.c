@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -121,71 +120,6 @@ static void all(void)
 	ledger_await(&before, 8192);
 }
 
-/* ---- beside others ----------------------------------------------------------------------- */
-
-static volatile sig_atomic_t stop;
-
-static void on_term(int sig)
-{
-	stop = 1;
-}
-
-struct verifier {
-	int pipe[2];
-	unsigned int number;
-};
-
-static void verifier(void *arg)
-{
-	struct verifier *v = arg;
-	uint32_t generation = 0;
-	struct client c;
-
-	signal(SIGTERM, on_term);
-	int_seed(v->number);
-	client_open(&c, NULL, (enum vfnc_queue_mode)(v->number % 3), 16, 1 << 16);
-	int_poke(v->pipe[1]);
-	while (!stop)
-		client_verify(&c, v->number, ++generation, v->number * UINT64_C(4096), LENGTH);
-	CHECK(generation > 0, "nothing was verified");
-	client_close(&c);
-}
-
-static void verifiers_start(struct verifier *v, pid_t *pid, unsigned int n)
-{
-	for (unsigned int i = 0; i < n; i++) {
-		v[i].number = i + 1;
-		CHECK(pipe2(v[i].pipe, O_CLOEXEC) == 0, "no pipe");
-		pid[i] = int_spawn(verifier, &v[i]);
-		int_await_poke(v[i].pipe[0], INT_SOON_MS);
-		close(v[i].pipe[0]);
-		close(v[i].pipe[1]);
-	}
-}
-
-static void verifiers_stop(const pid_t *pid, unsigned int n)
-{
-	for (unsigned int i = 0; i < n; i++) {
-		kill(pid[i], SIGTERM);
-		int_join(pid[i], INT_SOON_MS);
-	}
-}
-
-static void mixed(void)
-{
-	enum { MIXED = 9 };
-	struct verifier v[MIXED];
-	struct ledger before;
-	pid_t pid[MIXED];
-
-	ledger_settle();
-	ledger_take(&before);
-	verifiers_start(v, pid, MIXED);
-	sleep(env.longer ? 60 : 3);
-	verifiers_stop(pid, MIXED);
-	ledger_await(&before, 8192);
-}
-
 /* ---- ends -------------------------------------------------------------------------------- */
 
 static void fill(struct client *c)
@@ -215,71 +149,6 @@ static void deleted(void)
 	}
 	client_close(&other);
 	ledger_await(&before, 8192);
-}
-
-struct victim {
-	int pipe[2];
-	bool delayed; /* with commands that the controller delays */
-};
-
-static void victim(void *arg)
-{
-	struct victim *v = arg;
-	struct client c;
-
-	client_open(&c, NULL, VFNC_QUEUE_DIRECT, 64, 64 * LENGTH);
-	if (v->delayed)
-		sim_tell(env.sim_control, "delay io 1 0 60000");
-	for (unsigned int n = 0;; n++) {
-		fill(&c);
-		if (n == 0)
-			int_poke(v->pipe[1]);
-		for (unsigned int j = 0; j < 63; j++)
-			client_reap(&c);
-	}
-}
-
-static void kill_one(bool delayed)
-{
-	struct victim v = {.delayed = delayed};
-	pid_t pid;
-
-	CHECK(pipe2(v.pipe, O_CLOEXEC) == 0, "no pipe");
-	pid = int_spawn(victim, &v);
-	int_await_poke(v.pipe[0], INT_SOON_MS);
-	usleep((useconds_t)int_random(3000));
-	kill(pid, SIGKILL);
-	int_reap_killed(pid);
-	close(v.pipe[0]);
-	close(v.pipe[1]);
-}
-
-static void killed(void)
-{
-	unsigned int times = env.longer ? 1000 : 50;
-	struct verifier v[3];
-	struct ledger before;
-	pid_t pid[3];
-
-	ledger_settle();
-	ledger_take(&before);
-	verifiers_start(v, pid, 3);
-	for (unsigned int i = 0; i < times; i++)
-		kill_one(false);
-	verifiers_stop(pid, 3);
-	ledger_await(&before, 8192);
-}
-
-static void killed_delayed(void)
-{
-	struct ledger before;
-
-	ledger_settle();
-	ledger_take(&before);
-	kill_one(true);
-	sim_tell(env.sim_control, "clear");
-	ledger_await(&before, 8192);
-	ledger_all_queues();
 }
 
 /* What a client keeps mapped of a queue that was deleted is empty: its memory was given back. */
@@ -434,13 +303,9 @@ static const struct int_case cases[] = {
 	INT_CASE("a descriptor tells of completions", polled_fd),
 	INT_CASE("no direct queues where the configuration does not say so", refused),
 	INT_CASE("all queues of the controller, and others in their place", all),
-	INT_CASE("requests, served and direct queues verify beside each other", mixed, .limit = 120),
 	INT_CASE("queues with outstanding commands are deleted", deleted, .limit = 120),
-	INT_CASE("killed clients are cleared away while others verify", killed, .limit = 120),
 	INT_CASE("what is kept of a deleted queue is empty", kept),
 	INT_CASE("clients that misuse what they are given disturb nobody else", hostile, .limit = 120),
-	INT_CASE("killed with commands that the controller keeps", killed_delayed, .limit = 120,
-		 .faults = true),
 	INT_CASE("a reset ends a direct queue, which its client is told", reset, .limit = 120, .faults = true),
 	{0},
 };

@@ -205,6 +205,7 @@ static void int_environment(void)
 	env.sim_control2 = int_may("INT_SIM_CONTROL2");
 	env.sanitized = int_may("INT_SANITIZED") && atoi(int_may("INT_SANITIZED"));
 	env.longer = int_may("LONG") && atoi(int_may("LONG"));
+	env.brief = int_may("INT_BRIEF") && atoi(int_may("INT_BRIEF"));
 }
 
 /* The case's child, in a process group of its own so that whatever it leaves can be ended. */

@@ -19,6 +19,7 @@
  *                       of the second. Not set where the controllers are not ours.
  *   INT_SANITIZED       1: the daemon was built with sanitizers, which have memory of their own
  *   LONG                1: the long variants
+ *   INT_BRIEF           1: short ones, since the same was done before with more of everything
  */
 #ifndef VFND_TESTS_INT_H
 #define VFND_TESTS_INT_H
@@ -37,7 +38,7 @@ struct int_env {
 	const char *socket, *device, *device2, *facts, *inject_smart, *take_away;
 	const char *sim_control, *sim_control2; /* NULL: no software controller */
 	pid_t daemon;
-	bool sanitized, longer;
+	bool sanitized, longer, brief;
 };
 
 extern struct int_env env;

@@ -64,11 +64,13 @@ configure() {
     [ -n "$real" ] || echo "abort-timeout-ms = 500"
     echo "[device $INT_DEVICE]"
     echo "direct = yes"
+    [ -z "$few_pairs" ] || echo "queue-pairs = $few_pairs"
     # The second controller's served queues have a thread of their own.
     echo "[device $INT_DEVICE2]"
     echo "serve = poll"
 }
 
+few_pairs=
 start_daemon() {
     started=
     configure >"$dir/vfnd.conf"
@@ -190,8 +192,14 @@ done
 tap "the daemon ends with status 0" daemon_ends
 controllers_left_alone both
 
-tap "the daemon claims them again" start_daemon
+# Here those who come late share the queue pairs of served queues.
+few_pairs=4
+tap "the daemon claims them again, with $few_pairs queue pairs of the first" start_daemon
+few_pairs=
 [ -n "$started" ] || tap_end
+export INT_BRIEF=1
+program share
+unset INT_BRIEF
 program gone
 program stop
 tap "the daemon has ended with status 0" daemon_ends
