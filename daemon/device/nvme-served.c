@@ -244,22 +244,31 @@ static void served_add(struct data_engine *engine, void *arg)
 	add->ret = data_engine_add(engine, add->data);
 }
 
+static bool served_number_used(const struct opening *o, unsigned int number)
+{
+	const struct queue *q;
+
+	LIST_FOREACH (q, &o->queues, link)
+		if (q->served && q->served->attached && q->served->data.qid == number)
+			return true;
+	return false;
+}
+
 /*
  * The number of a queue in its completions, for its client to tell them apart: beyond those of the
- * controller's queues.
+ * controller's queues. It is looked for from the last one on, for a client may have thousands. 0: all are used.
  */
 static uint16_t served_number(const struct queue *q)
 {
-	unsigned int number = q->nd->nqueues;
-	const struct queue *other;
+	unsigned int most = UINT16_MAX - q->nd->nqueues, number;
+	struct opening *o = q->opening;
 
+	if (o->nserved >= most)
+		return 0;
 	do {
-		number++;
-		LIST_FOREACH (other, &q->opening->queues, link)
-			if (other->served && other->served->attached &&
-			    other->served->data.qid == number)
-				break;
-	} while (other);
+		number = q->nd->nqueues + 1 + o->last_number % most;
+		o->last_number++;
+	} while (served_number_used(o, number));
 	return (uint16_t)number;
 }
 
@@ -272,6 +281,8 @@ static int served_attach(struct nvme_served *s)
 	s->data.pair = &s->pair->data;
 	s->data.map = &q->opening->map;
 	s->data.qid = served_number(q);
+	if (!s->data.qid)
+		return -EMFILE;
 	s->data.window = s->weight * SERVED_BURST;
 	s->data.drained = served_is_drained;
 	s->data.owner = s;

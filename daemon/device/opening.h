@@ -47,6 +47,7 @@ struct opening {
 	unsigned int slots;           /* of inline payload in use */
 	struct data_map map;          /* the buffers, for served queues; theirs while there are any */
 	unsigned int nserved;         /* served queues that the engine knows */
+	unsigned int last_number;     /* counts the numbers that they were given */
 	unsigned int jobs;            /* of the worker that are about this opening */
 	bool ending, stepping, quarantined;
 	uint64_t quarantined_bytes;

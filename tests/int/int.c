@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -171,6 +172,22 @@ void int_shell(const char *command, const char *arg)
 		_exit(127);
 	}
 	int_join(pid, INT_SOON_MS);
+}
+
+bool int_files(unsigned int n)
+{
+	struct rlimit files, daemon;
+
+	CHECK(getrlimit(RLIMIT_NOFILE, &files) == 0 &&
+		      prlimit(env.daemon, RLIMIT_NOFILE, NULL, &daemon) == 0,
+	      "getrlimit: %s", strerror(errno));
+	if (files.rlim_max < n || daemon.rlim_cur < n)
+		return false;
+	if (files.rlim_cur < n) {
+		files.rlim_cur = n;
+		CHECK(setrlimit(RLIMIT_NOFILE, &files) == 0, "setrlimit: %s", strerror(errno));
+	}
+	return true;
 }
 
 /* ---- cases --------------------------------------------------------------------------------- */

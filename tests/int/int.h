@@ -124,6 +124,9 @@ void int_await_poke(int fd, int timeout_ms);
 /* Runs a shell command with "$1"; it must succeed. */
 void int_shell(const char *command, const char *arg);
 
+/* Whether we and the daemon may have so many files open; ours are allowed from now on. */
+bool int_files(unsigned int n);
+
 /* Between two looks at something that cannot be waited for. */
 void int_pause(void);
 

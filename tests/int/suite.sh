@@ -22,6 +22,8 @@ fi
 ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}quarantine_size_mb=1
 export ASAN_OPTIONS
 lib_begin
+# A thousand queues have four files each in the daemon, and as many in their client.
+[ "$(ulimit -Hn)" = unlimited ] || [ "$(ulimit -Hn)" -ge 8192 ] || ulimit -Hn 8192 2>/dev/null || :
 
 # ---- where it runs ------------------------------------------------------------------------------
 
