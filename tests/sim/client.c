@@ -33,7 +33,7 @@ void cl_close(struct cl *c)
 	if (c->memfd >= 0)
 		close(c->memfd);
 	if (c->db)
-		munmap((void *)(uintptr_t)c->db, 4096);
+		munmap((void *)(uintptr_t)c->db, c->db_len);
 	c->fd = c->memfd = -1;
 	c->mem = NULL;
 	c->db = NULL;
@@ -207,8 +207,9 @@ void cl_map_doorbells(struct cl *c)
 	ck_assert_uint_eq(info[32] | info[33] << 8, 1);
 	ck_assert_uint_eq(w[10], 1); /* one area */
 	ck_assert_uint_eq(d[6], 0x1000);
-	ck_assert_uint_eq(d[7], 0x1000);
-	mem = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, d[3] + d[6]);
+	ck_assert_uint_eq(d[7] % 0x1000, 0);
+	c->db_len = d[7];
+	mem = mmap(NULL, c->db_len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, d[3] + d[6]);
 	ck_assert_ptr_ne(mem, MAP_FAILED);
 	close(fd);
 	c->db = mem;
@@ -292,7 +293,7 @@ void *cl_alloc(struct cl *c, size_t len)
 {
 	void *p = c->mem + c->used;
 
-	c->used += (len + 4095) & ~4095ull;
+	c->used += (len + (4096ull << c->mps) - 1) & ~((4096ull << c->mps) - 1);
 	ck_assert_uint_le(c->used, CL_MEM);
 	memset(p, 0, len);
 	return p;
@@ -331,7 +332,7 @@ void cl_enable(struct cl *c, uint32_t entries)
 	cl_set64(c, 0x28, cl_iova(c, c->q[0].sq));
 	cl_set64(c, 0x30, cl_iova(c, (const void *)(uintptr_t)c->q[0].cq));
 	cl_set32(c, 0x24, (entries - 1) << 16 | (entries - 1));
-	cl_set32(c, 0x14, 6 << 16 | 4 << 20 | 1);
+	cl_set32(c, 0x14, 6 << 16 | 4 << 20 | c->mps << 7 | 1);
 	cl_wait_ready(c, 1);
 }
 
@@ -347,6 +348,8 @@ void cl_up(struct cl *c, const struct srv *s, enum ring ring, uint32_t entries)
 	ck_assert_int_eq(cl_map_try(c, CL_IOVA, CL_MEM, 0, 3, c->memfd), 0);
 	cl_map_doorbells(c);
 	cl_cfg_set16(c, 4, 0x406);
+	c->dstrd = cl_reg64(c, 0) >> 32 & 0xf;
+	c->mps = cl_reg64(c, 0) >> 48 & 0xf;
 	cl_enable(c, entries);
 }
 
@@ -361,8 +364,10 @@ void cl_shadow(struct cl *c)
 	c->shadow = shadow;
 	c->event = event;
 	for (unsigned int i = 0; i <= CL_PAIRS; i++) {
-		c->shadow[2 * i] = c->q[i].tail;
-		c->shadow[2 * i + 1] = c->q[i].head;
+		if (2 * i + 1 >= 1024u >> c->dstrd)
+			break;
+		c->shadow[2 * i << c->dstrd] = c->q[i].tail;
+		c->shadow[(2 * i + 1) << c->dstrd] = c->q[i].head;
 	}
 }
 
@@ -371,7 +376,7 @@ static void cl_ring_message(struct cl *c, unsigned int slot, uint32_t value)
 	struct {
 		uint64_t off;
 		uint32_t region, count, value, pad;
-	} m = {0x1000 + 4 * slot, 0, 4, value, 0};
+	} m = {0x1000 + 4 * (uint64_t)slot, 0, 4, value, 0};
 
 	c->rings++;
 	cl_post(c, 10, 0x10, &m, 20, NULL, 0);
@@ -381,6 +386,7 @@ void cl_ring(struct cl *c, unsigned int slot, uint32_t value)
 {
 	uint16_t old, event;
 
+	slot <<= c->dstrd;
 	if (c->shadow && c->ring == RING_SHADOW) {
 		old = c->shadow[slot];
 		__atomic_thread_fence(__ATOMIC_RELEASE);
@@ -445,7 +451,7 @@ void cl_pair(struct cl *c, uint16_t qid, uint32_t entries, int vector)
 
 	cl_queue(c, qid, entries);
 	if (c->shadow)
-		c->shadow[2 * qid] = c->shadow[2 * qid + 1] = 0;
+		c->shadow[2 * qid << c->dstrd] = c->shadow[(2 * qid + 1) << c->dstrd] = 0;
 	cq.prp1 = cl_iova(c, (const void *)(uintptr_t)c->q[qid].cq);
 	cq.cdw10 = (entries - 1) << 16 | qid;
 	cq.cdw11 = vector < 0 ? 1 : 3 | (uint32_t)vector << 16;

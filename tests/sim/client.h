@@ -78,6 +78,9 @@ struct cl {
 	uint8_t *mem;
 	size_t used;
 	volatile uint32_t *db; /* mapped doorbells, or NULL */
+	size_t db_len;
+	unsigned int dstrd; /* CAP.DSTRD */
+	unsigned int mps;   /* CAP.MPSMIN, which is CC.MPS */
 	volatile uint32_t *shadow, *event;
 	struct tq q[CL_PAIRS + 1];
 	uint16_t cid;

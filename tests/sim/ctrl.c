@@ -38,10 +38,11 @@ static int ctrl_open_doorbells(struct ctrl *c)
 	c->bar_fd = memfd_create("doorbells", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (c->bar_fd < 0)
 		return -errno;
-	if (ftruncate(c->bar_fd, SIM_BAR_DOORBELLS + 4096) < 0 ||
+	if (ftruncate(c->bar_fd, SIM_BAR_DOORBELLS + c->doorbells_len) < 0 ||
 	    fcntl(c->bar_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		return -errno;
-	mem = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, c->bar_fd, SIM_BAR_DOORBELLS);
+	mem = mmap(NULL, c->doorbells_len, PROT_READ | PROT_WRITE, MAP_SHARED, c->bar_fd,
+		   SIM_BAR_DOORBELLS);
 	if (mem == MAP_FAILED)
 		return -errno;
 	c->doorbells = mem;
@@ -50,7 +51,7 @@ static int ctrl_open_doorbells(struct ctrl *c)
 
 static void ctrl_pci_init(struct ctrl *c)
 {
-	pci_init(&c->pci, c->opts.queues + 1);
+	pci_init(&c->pci, c->opts.queues + 1, c->doorbells_len);
 	if (c->cmb.size)
 		pci_add_bar4(&c->pci, c->cmb.size);
 	cmb_place(&c->cmb, &c->pci, &c->dma);
@@ -68,7 +69,8 @@ int ctrl_init(struct ctrl *c, const struct ctrl_opts *opts)
 		c->ns[i] = (struct ns){.nsid = i + 1, .fd = -1};
 	c->bar_fd = -1;
 	c->born = ctrl_now();
-	c->page = 4096;
+	c->page = 4096ull << opts->mps_min;
+	c->doorbells_len = (((opts->queues + 1) * 8ull << opts->dstrd) + 4095) & ~4095ull;
 	c->hmb.min = opts->hmb_min;
 	c->hmb.preferred = opts->hmb_preferred;
 	TAILQ_INIT(&c->held);
@@ -81,7 +83,9 @@ int ctrl_init(struct ctrl *c, const struct ctrl_opts *opts)
 	ctrl_pci_init(c);
 	c->cap = (uint64_t)SIM_MQES << NVME_CAP_MQES_SHIFT | 1ull << NVME_CAP_CQR_SHIFT |
 		 (uint64_t)CTRL_TO << NVME_CAP_TO_SHIFT | 1ull << NVME_CAP_CSS_SHIFT |
-		 (uint64_t)SIM_MPSMAX << NVME_CAP_MPSMAX_SHIFT;
+		 (uint64_t)opts->dstrd << NVME_CAP_DSTRD_SHIFT |
+		 (uint64_t)opts->mps_min << NVME_CAP_MPSMIN_SHIFT |
+		 (uint64_t)opts->mps_max << NVME_CAP_MPSMAX_SHIFT;
 	c->cap |= 1ull << NVME_CAP_NSSRC_SHIFT;
 	if (!opts->cmb_old)
 		c->cap |= (uint64_t)NVME_CAP_CSS_CSI << NVME_CAP_CSS_SHIFT;
@@ -111,7 +115,7 @@ void ctrl_fini(struct ctrl *c)
 {
 	if (c->doorbells) {
 		queue_reset(c);
-		munmap((void *)(uintptr_t)c->doorbells, 4096);
+		munmap((void *)(uintptr_t)c->doorbells, c->doorbells_len);
 	}
 	if (c->bar_fd >= 0)
 		close(c->bar_fd);
@@ -191,8 +195,8 @@ static void ctrl_enable(struct ctrl *c)
 	uint32_t sqs = NVME_AQA_ASQS(c->aqa), cqs = NVME_AQA_ACQS(c->aqa);
 
 	c->page = 4096ull << mps;
-	if (mps > SIM_MPSMAX) {
-		ctrl_fatal(c, "CC.MPS is above CAP.MPSMAX");
+	if (mps > c->opts.mps_max || mps < c->opts.mps_min) {
+		ctrl_fatal(c, "CC.MPS is not from CAP.MPSMIN to CAP.MPSMAX");
 	} else if (!ctrl_css_ok(c)) {
 		ctrl_fatal(c, "CC.CSS is not a choice that CAP.CSS gives");
 	} else if (NVME_CC_AMS(c->cc) != NVME_CC_AMS_RR) {
@@ -239,7 +243,7 @@ static void ctrl_reset(struct ctrl *c, enum firmware_reset how)
 	ctrl_disable(c);
 	c->cc = c->aqa = 0;
 	c->asq = c->acq = 0;
-	c->page = 4096;
+	c->page = 4096ull << c->opts.mps_min;
 	firmware_reset(&c->firmware, how);
 	cmb_reset(&c->cmb);
 	cmb_place(&c->cmb, &c->pci, &c->dma);
@@ -399,20 +403,20 @@ static void ctrl_write_reg(struct ctrl *c, uint32_t off, uint32_t v)
 	}
 }
 
-static bool ctrl_bar_access(uint64_t off, uint32_t len)
+static bool ctrl_bar_access(const struct ctrl *c, uint64_t off, uint32_t len)
 {
-	return (len == 4 || len == 8) && off % len == 0 && off < SIM_BAR_SIZE;
+	return (len == 4 || len == 8) && off % len == 0 && off < c->pci.bar_size;
 }
 
 int ctrl_bar_read(struct ctrl *c, uint64_t off, void *buf, uint32_t len)
 {
-	if (!ctrl_bar_access(off, len))
+	if (!ctrl_bar_access(c, off, len))
 		return -EINVAL;
 	if (c->lost) {
 		memset(buf, 0xff, len);
 		return 0;
 	}
-	if (off >= SIM_BAR_MSIX)
+	if (off >= c->pci.msix_at)
 		return irq_table_read(&c->irq, off, buf, len);
 	for (uint32_t i = 0; i < len; i += 4) {
 		uint32_t v = off >= SIM_BAR_DOORBELLS
@@ -426,11 +430,11 @@ int ctrl_bar_read(struct ctrl *c, uint64_t off, void *buf, uint32_t len)
 
 int ctrl_bar_write(struct ctrl *c, uint64_t off, const void *buf, uint32_t len)
 {
-	if (!ctrl_bar_access(off, len))
+	if (!ctrl_bar_access(c, off, len))
 		return -EINVAL;
 	if (c->lost)
 		return 0;
-	if (off >= SIM_BAR_MSIX)
+	if (off >= c->pci.msix_at)
 		return irq_table_write(&c->irq, off, buf, len);
 	for (uint32_t i = 0; i < len; i += 4) {
 		uint32_t v;

@@ -38,7 +38,9 @@ struct ctrl_opts {
 	const char *serial;
 	const char *model;
 	unsigned int queues;		 /* I/O pairs */
-	unsigned int mdts;		 /* power of two of 4 KiB; 0: no limit */
+	unsigned int mdts;		 /* power of two of CAP.MPSMIN; 0: no limit */
+	unsigned int mps_min, mps_max;	 /* CAP.MPSMIN, CAP.MPSMAX */
+	unsigned int dstrd;		 /* CAP.DSTRD */
 	uint32_t hmb_min, hmb_preferred; /* host memory buffer, in units of 4 KiB; 0: none */
 	uint64_t cmb;			 /* bytes of controller memory buffer; 0: none */
 	bool cmb_old;		 /* the buffer, and with it the controller, is as before NVMe 1.4 */
@@ -199,8 +201,9 @@ struct ctrl {
 	uint64_t ready; /* when CSTS.RDY is set, monotonic ns; UINT64_MAX: nobody waits for it */
 	uint64_t work;	/* when something in the background is to be seen to; UINT64_MAX: never */
 
-	/* the page of doorbells, in a memory file that clients map */
+	/* the pages of doorbells, in a memory file that clients map */
 	int bar_fd;
+	size_t doorbells_len;
 	volatile uint32_t *doorbells;
 
 	uint64_t cap, asq, acq;
@@ -220,6 +223,7 @@ struct ctrl {
 	bool posted; /* completions wait for their interrupt */
 	uint64_t dbbuf_shadow, dbbuf_event;
 	volatile uint32_t *shadow, *event; /* while dbbuf_gen is dma.gen; or NULL */
+	unsigned int shadow_words;	   /* in one of them; 0: they cannot be reached */
 	unsigned int dbbuf_gen;
 
 	struct aer aer;
@@ -242,7 +246,8 @@ struct ctrl {
 
 #define CTRL_BOUNCE (256u << 10)
 
-#define CTRL_NO_MDTS (65536ull << 12)
+/* What 65536 blocks are, the most that a command can name, with their metadata. */
+#define CTRL_NO_MDTS (65536ull * (4096 + 64))
 
 /* 0 or -errno. Namespaces are added by the caller before a client comes. */
 int ctrl_init(struct ctrl *c, const struct ctrl_opts *opts);
@@ -282,7 +287,9 @@ uint64_t ctrl_now(void);
 /* The largest transfer in bytes. */
 static inline uint64_t ctrl_mdts(const struct ctrl *c)
 {
-	return c->opts.mdts ? 4096ull << c->opts.mdts : CTRL_NO_MDTS;
+	uint64_t most = 4096ull << c->opts.mps_min << c->opts.mdts;
+
+	return c->opts.mdts && most < CTRL_NO_MDTS ? most : CTRL_NO_MDTS;
 }
 
 /* Looks at what goes on in the background at that time, if not earlier. */

@@ -13,6 +13,7 @@ void doorbell_look_up(struct ctrl *c)
 	c->event = dma_ptr(&c->dma, c->dbbuf_event, &b, true);
 	if (!c->shadow || !c->event || a < c->page || b < c->page)
 		c->shadow = c->event = NULL;
+	c->shadow_words = c->shadow ? c->page / 4 : 0;
 }
 
 void doorbell_init(struct ctrl *c, struct doorbell *db, unsigned int slot)
@@ -20,7 +21,7 @@ void doorbell_init(struct ctrl *c, struct doorbell *db, unsigned int slot)
 	*db = (struct doorbell){0};
 	c->doorbells[slot] = 0;
 	doorbell_find_shadow(c);
-	if (!c->shadow)
+	if (!doorbell_shadowed(c, slot))
 		return;
 	/* What a former queue of this number left there must not be taken for news. */
 	c->shadow[slot] = 0;
@@ -42,7 +43,7 @@ uint32_t doorbell_update(struct ctrl *c, struct doorbell *db, unsigned int slot,
 	/* Hosts write the shadow first: seen in this order, a ring never overtakes it. */
 	uint32_t page = __atomic_load_n(&c->doorbells[slot], __ATOMIC_ACQUIRE);
 
-	if (c->shadow) {
+	if (doorbell_shadowed(c, slot)) {
 		uint32_t shadow = __atomic_load_n(&c->shadow[slot], __ATOMIC_ACQUIRE);
 
 		if (shadow != db->shadow) {
@@ -58,7 +59,7 @@ uint32_t doorbell_update(struct ctrl *c, struct doorbell *db, unsigned int slot,
 	if (page != db->page) {
 		db->page = page;
 		doorbell_accept(c, db, page, size);
-		if (c->shadow)
+		if (doorbell_shadowed(c, slot))
 			c->shadow[slot] = db->shadow = page;
 	}
 	return db->value;

@@ -291,7 +291,8 @@ int irq_set(struct irq *q, const struct vfio_irq_set *set, size_t len, int *fds,
 
 static bool irq_in_table(const struct irq *q, uint64_t off, unsigned int len)
 {
-	return off >= SIM_BAR_MSIX && off + len <= SIM_BAR_MSIX + q->nvec * PCI_MSIX_ENTRY_SIZE;
+	return off >= q->pci->msix_at &&
+	       off + len <= q->pci->msix_at + q->nvec * PCI_MSIX_ENTRY_SIZE;
 }
 
 int irq_table_read(const struct irq *q, uint64_t off, void *buf, unsigned int len)
@@ -302,11 +303,11 @@ int irq_table_read(const struct irq *q, uint64_t off, void *buf, unsigned int le
 		return -EINVAL;
 	for (unsigned int i = 0; i < len / 4; i++, off += 4) {
 		if (irq_in_table(q, off, 4)) {
-			unsigned int word = (off - SIM_BAR_MSIX) / 4;
+			unsigned int word = (off - q->pci->msix_at) / 4;
 
 			out[i] = q->vec[word / 4].entry[word % 4];
-		} else if (off >= SIM_BAR_PBA) {
-			uint64_t first = (off - SIM_BAR_PBA) * 8;
+		} else if (off >= q->pci->msix_at + SIM_BAR_PBA) {
+			uint64_t first = (off - q->pci->msix_at - SIM_BAR_PBA) * 8;
 
 			for (unsigned int b = 0; b < 32 && first + b < q->nvec; b++)
 				out[i] |= (uint32_t)q->vec[first + b].pending << b;
@@ -328,7 +329,7 @@ int irq_table_write(struct irq *q, uint64_t off, const void *buf, unsigned int l
 
 		if (!irq_in_table(q, off, 4))
 			continue;
-		word = (off - SIM_BAR_MSIX) / 4;
+		word = (off - q->pci->msix_at) / 4;
 		if (word % 4 == 3)
 			in[i] &= PCI_MSIX_ENTRY_CTRL_MASKBIT;
 		q->vec[word / 4].entry[word % 4] = in[i];

@@ -166,3 +166,10 @@ TESTS += %D%/test-rules
 %C%_test_rules_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
 %C%_test_rules_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_rules_LDADD = $(SIM_TEST_LIBS)
+
+check_PROGRAMS += %D%/test-layout
+TESTS += %D%/test-layout
+%C%_test_layout_SOURCES = %D%/test-layout.c
+%C%_test_layout_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
+%C%_test_layout_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_layout_LDADD = $(SIM_TEST_LIBS)

@@ -23,6 +23,7 @@ struct options {
 	const char *control;
 	const char *tell;
 	const char *faults;
+	int mps_max; /* -1: not said */
 	const char *ns[CTRL_MAX_NS];
 	unsigned int nns;
 	char **lines;
@@ -47,6 +48,9 @@ enum {
 	OPT_MAX_NS,
 	OPT_TIME,
 	OPT_FAULTS,
+	OPT_MPSMIN,
+	OPT_MPSMAX,
+	OPT_DSTRD,
 };
 
 static const struct argp_option main_options[] = {
@@ -67,7 +71,15 @@ static const struct argp_option main_options[] = {
 	{"serial", OPT_SERIAL, "TEXT", 0, "Serial number, at most 20 characters", 0},
 	{"model", OPT_MODEL, "TEXT", 0, "Model number, at most 40 characters", 0},
 	{"mdts", OPT_MDTS, "N", 0,
-	 "Largest transfer: 4096 bytes times 2 to the power N; 0: no limit (default 7)", 0},
+	 "Largest transfer: the smallest memory page times 2 to the power N; 0: no limit (default "
+	 "7)",
+	 0},
+	{"mpsmin", OPT_MPSMIN, "N", 0,
+	 "Smallest memory page: 4096 bytes times 2 to the power N, 0 (default) to 15", 0},
+	{"mpsmax", OPT_MPSMAX, "N", 0,
+	 "Largest memory page, in the same way (default 4, or the smallest one)", 0},
+	{"dstrd", OPT_DSTRD, "N", 0,
+	 "Doorbell stride: 4 bytes times 2 to the power N, 0 (default) to 15", 0},
 	{"block-size", OPT_BLOCK, "BYTES", 0, "Logical block size, 512 (default) or 4096", 0},
 	{"cmb", OPT_CMB, "SIZE[,old]", 0,
 	 "A controller memory buffer of SIZE, 4K to 2G; old: as before NVMe 1.4", 0},
@@ -217,6 +229,11 @@ static void main_end(struct argp_state *state, struct options *o)
 		argp_error(state, "--socket PATH is needed");
 	if (!o->nns && o->ctrl.format.null)
 		o->ns[o->nns++] = "1T";
+	if (o->mps_max >= 0 && (unsigned int)o->mps_max < o->ctrl.mps_min)
+		argp_error(state, "--mpsmax is below --mpsmin");
+	o->ctrl.mps_max = o->mps_max >= 0	? (unsigned int)o->mps_max
+			  : o->ctrl.mps_min > 4 ? o->ctrl.mps_min
+						: 4;
 	if (!o->nns && !o->ctrl.capacity)
 		argp_error(state, "--ns SIZE, --ns PATH, --null or --capacity is needed");
 	if (!o->ctrl.max_ns)
@@ -255,6 +272,15 @@ static error_t main_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_MDTS:
 		o->ctrl.mdts = main_number(state, "mdts", arg, 0, 16);
+		break;
+	case OPT_MPSMIN:
+		o->ctrl.mps_min = main_number(state, "mpsmin", arg, 0, 15);
+		break;
+	case OPT_MPSMAX:
+		o->mps_max = main_number(state, "mpsmax", arg, 0, 15);
+		break;
+	case OPT_DSTRD:
+		o->ctrl.dstrd = main_number(state, "dstrd", arg, 0, 15);
 		break;
 	case OPT_BLOCK:
 		if (!strcmp(arg, "512"))
@@ -396,6 +422,7 @@ int main(int argc, char **argv)
 {
 	static struct ctrl c;
 	struct options o = {
+		.mps_max = -1,
 		.ctrl =
 			{
 				.format = {.shift = 9},

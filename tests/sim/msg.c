@@ -177,7 +177,7 @@ static int msg_region_info(struct session *s, struct ctrl *c, struct msg *m)
 	} else if (r.info.index == VFIO_PCI_BAR0_REGION_INDEX) {
 		r.info.flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE |
 			       VFIO_REGION_INFO_FLAG_MMAP;
-		r.info.size = SIM_BAR_SIZE;
+		r.info.size = c->pci.bar_size;
 		r.info.argsz = sizeof(r);
 		if (argsz >= sizeof(r)) {
 			r.info.flags |= VFIO_REGION_INFO_FLAG_CAPS;
@@ -186,7 +186,7 @@ static int msg_region_info(struct session *s, struct ctrl *c, struct msg *m)
 			r.sparse.version = 1;
 			r.nr_areas = 1;
 			r.area.offset = SIM_BAR_DOORBELLS;
-			r.area.size = 4096;
+			r.area.size = c->doorbells_len;
 			len = sizeof(r);
 			fd = c->bar_fd;
 			s->has_doorbells = true;

@@ -45,7 +45,7 @@ static void pci_init_header(struct pci *p)
 	w[PCI_CACHE_LINE_SIZE] = 0xff;
 	pci_put32(c + PCI_BASE_ADDRESS_0,
 		  PCI_BASE_ADDRESS_SPACE_MEMORY | PCI_BASE_ADDRESS_MEM_TYPE_64);
-	pci_put32(w + PCI_BASE_ADDRESS_0, ~(SIM_BAR_SIZE - 1));
+	pci_put32(w + PCI_BASE_ADDRESS_0, ~(p->bar_size - 1));
 	pci_put32(w + PCI_BASE_ADDRESS_1, UINT32_MAX);
 	pci_put16(c + PCI_SUBSYSTEM_VENDOR_ID, PCI_SIM_VENDOR);
 	pci_put16(c + PCI_SUBSYSTEM_ID, PCI_SIM_DEVICE);
@@ -72,12 +72,16 @@ uint64_t pci_bar4(const struct pci *p)
 	return (low & (uint32_t)PCI_BASE_ADDRESS_MEM_MASK) | (uint64_t)high << 32;
 }
 
-void pci_init(struct pci *p, unsigned int vectors)
+void pci_init(struct pci *p, unsigned int vectors, uint32_t doorbells)
 {
 	uint8_t *c = p->cfg, *w = p->wmask;
 
 	memset(p, 0, sizeof(*p));
 	p->vectors = vectors;
+	p->msix_at = SIM_BAR_DOORBELLS + doorbells;
+	p->bar_size = 0x8000;
+	while (p->bar_size < p->msix_at + SIM_BAR_END)
+		p->bar_size *= 2;
 	pci_init_header(p);
 
 	c[PCI_AT_PM] = PCI_CAP_ID_PM;
@@ -102,8 +106,8 @@ void pci_init(struct pci *p, unsigned int vectors)
 	c[PCI_AT_MSIX] = PCI_CAP_ID_MSIX;
 	pci_put16(c + PCI_AT_MSIX + PCI_MSIX_FLAGS, vectors - 1);
 	pci_put16(w + PCI_AT_MSIX + PCI_MSIX_FLAGS, PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
-	pci_put32(c + PCI_AT_MSIX + PCI_MSIX_TABLE, SIM_BAR_MSIX);
-	pci_put32(c + PCI_AT_MSIX + PCI_MSIX_PBA, SIM_BAR_PBA);
+	pci_put32(c + PCI_AT_MSIX + PCI_MSIX_TABLE, p->msix_at);
+	pci_put32(c + PCI_AT_MSIX + PCI_MSIX_PBA, p->msix_at + SIM_BAR_PBA);
 }
 
 static bool pci_touches(unsigned int off, unsigned int len, unsigned int at, unsigned int n)

@@ -20,14 +20,17 @@ struct pci {
 	uint8_t cfg[PCI_SPACE];
 	uint8_t wmask[PCI_SPACE];
 	unsigned int vectors;
+	uint32_t bar_size; /* of BAR0, a power of two */
+	uint32_t msix_at;  /* offset of the MSI-X table there */
 };
 
 /* What a write may have asked for. */
 #define PCI_DID_FLR  1u /* function level reset */
 #define PCI_DID_INTR 2u /* INTx disable or MSI-X control may have changed */
 
-/* Power-on state with `vectors` MSI-X vectors. */
-void pci_init(struct pci *p, unsigned int vectors);
+/* Power-on state with `vectors` MSI-X vectors, whose table is behind `doorbells` bytes of
+ * doorbells. */
+void pci_init(struct pci *p, unsigned int vectors, uint32_t doorbells);
 
 /* Give it a BAR4 of 64 bits; `size` is a power of two. To be done again after pci_init(). */
 void pci_add_bar4(struct pci *p, uint64_t size);

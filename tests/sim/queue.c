@@ -28,7 +28,7 @@ void queue_add_cq(struct ctrl *c, uint16_t qid, uint32_t size, uint64_t addr, bo
 		.phase = true,
 		.mem_gen = c->dma.gen - 1,
 	};
-	doorbell_init(c, &cq->head, doorbell_cq_slot(qid));
+	doorbell_init(c, &cq->head, doorbell_cq_slot(c, qid));
 	c->ncq++;
 }
 
@@ -44,7 +44,7 @@ void queue_add_sq(struct ctrl *c, uint16_t qid, uint16_t cqid, uint32_t size, ui
 		.addr = addr,
 		.mem_gen = c->dma.gen - 1,
 	};
-	doorbell_init(c, &sq->tail, doorbell_sq_slot(qid));
+	doorbell_init(c, &sq->tail, doorbell_sq_slot(c, qid));
 	c->cq[cqid].users++;
 	c->live_sq[c->nsq++] = qid;
 }
@@ -57,7 +57,7 @@ static uint32_t queue_cq_next(const struct cq *cq)
 /* Room for one more entry; the head is looked at only when it seems that there is none. */
 static bool queue_cq_look(struct ctrl *c, struct cq *cq)
 {
-	doorbell_update(c, &cq->head, doorbell_cq_slot(cq->qid), cq->size);
+	doorbell_update(c, &cq->head, doorbell_cq_slot(c, cq->qid), cq->size);
 	cq->full = queue_cq_next(cq) == cq->head.value;
 	return !cq->full;
 }
@@ -284,7 +284,7 @@ static __attribute__((noinline)) bool queue_serve(struct ctrl *c, struct sq *sq)
 		struct cmd cmd;
 
 		if (sq->head == sq->tail.value) {
-			if (doorbell_update(c, &sq->tail, doorbell_sq_slot(qid), sq->size) ==
+			if (doorbell_update(c, &sq->tail, doorbell_sq_slot(c, qid), sq->size) ==
 			    sq->head)
 				break;
 		}
@@ -327,7 +327,7 @@ bool queue_intx(struct ctrl *c)
 		seen++;
 		if (!cq->ien || (c->intms & 1))
 			continue;
-		doorbell_update(c, &cq->head, doorbell_cq_slot(i), cq->size);
+		doorbell_update(c, &cq->head, doorbell_cq_slot(c, i), cq->size);
 		if (cq->head.value != cq->tail)
 			return true;
 	}
@@ -362,7 +362,7 @@ static void queue_disarm(struct ctrl *c)
 	if (!c->event)
 		return;
 	for (unsigned int i = 0; i < c->nsq; i++)
-		c->event[doorbell_sq_slot(c->live_sq[i])] = DOORBELL_NO_RING;
+		doorbell_want(c, doorbell_sq_slot(c, c->live_sq[i]), DOORBELL_NO_RING);
 }
 
 bool queue_poll(struct ctrl *c)
@@ -386,7 +386,7 @@ bool queue_poll(struct ctrl *c)
 		struct sq *sq = &c->sq[c->live_sq[i]];
 
 		if (sq->head != sq->tail.value ||
-		    doorbell_news(c, &sq->tail, doorbell_sq_slot(sq->qid)))
+		    doorbell_news(c, &sq->tail, doorbell_sq_slot(c, sq->qid)))
 			did |= queue_serve(c, sq);
 	}
 	if (did && c->armed)
@@ -417,13 +417,12 @@ bool queue_arm(struct ctrl *c, uint64_t *deadline, bool *timer)
 		struct sq *sq = &c->sq[c->live_sq[i]];
 		struct cq *cq = &c->cq[sq->cqid];
 
-		if (c->event) {
-			c->event[doorbell_sq_slot(sq->qid)] = sq->tail.value;
-			c->event[doorbell_cq_slot(cq->qid)] =
-				cq->full || cq->waiting ? cq->head.value : DOORBELL_NO_RING;
-		}
+		doorbell_want(c, doorbell_sq_slot(c, sq->qid), sq->tail.value);
+		doorbell_want(c, doorbell_cq_slot(c, cq->qid),
+			      cq->full || cq->waiting ? cq->head.value : DOORBELL_NO_RING);
 		/* The admin queue may be left out of the shadow buffer, I/O queues may not. */
-		if (!c->event || (!sq->qid && !sq->tail.by_shadow))
+		if (!doorbell_shadowed(c, doorbell_cq_slot(c, sq->qid)) ||
+		    (!sq->qid && !sq->tail.by_shadow))
 			*timer = true;
 	}
 	c->armed = true;
@@ -433,7 +432,8 @@ bool queue_arm(struct ctrl *c, uint64_t *deadline, bool *timer)
 		struct sq *sq = &c->sq[c->live_sq[i]];
 		struct cq *cq = &c->cq[sq->cqid];
 		bool blocked = cq->waiting || !queue_cq_room(c, cq);
-		uint32_t tail = doorbell_update(c, &sq->tail, doorbell_sq_slot(sq->qid), sq->size);
+		uint32_t tail =
+			doorbell_update(c, &sq->tail, doorbell_sq_slot(c, sq->qid), sq->size);
 
 		if (!blocked && tail != sq->head)
 			return false;
@@ -496,7 +496,8 @@ void queue_reset(struct ctrl *c)
 	c->nsq = c->ncq = 0;
 	c->dbbuf = c->armed = c->posted = false;
 	c->shadow = c->event = NULL;
-	memset((void *)(uintptr_t)c->doorbells, 0, 4096);
+	c->shadow_words = 0;
+	memset((void *)(uintptr_t)c->doorbells, 0, c->doorbells_len);
 }
 
 void queue_dbbuf(struct ctrl *c, uint64_t shadow, uint64_t event)
@@ -511,20 +512,23 @@ void queue_dbbuf(struct ctrl *c, uint64_t shadow, uint64_t event)
 	for (unsigned int i = 0; i < c->nsq; i++) {
 		struct sq *sq = &c->sq[c->live_sq[i]];
 		struct cq *cq = &c->cq[sq->cqid];
-		unsigned int s = doorbell_sq_slot(sq->qid), q = doorbell_cq_slot(cq->qid);
+		unsigned int s = doorbell_sq_slot(c, sq->qid), q = doorbell_cq_slot(c, cq->qid);
 
 		/* Queues that exist begin where their registers stand. */
+		if (!doorbell_shadowed(c, q))
+			continue;
 		c->shadow[s] = sq->tail.shadow = sq->tail.value;
 		c->shadow[q] = cq->head.shadow = doorbell_update(c, &cq->head, q, cq->size);
-		c->event[s] = sq->tail.value;
-		c->event[q] = DOORBELL_NO_RING;
+		doorbell_want(c, s, sq->tail.value);
+		doorbell_want(c, q, DOORBELL_NO_RING);
 	}
 }
 
 void queue_ring(struct ctrl *c, unsigned int idx, uint32_t value)
 {
-	uint16_t qid = idx / 2;
-	bool known = qid <= c->opts.queues && (idx % 2 ? c->cq[qid].live : c->sq[qid].live);
+	unsigned int slot = idx >> c->opts.dstrd, qid = slot / 2;
+	bool known = idx == slot << c->opts.dstrd && qid <= c->opts.queues &&
+		     (slot % 2 ? c->cq[qid].live : c->sq[qid].live);
 
 	c->stats.doorbell_messages++;
 	if (!known) {
@@ -539,6 +543,6 @@ void queue_ring(struct ctrl *c, unsigned int idx, uint32_t value)
 		return;
 	}
 	__atomic_store_n(&c->doorbells[idx], value, __ATOMIC_RELEASE);
-	if (idx % 2)
+	if (slot % 2)
 		ctrl_update_intx(c);
 }

@@ -40,7 +40,7 @@ struct held *queue_hold(struct ctrl *c, const struct cmd *cmd, enum held_why why
 /* Doorbell configuration was accepted, for the two buffers at these addresses. */
 void queue_dbbuf(struct ctrl *c, uint64_t shadow, uint64_t event);
 
-/* A doorbell was written by message: slot `idx` of the page. */
+/* A doorbell was written by message: dword `idx` of them. */
 void queue_ring(struct ctrl *c, unsigned int idx, uint32_t value);
 
 /* Whether INTx ought to be asserted. */

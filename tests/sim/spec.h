@@ -52,21 +52,17 @@ static_assert(sizeof(struct sim_cqe) == 16, "CQE");
 #define SIM_SCT_SPECIFIC 0x100u
 #define SIM_SCT_MEDIA	 0x200u
 
-/* BAR0: registers, one page of doorbells, the MSI-X table and its pending bits. */
+/* BAR0: registers, doorbells, and behind them the MSI-X table and its pending bits. */
 #define SIM_BAR_DOORBELLS 0x1000u
-#define SIM_BAR_MSIX	  0x2000u
-#define SIM_BAR_PBA	  0x5000u
-#define SIM_BAR_SIZE	  0x8000u
+#define SIM_BAR_PBA	  0x3000u /* from the table on */
+#define SIM_BAR_END	  0x4000u /* the same; at least */
 
-/* Each doorbell page of 4 KiB has room for 512 pairs; the first is the admin queue's. */
+/* A doorbell page of 4 KiB has room for 512 pairs; the first is the admin queue's. */
 #define SIM_MAX_PAIRS	511
 #define SIM_MAX_VECTORS (SIM_MAX_PAIRS + 1)
 
 /* CAP.MQES, 0's based: queues of up to 4096 entries. */
 #define SIM_MQES 4095
-
-/* CAP.MPSMAX: memory pages of 4 KiB to 64 KiB. */
-#define SIM_MPSMAX 4
 
 /* vfio-user: header and commands. */
 struct vfu_header {
