@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "io.h"
+#include "pi.h"
 
 #include <string.h>
 
@@ -23,8 +24,13 @@ void blocks_write_zeroes(struct ctrl *c, struct cmd *cmd)
 
 	if (!io_range(c, cmd, &io))
 		return;
-	err = blocks_clear(&io, cmd->sqe.cdw12 & IO_DEAC);
-	if (!err && ((cmd->sqe.cdw12 & IO_FUA) || !features_write_cache(c)))
+	if (io.ns->format.pi && !(cmd->sqe.cdw12 & IO_DEAC)) {
+		pi_write_zeroes(c, cmd, &io);
+		err = 0;
+	} else {
+		err = blocks_clear(&io, cmd->sqe.cdw12 & IO_DEAC);
+	}
+	if (!err && !cmd->status && ((cmd->sqe.cdw12 & IO_FUA) || !features_write_cache(c)))
 		err = ns_flush(io.ns);
 	io_failed(cmd, err, true);
 	c->sanitize.written = true;
@@ -99,6 +105,10 @@ void blocks_verify(struct ctrl *c, struct cmd *cmd)
 
 	if (!io_range(c, cmd, &io))
 		return;
+	if (io.ns->format.pi) {
+		pi_verify(c, cmd, &io);
+		return;
+	}
 	err = blocks_read_extent(c, io.ns, &io.data);
 	if (!err)
 		err = blocks_read_extent(c, io.ns, &io.meta);

@@ -2,7 +2,7 @@
 #include "config.h"
 
 #include "format.h"
-#include "cmd.h"
+#include "pi.h"
 #include "queue.h"
 
 #include <string.h>
@@ -35,16 +35,21 @@ void format_init(struct ctrl *c)
 		c->lbaf[c->nlbaf++] = (struct lbaf){first->shift, first->metadata};
 }
 
-bool format_make(const struct ctrl *c, unsigned int lbaf, bool extended, unsigned int pi,
+bool format_make(const struct ctrl *c, unsigned int lbaf, bool extended, unsigned int dps,
 		 struct ns_format *format)
 {
-	if (lbaf >= c->nlbaf || pi)
+	unsigned int pi = dps & NVME_NS_DPS_PI_MASK;
+
+	/* What keeps nothing cannot keep it. */
+	if (lbaf >= c->nlbaf || (pi && (c->lbaf[lbaf].metadata < PI_SIZE || c->opts.format.null)))
 		return false;
 	*format = (struct ns_format){
 		.shift = c->lbaf[lbaf].shift,
 		.metadata = c->lbaf[lbaf].metadata,
 		.extended = extended && c->lbaf[lbaf].metadata,
 		.null = c->opts.format.null,
+		.pi = pi,
+		.pi_first = pi && (dps & NVME_NS_DPS_PI_FIRST),
 		.lbaf = lbaf,
 	};
 	return true;
@@ -61,7 +66,7 @@ static bool format_wanted(const struct ctrl *c, struct cmd *cmd, struct ns_forma
 		cmd_fail(cmd, NVME_SC_INVALID_FIELD, AT_CDW10, pi > NVME_NS_DPS_PI_TYPE3 ? 5 : 0);
 		return false;
 	}
-	if (format_make(c, lbaf, v & 1u << 4, pi, format))
+	if (format_make(c, lbaf, v & 1u << 4, pi | (v >> 8 & 1) << 3, format))
 		return true;
 	cmd_fail(cmd, SIM_SCT_SPECIFIC | NVME_SC_INVALID_FORMAT, AT_CDW10, 0);
 	return false;

@@ -10,8 +10,9 @@
 /* Fills the table of LBA formats; that of the options is among them. */
 void format_init(struct ctrl *c);
 
-/* The format of that number, with PI type `pi`; false: the controller does not have it. */
-bool format_make(const struct ctrl *c, unsigned int lbaf, bool extended, unsigned int pi,
+/* The format of that number; `dps` as in Identify Namespace. False: the controller does not have
+ * it. */
+bool format_make(const struct ctrl *c, unsigned int lbaf, bool extended, unsigned int dps,
 		 struct ns_format *format);
 
 /* Format NVM: completed at once, or kept as long as the options say and then finished. */

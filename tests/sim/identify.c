@@ -93,8 +93,12 @@ static void identify_common(const struct ctrl *c, struct nvme_id_ns *id)
 		id->lbaf[i].ms = c->lbaf[i].metadata;
 	}
 	id->mc = NVME_NS_MC_EXTENDED | NVME_NS_MC_SEPARATE;
-	if (!c->opts.format.null) /* deallocated blocks read as zeroes */
-		id->dlfeat = NVME_NS_DLFEAT_RB_ALL_0S | NVME_NS_DLFEAT_WRITE_ZEROES;
+	if (c->opts.format.null)
+		return;
+	id->dpc = NVME_NS_DPC_PI_TYPE1 | NVME_NS_DPC_PI_TYPE2 | NVME_NS_DPC_PI_TYPE3 |
+		  NVME_NS_DPC_PI_FIRST | NVME_NS_DPC_PI_LAST;
+	/* Deallocated blocks read as zeroes; their PI is all ones. */
+	id->dlfeat = NVME_NS_DLFEAT_RB_ALL_0S | NVME_NS_DLFEAT_WRITE_ZEROES;
 }
 
 /* Percent of a format that are still to be done. */
@@ -112,6 +116,7 @@ static void identify_ns(const struct ctrl *c, const struct ns *ns, struct nvme_i
 	identify_common(c, id);
 	id->nsze = id->ncap = id->nuse = ns->blocks;
 	id->flbas = ns->format.lbaf | (ns->format.extended ? NVME_NS_FLBAS_META_EXT : 0);
+	id->dps = ns->format.pi | (ns->format.pi_first ? NVME_NS_DPS_PI_FIRST : 0);
 	id->nmic = ns->nmic;
 	id->fpi = 0x80 | identify_format_left(ns);
 	identify_bytes(id->nvmcap, ns->bytes);

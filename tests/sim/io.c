@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "io.h"
+#include "pi.h"
 #include "sgl.h"
 
 #include <errno.h>
@@ -48,6 +49,14 @@ static inline bool io_locate(struct ctrl *c, struct cmd *cmd, struct io *io)
 	io->meta = (struct extent){.len = io->blocks * ns_metadata(io->ns)};
 	if (io->meta.len)
 		io->meta.off = ns_metadata_at(io->ns, io->slba);
+	if (io->ns->format.pi) {
+		if (!pi_allowed(cmd, io))
+			return false;
+		if (pi_is_stripped(cmd, io->ns)) {
+			io->data.len = (uint64_t)io->blocks << io->ns->format.shift;
+			io->meta.len = 0;
+		}
+	}
 	return true;
 }
 
@@ -238,8 +247,7 @@ void io_failed(struct cmd *cmd, int err, bool write)
 		cmd_fail(cmd, NVME_SC_DATA_XFER_ERROR, AT_PRP1, 0);
 }
 
-/* A fault: one bit of the data is another where it has arrived. */
-static int io_corrupt(struct ctrl *c, const struct cmd *cmd, const struct io *io, bool to_host)
+int io_corrupt(struct ctrl *c, const struct cmd *cmd, const struct io *io, bool to_host)
 {
 	uint64_t at = cmd->corrupt_at % io->data.len;
 	struct iovec iov = {c->bounce, 1};
@@ -286,7 +294,10 @@ static void io_read(struct ctrl *c, struct cmd *cmd)
 
 	if (!io_locate(c, cmd, &io) || !io_find(c, cmd, &io, true))
 		return;
-	io_failed(cmd, io_move_all(c, cmd, &io, true), false);
+	if (io.ns->format.pi)
+		pi_read(c, cmd, &io);
+	else
+		io_failed(cmd, io_move_all(c, cmd, &io, true), false);
 	c->stats.reads++;
 	c->stats.read_512 += io.data.len >> 9;
 }
@@ -294,12 +305,15 @@ static void io_read(struct ctrl *c, struct cmd *cmd)
 static void io_write(struct ctrl *c, struct cmd *cmd)
 {
 	struct io io;
-	int err;
+	int err = 0;
 
 	if (!io_locate(c, cmd, &io) || !io_find(c, cmd, &io, false))
 		return;
-	err = io_move_all(c, cmd, &io, false);
-	if (!err && ((cmd->sqe.cdw12 & IO_FUA) || !features_write_cache(c)))
+	if (io.ns->format.pi)
+		pi_write(c, cmd, &io);
+	else
+		err = io_move_all(c, cmd, &io, false);
+	if (!err && !cmd->status && ((cmd->sqe.cdw12 & IO_FUA) || !features_write_cache(c)))
 		err = ns_flush(io.ns);
 	io_failed(cmd, err, true);
 	c->sanitize.written = true;
@@ -340,8 +354,12 @@ static void io_compare(struct ctrl *c, struct cmd *cmd)
 
 	if (!io_locate(c, cmd, &io) || !io_find(c, cmd, &io, false))
 		return;
-	io_compare_extent(c, cmd, io.ns, &io.data);
-	io_compare_extent(c, cmd, io.ns, &io.meta);
+	if (io.ns->format.pi) {
+		pi_compare(c, cmd, &io);
+	} else {
+		io_compare_extent(c, cmd, io.ns, &io.data);
+		io_compare_extent(c, cmd, io.ns, &io.meta);
+	}
 	c->stats.reads++;
 	c->stats.read_512 += io.data.len >> 9;
 }

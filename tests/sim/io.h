@@ -15,8 +15,9 @@
 #define AT_CDW12 48
 
 /* Bits of dword 12. */
-#define IO_FUA	(1u << 30)
-#define IO_DEAC (1u << 25) /* of Write Zeroes */
+#define IO_FUA	 (1u << 30)
+#define IO_DEAC	 (1u << 25) /* of Write Zeroes */
+#define IO_PRACT (1u << 29)
 
 /* Some bytes on the medium, and the pieces of the host's memory for them. */
 struct extent {
@@ -43,6 +44,9 @@ bool io_range(struct ctrl *c, struct cmd *cmd, struct io *io);
 
 /* Moves `len` bytes that the command's data pointer names into `buf`; false: it has failed. */
 bool io_fetch(struct ctrl *c, struct cmd *cmd, void *buf, size_t len);
+
+/* A fault: one bit of a command's data is another where it has arrived. 0, -EIO or -EFAULT. */
+int io_corrupt(struct ctrl *c, const struct cmd *cmd, const struct io *io, bool to_host);
 
 /* The status for a negative errno of a medium (-EIO) or of the host's memory; 0 is none. */
 void io_failed(struct cmd *cmd, int err, bool write);

@@ -27,6 +27,7 @@ noinst_LTLIBRARIES += %D%/libsim.la
 	%D%/ns.c %D%/ns.h \
 	%D%/nsmgmt.c %D%/nsmgmt.h \
 	%D%/pci.c %D%/pci.h \
+	%D%/pi.c %D%/pi.h \
 	%D%/prp.c %D%/prp.h \
 	%D%/queue.c %D%/queue.h \
 	%D%/sanitize.c %D%/sanitize.h \
@@ -173,3 +174,10 @@ TESTS += %D%/test-layout
 %C%_test_layout_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
 %C%_test_layout_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_layout_LDADD = $(SIM_TEST_LIBS)
+
+check_PROGRAMS += %D%/test-pi
+TESTS += %D%/test-pi
+%C%_test_pi_SOURCES = %D%/test-pi.c
+%C%_test_pi_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
+%C%_test_pi_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_pi_LDADD = $(SIM_TEST_LIBS)

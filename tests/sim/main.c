@@ -42,6 +42,7 @@ enum {
 	OPT_CMB,
 	OPT_HMB,
 	OPT_METADATA,
+	OPT_PI,
 	OPT_SGLS,
 	OPT_TELL,
 	OPT_CAPACITY,
@@ -87,6 +88,9 @@ static const struct argp_option main_options[] = {
 	 "Ask for a host memory buffer of these sizes, multiples of 4K up to 1G", 0},
 	{"metadata", OPT_METADATA, "BYTES[,extended]", 0,
 	 "Metadata of each block, 1 to 64 bytes, in a buffer apart or behind the block's data", 0},
+	{"pi", OPT_PI, "TYPE[,first]", 0,
+	 "Protection information of type 1, 2 or 3 in the last (or first) 8 bytes of the metadata",
+	 0},
 	{"sgls", OPT_SGLS, "BITS", 0,
 	 "SGL support as Identify Controller has it; 0: no SGLs (default 0xb0001)", 0},
 	{"time", OPT_TIME, "WHAT=MS", 0,
@@ -229,6 +233,8 @@ static void main_end(struct argp_state *state, struct options *o)
 		argp_error(state, "--socket PATH is needed");
 	if (!o->nns && o->ctrl.format.null)
 		o->ns[o->nns++] = "1T";
+	if (o->ctrl.format.pi && (o->ctrl.format.metadata < 8 || o->ctrl.format.null))
+		argp_error(state, "--pi needs --metadata of at least 8 bytes, and no --null");
 	if (o->mps_max >= 0 && (unsigned int)o->mps_max < o->ctrl.mps_min)
 		argp_error(state, "--mpsmax is below --mpsmin");
 	o->ctrl.mps_max = o->mps_max >= 0	? (unsigned int)o->mps_max
@@ -298,6 +304,13 @@ static error_t main_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_METADATA:
 		main_metadata(state, &o->ctrl.format, arg);
+		break;
+	case OPT_PI:
+		if (*arg < '1' || *arg > '3' || (arg[1] && strcmp(arg + 1, ",first")))
+			argp_error(state, "--pi: '%s' is none of 1, 2 and 3, with ',first' or not",
+				   arg);
+		o->ctrl.format.pi = *arg - '0';
+		o->ctrl.format.pi_first = arg[1];
 		break;
 	case OPT_SGLS:
 		o->ctrl.sgls = main_number(state, "sgls", arg, 0, UINT32_MAX);

@@ -15,6 +15,8 @@ struct ns_format {
 	unsigned int metadata; /* bytes a block */
 	bool extended;	       /* they follow the block's data, and are transferred with them */
 	bool null;	       /* holds nothing: no data is moved */
+	uint8_t pi;	       /* type of protection information, 1 to 3; 0: none */
+	bool pi_first;	       /* it is the first of the metadata, else the last */
 	uint8_t lbaf;	       /* its number among the controller's LBA formats */
 };
 

@@ -42,8 +42,7 @@ static bool nsmgmt_check(const struct ctrl *c, struct cmd *cmd, const struct nvm
 	    (want->dps & NVME_NS_DPS_PI_MASK) > NVME_NS_DPS_PI_TYPE3 || want->anagrpid ||
 	    want->nvmsetid || want->endgid)
 		status = NVME_SC_INVALID_FIELD;
-	else if (!format_make(c, lbaf, want->flbas & NVME_NS_FLBAS_META_EXT,
-			      want->dps & NVME_NS_DPS_PI_MASK, format))
+	else if (!format_make(c, lbaf, want->flbas & NVME_NS_FLBAS_META_EXT, want->dps, format))
 		status = SIM_SCT_SPECIFIC | NVME_SC_INVALID_FORMAT;
 	else if (want->ncap < want->nsze)
 		status = SIM_SCT_SPECIFIC | NVME_SC_THIN_PROV_NOT_SUPP;
