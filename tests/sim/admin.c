@@ -238,7 +238,7 @@ uint32_t admin_effects(uint8_t opcode)
 
 static uint16_t admin_refused(struct ctrl *c, const struct admin_row *row, uint8_t opcode)
 {
-	uint16_t status = row->despite_sanitize ? 0 : sanitize_refuses(c);
+	uint16_t status = row->despite_sanitize ? 0 : c->sanitize.refusal;
 
 	/* One that failed may be followed by another. */
 	return opcode == nvme_admin_sanitize_nvm && status == NVME_SC_SANITIZE_FAILED ? 0 : status;

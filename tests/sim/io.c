@@ -409,7 +409,7 @@ void io_exec(struct ctrl *c, struct cmd *cmd)
 	}
 	if (c->hmb.enabled)
 		hmb_look(c);
-	if ((cmd->status = sanitize_refuses(c)) != 0)
+	if ((cmd->status = c->sanitize.refusal) != 0)
 		return;
 	switch (cmd->sqe.opcode) {
 	case nvme_cmd_flush:

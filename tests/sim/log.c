@@ -37,7 +37,7 @@ static size_t log_errors(struct ctrl *c, uint8_t *buf)
 	for (uint64_t i = 0; i < n; i++)
 		out[i] = c->errlog[(c->errlog_count - 1 - i) % (CTRL_ELPE + 1)];
 	/* Nothing may tell of the data that goes. */
-	for (uint64_t i = 0; i < n && sanitize_refuses(c); i++)
+	for (uint64_t i = 0; i < n && c->sanitize.refusal; i++)
 		out[i].lba = 0;
 	return sizeof(c->errlog);
 }
@@ -205,7 +205,7 @@ void log_exec(struct ctrl *c, struct cmd *cmd)
 		return;
 	}
 	if (!row->despite_sanitize)
-		cmd->status = sanitize_refuses(c);
+		cmd->status = c->sanitize.refusal;
 	size = cmd->status ? 0 : log_read(c, cmd, lid);
 	if (cmd->status)
 		return;

@@ -76,7 +76,7 @@ static void sanitize_done(struct ctrl *c)
 		if (c->ns[i].exists && (sanitize_medium(c, &c->ns[i]) || ns_flush(&c->ns[i])))
 			failed = true;
 	}
-	s->refuse = failed;
+	s->refusal = failed ? NVME_SC_SANITIZE_FAILED : 0;
 	s->status = failed ? NVME_SANITIZE_SSTAT_STATUS_COMPLETED_FAILED
 			   : NVME_SANITIZE_SSTAT_STATUS_COMPLETE_SUCCESS;
 	if (!failed) {
@@ -103,15 +103,6 @@ uint64_t sanitize_update(struct ctrl *c, uint64_t now)
 	return UINT64_MAX;
 }
 
-uint16_t sanitize_refuses(struct ctrl *c)
-{
-	struct sanitize *s = &c->sanitize;
-
-	if (s->status == NVME_SANITIZE_SSTAT_STATUS_IN_PROGESS)
-		return NVME_SC_SANITIZE_IN_PROGRESS;
-	return s->refuse ? NVME_SC_SANITIZE_FAILED : 0;
-}
-
 static void sanitize_start(struct ctrl *c, struct cmd *cmd)
 {
 	struct sanitize *s = &c->sanitize;
@@ -119,6 +110,7 @@ static void sanitize_start(struct ctrl *c, struct cmd *cmd)
 
 	selftest_end(c, NVME_ST_RESULT_ABORTED_SANITIZE);
 	s->status = NVME_SANITIZE_SSTAT_STATUS_IN_PROGESS;
+	s->refusal = NVME_SC_SANITIZE_IN_PROGRESS;
 	s->passes = 0;
 	s->dw10 = cmd->sqe.cdw10;
 	s->dw11 = cmd->sqe.cdw11;
@@ -131,7 +123,7 @@ void sanitize_exec(struct ctrl *c, struct cmd *cmd)
 {
 	struct sanitize *s = &c->sanitize;
 	uint32_t dw10 = cmd->sqe.cdw10;
-	bool restricted = s->refuse && !(s->dw10 & SANITIZE_UNRESTRICTED);
+	bool restricted = s->refusal && !(s->dw10 & SANITIZE_UNRESTRICTED);
 
 	switch (dw10 & SANITIZE_ACTION) {
 	case NVME_SANITIZE_SANACT_EXIT_FAILURE:
@@ -140,7 +132,7 @@ void sanitize_exec(struct ctrl *c, struct cmd *cmd)
 		if (restricted)
 			cmd_fail(cmd, NVME_SC_SANITIZE_FAILED, AT_CDW10, 0);
 		else
-			s->refuse = false;
+			s->refusal = 0;
 		return;
 	case NVME_SANITIZE_SANACT_START_BLOCK_ERASE:
 	case NVME_SANITIZE_SANACT_START_OVERWRITE:

@@ -15,7 +15,7 @@ struct sanitize {
 	uint8_t passes;	      /* of an overwrite that are done */
 	bool written;	      /* since the last one that succeeded, or ever */
 	bool fail;	      /* the next one fails */
-	bool refuse;	      /* failed, and nobody has said yet to go on all the same */
+	uint16_t refusal;     /* the status for commands that are not allowed now; 0: all are */
 	uint32_t dw10, dw11;  /* of the command that began it */
 	uint64_t from, until; /* monotonic ns */
 };
@@ -25,10 +25,6 @@ struct cmd;
 
 /* Sanitize. */
 void sanitize_exec(struct ctrl *c, struct cmd *cmd);
-
-/* What a command fails with that is not allowed now: 0, Sanitize In Progress, or Sanitize Failed.
- */
-uint16_t sanitize_refuses(struct ctrl *c);
 
 /* Time has passed; returns when to look again, or UINT64_MAX. */
 uint64_t sanitize_update(struct ctrl *c, uint64_t now);
