@@ -146,6 +146,12 @@ void sanitize_exec(struct ctrl *c, struct cmd *cmd)
 		cmd_fail(cmd, NVME_SC_SANITIZE_FAILED, AT_CDW10, 3);
 		return;
 	}
+	for (unsigned int i = 0; i < c->nns; i++) {
+		if (c->ns[i].formatting) {
+			cmd->status = NVME_SC_FORMAT_IN_PROGRESS;
+			return;
+		}
+	}
 	if (c->firmware.next) {
 		cmd_fail(cmd, SIM_SCT_SPECIFIC | NVME_SC_FW_NEEDS_RESET, AT_CDW10, 0);
 		return;
