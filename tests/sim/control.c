@@ -216,14 +216,14 @@ static void control_self_test(struct control *ctl, char **w, unsigned int n, cha
 	control_say(out, room, "ok");
 }
 
-/* Some words stand for a fault, or for what happens at once: without a command it waits for. */
+/* Some words are faults, or happen at once where no command is named that they wait for. */
 static bool control_is_immediate(char **w, unsigned int n)
 {
-	bool both = !strcmp(w[0], "cfs") || !strcmp(w[0], "ones") || !strcmp(w[0], "link") ||
-		    !strcmp(w[0], "event");
-
-	return both && (n == 1 || (strcmp(w[1], "admin") && strcmp(w[1], "io"))) &&
-	       (n == 1 || strcmp(w[0], "cfs"));
+	if (!strcmp(w[0], "cfs"))
+		return n == 1;
+	if (strcmp(w[0], "ones") && strcmp(w[0], "link") && strcmp(w[0], "event"))
+		return false;
+	return n == 1 || (strcmp(w[1], "admin") && strcmp(w[1], "io"));
 }
 
 void control_line(struct control *ctl, char *line, char *out, size_t room)

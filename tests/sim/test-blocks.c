@@ -42,7 +42,7 @@ static void setup(void)
 	ck_assert_int_eq(ftruncate(fd, 8 << 20), 0);
 	close(fd);
 	srv_start(&srv, args);
-	cl_up(&c, &srv, RING_STORE, 32);
+	cl_up(&c, &srv, RING_MESSAGE, 32);
 	cl_pair(&c, 1, 16, -1);
 	page = cl_alloc(&c, 4096);
 	data = cl_alloc(&c, 65536);

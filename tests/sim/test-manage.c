@@ -22,7 +22,7 @@ static uint8_t *page, *data;
 static void start(const char *const *args)
 {
 	srv_start(&srv, args);
-	cl_up(&c, &srv, RING_STORE, 32);
+	cl_up(&c, &srv, RING_MESSAGE, 32);
 	cl_pair(&c, 1, 16, -1);
 	page = cl_alloc(&c, 4096);
 	data = cl_alloc(&c, 65536);
@@ -421,7 +421,7 @@ START_TEST(test_sanitize_in_progress)
 	identify();
 	/* No reset ends it, nor does another client. */
 	cl_close(&c);
-	cl_up(&c, &srv, RING_STORE, 32);
+	cl_up(&c, &srv, RING_MESSAGE, 32);
 	cl_pair(&c, 1, 16, -1);
 	page = cl_alloc(&c, 4096);
 	data = cl_alloc(&c, 4096);
@@ -459,7 +459,7 @@ START_TEST(test_slow_ready)
 
 	teardown();
 	srv_start(&srv, args);
-	cl_up(&c, &srv, RING_STORE, 32);
+	cl_up(&c, &srv, RING_MESSAGE, 32);
 	ck_assert_uint_ge(cl_now_ms() - begin, 39);
 	/* A command that comes before is carried out after. */
 	page = cl_alloc(&c, 4096);

@@ -22,7 +22,7 @@ static uint8_t *page, *data;
 static void start(const char *const *args)
 {
 	srv_start(&srv, args);
-	cl_up(&c, &srv, RING_STORE, 32);
+	cl_up(&c, &srv, RING_MESSAGE, 32);
 	cl_pair(&c, 1, 16, -1);
 	page = cl_alloc(&c, 4096);
 	data = cl_alloc(&c, 65536);

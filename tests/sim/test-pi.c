@@ -37,7 +37,7 @@ static void setup(void)
 	static const char *const args[] = {"--ns", "1M", NULL};
 
 	srv_start(&srv, args);
-	cl_up(&c, &srv, RING_STORE, 32);
+	cl_up(&c, &srv, RING_MESSAGE, 32);
 	cl_pair(&c, 1, 16, -1);
 	data = cl_alloc(&c, 16384);
 	meta = cl_alloc(&c, 4096);
@@ -311,7 +311,7 @@ START_TEST(test_options)
 	}
 	teardown();
 	srv_start(&srv, args);
-	cl_up(&c, &srv, RING_STORE, 32);
+	cl_up(&c, &srv, RING_MESSAGE, 32);
 	data = cl_alloc(&c, 16384);
 	e.prp1 = cl_iova(&c, data);
 	ck_assert_uint_eq(cl_exec(&c, 0, e, NULL), 0);
