@@ -176,7 +176,7 @@ static void identify_independent(const struct ns *ns, struct nvme_id_independent
 	id->nstat = !ns->formatting; /* ready */
 }
 
-/* Of one namespace; one that is not active has zeroes. */
+/* Of one namespace; one that is not active has zeroes, but no list of descriptors. */
 static void identify_one(struct ctrl *c, struct cmd *cmd, uint8_t cns)
 {
 	bool allocated = cns == NVME_IDENTIFY_CNS_ALLOCATED_NS;
@@ -189,7 +189,7 @@ static void identify_one(struct ctrl *c, struct cmd *cmd, uint8_t cns)
 	}
 	if (!ns &&
 	    (!cmd->sqe.nsid || cmd->sqe.nsid > c->nns || cns == NVME_IDENTIFY_CNS_NS_DESC_LIST)) {
-		cmd_fail(cmd, NVME_SC_INVALID_NS, AT_NSID, 0);
+		cmd_no_ns(c, cmd);
 	} else if (ns && (allocated || cns == NVME_IDENTIFY_CNS_NS)) {
 		identify_ns(c, ns, (struct nvme_id_ns *)c->bounce);
 	} else if (ns && cns == NVME_IDENTIFY_CNS_NS_DESC_LIST) {

@@ -157,7 +157,8 @@ START_TEST(test_create_and_delete)
 	ck_assert_uint_eq(page[26], 4);
 	ck_assert_uint_eq(read64(48), 4 << 20);
 	memcpy(nguid, page + 104, 16);
-	ck_assert_uint_eq(identify(3, 3), BAD_NS);
+	ck_assert_uint_eq(identify(3, 3), FIELD);
+	ck_assert_uint_eq(identify(6, 3), BAD_NS);
 	ck_assert_uint_eq(read_block(3, 0), FIELD);
 	ck_assert_uint_eq(read_block(6, 0), BAD_NS);
 	/* Deleted and created again, it is another. */
