@@ -81,9 +81,8 @@ static bool full(const struct vfnc *conn, const struct cl_queue *queue)
 	       (queue && queue->inflight >= queue->pub.entries - 1);
 }
 
-/* `pub` NULL: admin */
-static int start(struct vfnc_device *dev, struct vfnc_queue *pub, const struct vfnc_cmd *cmd,
-		 struct cl_call **callp)
+int cl_command_start(struct vfnc_device *dev, struct vfnc_queue *pub, const struct vfnc_cmd *cmd,
+		     struct cl_call **callp)
 {
 	struct cl_queue *queue = (struct cl_queue *)pub;
 	Vfnd__CommandRequest op = VFND__COMMAND_REQUEST__INIT;
@@ -124,8 +123,7 @@ static int start(struct vfnc_device *dev, struct vfnc_queue *pub, const struct v
 	return 0;
 }
 
-/* Takes and frees a call that is done. */
-static int finish(struct vfnc *conn, struct cl_call *call, struct vfnc_completion *cpl)
+int cl_command_finish(struct vfnc *conn, struct cl_call *call, struct vfnc_completion *cpl)
 {
 	const Vfnd__CommandAnswer *a;
 	struct vfnc_completion own;
@@ -166,7 +164,7 @@ static int run(struct vfnc_device *dev, struct vfnc_queue *queue, const struct v
 	struct vfnc *conn = dev->conn;
 	struct cl_call *call;
 	int64_t limit = conn->timeout_ms;
-	int ret = start(dev, queue, cmd, &call);
+	int ret = cl_command_start(dev, queue, cmd, &call);
 
 	if (ret < 0)
 		return ret;
@@ -178,7 +176,7 @@ static int run(struct vfnc_device *dev, struct vfnc_queue *queue, const struct v
 		cl_rpc_abandon(conn, call);
 		return ret;
 	}
-	return finish(conn, call, cpl);
+	return cl_command_finish(conn, call, cpl);
 }
 
 int vfnc_admin(struct vfnc_device *dev, const struct vfnc_cmd *cmd,
@@ -197,7 +195,7 @@ static int submit(struct vfnc_device *dev, struct vfnc_queue *queue, const struc
 		  uint64_t *ticket)
 {
 	struct cl_call *call;
-	int ret = start(dev, queue, cmd, &call);
+	int ret = cl_command_start(dev, queue, cmd, &call);
 
 	*ticket = 0;
 	if (ret < 0)
@@ -243,7 +241,7 @@ int vfnc_wait(struct vfnc *conn, uint64_t ticket, struct vfnc_completion *comple
 		cl_rpc_free(conn, call);
 		return ret;
 	}
-	return finish(conn, call, completion);
+	return cl_command_finish(conn, call, completion);
 }
 
 int vfnc_wait_any(struct vfnc *conn, uint64_t *ticket, struct vfnc_completion *completion,
@@ -262,13 +260,15 @@ int vfnc_wait_any(struct vfnc *conn, uint64_t *ticket, struct vfnc_completion *c
 			return ret;
 	}
 	*ticket = call->id;
-	return finish(conn, call, completion);
+	return cl_command_finish(conn, call, completion);
 }
 
 int vfnc_forget(struct vfnc *conn, uint64_t ticket)
 {
-	struct cl_call *call = find_ticket(conn, ticket);
+	struct cl_call *call = cl_rpc_find(conn, ticket);
 
+	if (!call || call->state == CL_ABANDONED || !call->fn)
+		call = find_ticket(conn, ticket);
 	if (!call)
 		return -ENOENT;
 	cl_rpc_abandon(conn, call);
@@ -277,5 +277,5 @@ int vfnc_forget(struct vfnc *conn, uint64_t ticket)
 
 unsigned int vfnc_outstanding(const struct vfnc *conn)
 {
-	return conn->tickets;
+	return conn->tickets + conn->started;
 }

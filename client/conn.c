@@ -99,6 +99,7 @@ int vfnc_connect_fd(int fd, struct vfnc **connp)
 	for (int i = 0; i < CL_BUCKETS; i++)
 		LIST_INIT(&conn->calls[i]);
 	TAILQ_INIT(&conn->done);
+	TAILQ_INIT(&conn->due);
 	TAILQ_INIT(&conn->events);
 	TAILQ_INIT(&conn->devices);
 	ret = set_nonblock(fd);

@@ -152,24 +152,29 @@ static bool fill(struct vfnc *conn, const Vfnd__Event *e, struct vfnc_event *eve
 	return true;
 }
 
+bool cl_event_take(struct vfnc *conn, struct vfnc_event *event)
+{
+	struct cl_event *first;
+
+	while ((first = TAILQ_FIRST(&conn->events))) {
+		bool known = fill(conn, first->message->event, event);
+
+		cl_event_drop(conn, first);
+		if (known)
+			return true;
+	}
+	return false;
+}
+
 int vfnc_event_wait(struct vfnc *conn, struct vfnc_event *event, int timeout_ms)
 {
 	int64_t deadline = cl_deadline(timeout_ms);
 
-	for (;;) {
-		struct cl_event *first = TAILQ_FIRST(&conn->events);
-		int ret;
+	while (!cl_event_take(conn, event)) {
+		int ret = cl_rpc_pump(conn, deadline, true);
 
-		if (first) {
-			bool known = fill(conn, first->message->event, event);
-
-			cl_event_drop(conn, first);
-			if (known)
-				return 0;
-			continue;
-		}
-		ret = cl_rpc_pump(conn, deadline, true);
 		if (ret < 0)
 			return ret;
 	}
+	return 0;
 }

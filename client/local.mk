@@ -4,6 +4,7 @@
 noinst_LTLIBRARIES += %D%/libvfnclient-core.la
 %C%_libvfnclient_core_la_SOURCES = \
 	%D%/private.h \
+	%D%/async.c \
 	%D%/buffer.c \
 	%D%/command.c \
 	%D%/conn.c \

@@ -40,6 +40,8 @@ struct cl_call {
 	void *data_in;
 	uint64_t length;
 	TAILQ_ENTRY(cl_call) done;
+	vfnc_command_fn fn; /* of a command with a callback; then it is no ticket */
+	void *opaque;
 };
 
 struct cl_event {
@@ -59,9 +61,14 @@ struct vfnc {
 	size_t n_features;
 	unsigned int inflight; /* commands without an answer */
 	unsigned int tickets;  /* submitted, completion not taken */
+	unsigned int started;  /* with a callback that has not been called */
 	unsigned int n_events;
 	LIST_HEAD(, cl_call) calls[CL_BUCKETS];
 	TAILQ_HEAD(, cl_call) done; /* tickets that are complete, in the order they came */
+	TAILQ_HEAD(, cl_call) due;  /* the same of commands with a callback */
+	bool processing;            /* callbacks are being made */
+	vfnc_event_fn event_fn;
+	void *event_opaque;
 	TAILQ_HEAD(, cl_event) events;
 	TAILQ_HEAD(, vfnc_device) devices;
 	char error[CL_ERROR_SIZE];
@@ -206,6 +213,18 @@ int cl_memfd_check(struct vfnc *conn, const char *what, int fd, uint64_t size, u
 /* Keeps `message`, an event; it is the function's now. */
 void cl_event_put(struct vfnc *conn, Vfnd__Answer *message);
 void cl_event_drop(struct vfnc *conn, struct cl_event *event);
+
+/* The oldest event that is kept; false when there is none. */
+bool cl_event_take(struct vfnc *conn, struct vfnc_event *event);
+
+/* ---- command.c ---- */
+
+/* Send a command; `pub` NULL: an admin command. On success *callp is the call. 0 or -errno. */
+int cl_command_start(struct vfnc_device *dev, struct vfnc_queue *pub, const struct vfnc_cmd *cmd,
+		     struct cl_call **callp);
+
+/* Take the completion of a call that is done, and free the call. 0 or -errno. */
+int cl_command_finish(struct vfnc *conn, struct cl_call *call, struct vfnc_completion *cpl);
 
 /* ---- info.c ---- */
 

@@ -72,6 +72,11 @@ void cl_rpc_free(struct vfnc *conn, struct cl_call *call)
 		if (call->state == CL_DONE)
 			TAILQ_REMOVE(&conn->done, call, done);
 	}
+	if (call->fn) {
+		conn->started--;
+		if (call->state == CL_DONE)
+			TAILQ_REMOVE(&conn->due, call, done);
+	}
 	LIST_REMOVE(call, hash);
 	if (call->answer)
 		vfnd__answer__free_unpacked(call->answer, NULL);
@@ -89,6 +94,10 @@ void cl_rpc_abandon(struct vfnc *conn, struct cl_call *call)
 	if (call->ticket) {
 		conn->tickets--;
 		call->ticket = false;
+	}
+	if (call->fn) {
+		conn->started--;
+		call->fn = NULL;
 	}
 	call->state = CL_ABANDONED;
 }
@@ -214,6 +223,8 @@ static int dispatch(struct vfnc *conn, Vfnd__Answer *answer, struct fdset *fds)
 	call->fds = *fds;
 	if (call->ticket)
 		TAILQ_INSERT_TAIL(&conn->done, call, done);
+	if (call->fn)
+		TAILQ_INSERT_TAIL(&conn->due, call, done);
 	return 0;
 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-CLIENT_TESTS = %D%/test-conn %D%/test-device %D%/test-command %D%/test-print %D%/test-protocol-doc
+CLIENT_TESTS = %D%/test-conn %D%/test-device %D%/test-command %D%/test-async %D%/test-print %D%/test-protocol-doc
 check_PROGRAMS += $(CLIENT_TESTS)
 TESTS += $(CLIENT_TESTS)
 
@@ -27,6 +27,13 @@ $(%C%_test_device_OBJECTS): $(PROTO_HEADER)
 %C%_test_command_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_command_LDADD = $(CLIENT_TEST_LIBS)
 $(%C%_test_command_OBJECTS): $(PROTO_HEADER)
+%C%_test_async_SOURCES = %D%/test-async.c
+%C%_test_async_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_async_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_async_LDADD = $(CLIENT_TEST_LIBS)
+$(%C%_test_async_OBJECTS): $(PROTO_HEADER)
+dist_check_SCRIPTS += %D%/test-async-tsan.sh
+TESTS += %D%/test-async-tsan.sh
 
 check_PROGRAMS += %D%/fake-vfnd
 %C%_fake_vfnd_SOURCES = %D%/fake-vfnd.c

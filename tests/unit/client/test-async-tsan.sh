@@ -1,0 +1,44 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# test-async and the client library under the thread sanitizer: a program of its own, as the tree is built with
+# other sanitizers or none.
+: "${top_srcdir:?}" "${top_builddir:?}"
+skip() {
+    echo "1..0 # SKIP $1"
+    exit 0
+}
+src=$top_srcdir
+command -v gcc >/dev/null 2>&1 || skip 'gcc is not installed'
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+
+# Does it build and run anything? Some kernels' address spaces are too random for it.
+echo 'int main(void) { return 0; }' >"$dir/nothing.c"
+gcc -fsanitize=thread -o "$dir/nothing" "$dir/nothing.c" >/dev/null 2>&1 && "$dir/nothing" >/dev/null 2>&1 ||
+    skip 'the compiler has no thread sanitizer that runs here'
+
+# Fences are not known to it (-Wno-tsan): what they order is atomic all the same.
+# Names without spaces: the words are meant to be split.
+# shellcheck disable=SC2046
+if ! gcc -std=gnu11 -O1 -g -pthread -fsanitize=thread -Wno-tsan -D_GNU_SOURCE -I"$top_builddir" -I"$src" \
+    -I"$src/tests/unit" -I"$src/client/include" -I"$src/libvfn/include" -I"$src/libvfn/src" \
+    -o "$dir/test-async" "$src"/tests/unit/client/test-async.c "$src"/tests/unit/client/fake.c \
+    "$src"/tests/unit/client/canned.c "$src"/client/*.c "$src"/proto/*.c "$top_builddir"/proto/vfnd.pb-c.c \
+    $(find "$src/libvfn/src" -name '*.c') $(pkg-config --cflags --libs check libprotobuf-c) >"$dir/log" 2>&1; then
+    sed 's/^/# /' "$dir/log"
+    echo 'not ok 1 - test-async builds'
+    echo 1..1
+    exit 1
+fi
+# In one process: what it finds at the end is told by the exit status of each test otherwise.
+CK_FORK=no TSAN_OPTIONS='halt_on_error=0 exitcode=66' "$dir/test-async" >"$dir/tap" 2>"$dir/log"
+status=$?
+grep -v '^1\.\.' "$dir/tap"
+tests=$(grep -cE '^(not )?ok ' "$dir/tap")
+if [ $status -eq 0 ] && ! grep -q 'ThreadSanitizer' "$dir/log"; then
+    echo "ok $((tests + 1)) - no data race"
+else
+    sed 's/^/# /' "$dir/log"
+    echo "not ok $((tests + 1)) - no data race"
+fi
+echo "1..$((tests + 1))"
