@@ -37,6 +37,28 @@ int vfnc_start(struct vfnc_queue *queue, const struct vfnc_cmd *cmd, vfnc_comman
 	return start(queue->device, queue, cmd, fn, opaque, ticket);
 }
 
+int vfnc_cancel(struct vfnc *conn, uint64_t ticket)
+{
+	Vfnd__CancelRequest op = VFND__CANCEL_REQUEST__INIT;
+	Vfnd__Request req = VFND__REQUEST__INIT;
+	struct cl_call *call = cl_rpc_find(conn, ticket);
+	int ret;
+
+	if (!call || call->state != CL_WAITING || (!call->ticket && !call->fn))
+		return cl_fail(conn, -ENOENT, "no command with ticket %llu is outstanding",
+			       (unsigned long long)ticket);
+	if (!vfnc_has_feature(conn, "cancel"))
+		return cl_fail(conn, -EOPNOTSUPP, "the daemon cannot cancel commands");
+	op.request = ticket;
+	req.op_case = VFND__REQUEST__OP_CANCEL;
+	req.cancel = &op;
+	ret = cl_rpc_start(conn, &req, VFND__ANSWER__BODY_DONE, &call);
+	/* That it was too late says the command's own answer. */
+	if (ret == 0)
+		cl_rpc_abandon(conn, call);
+	return ret;
+}
+
 void vfnc_set_event_function(struct vfnc *conn, vfnc_event_fn fn, void *opaque)
 {
 	conn->event_fn = fn;

@@ -31,7 +31,7 @@ EXTRA_%C%_libvfnclient_la_DEPENDENCIES = %D%/libvfnclient.map
 EXTRA_DIST += %D%/libvfnclient.map
 
 vfnclientincludedir = $(includedir)/vfn
-vfnclientinclude_HEADERS = %D%/include/vfn/client.h
+vfnclientinclude_HEADERS = %D%/include/vfn/client.h %D%/include/vfn/client-async.h
 pkgconfig_DATA += %D%/vfn-client.pc
 
 include %D%/vfnctl/local.mk

@@ -122,6 +122,9 @@ struct device_class {
 	int (*submit)(struct opening *opening, struct queue *queue, const struct command_spec *spec,
 		      command_done done, void *arg, char *text, size_t size);
 
+	/* The opening's command of this id shall end soon; false when there is none. NULL: no commands. */
+	bool (*cancel)(struct opening *opening, uint64_t id);
+
 	/* An opening ends: its queues' handles are void (lease_remove()). */
 	void (*forget)(struct opening *opening);
 	/* An opening ends: delete its queues, abort its commands. Called again on progress. */

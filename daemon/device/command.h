@@ -31,6 +31,7 @@ struct command_spec {
 	uint64_t meta_offset;
 	uint64_t meta_length;
 	unsigned int timeout_ms; /* 0: the configured one */
+	uint64_t id;             /* by which it can be cancelled; of the session */
 };
 
 /* Valid during the callback. */

@@ -117,6 +117,25 @@ void nvme_abort(struct command *cmd)
 		return;
 	}
 	cmd->phase = COMMAND_ABORTING;
-	nvme_timer_set(cmd, nd->dev->devices->config->abort_timeout_ms);
+	/* A controller need not abort: a command that was only unwanted has the time that it had. */
+	nvme_timer_set(cmd, cmd->cancelled && !cmd->timed_out
+				    ? cmd->timeout_ms : nd->dev->devices->config->abort_timeout_ms);
 	nvme_abort_send(nd, cmd->queue, cmd->rq);
+}
+
+bool nvme_cancel(struct opening *o, uint64_t id)
+{
+	struct command *cmd;
+
+	TAILQ_FOREACH (cmd, &o->commands, link)
+		if (cmd->id == id && !cmd->told)
+			break;
+	if (!cmd)
+		return false;
+	cmd->cancelled = true;
+	if (cmd->phase == COMMAND_PENDING)
+		nvme_finish(cmd, NULL, -ECANCELED, "cancelled before it was sent");
+	else
+		nvme_abort(cmd);
+	return true;
 }

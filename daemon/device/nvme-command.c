@@ -348,7 +348,8 @@ static void nvme_timeout(evutil_socket_t fd, short what, void *arg)
 		nvme_finish(cmd, NULL, -ETIMEDOUT, "the command waited too long to be sent");
 		break;
 	case COMMAND_SENT:
-		if (!cmd->opening->ending) {
+		/* Of one that is cancelled it is the turn of its Abort. */
+		if (!cmd->opening->ending && !cmd->cancelled) {
 			if (!cmd->timed_out)
 				nd->dev->stats.timed_out++;
 			cmd->timed_out = true;

@@ -117,6 +117,7 @@ int nvme_submit(struct opening *o, struct queue *q, const struct command_spec *s
 		return -ENOMEM;
 	}
 	cmd->least = need;
+	cmd->id = spec->id;
 	cmd->timeout_ms = spec->timeout_ms ? spec->timeout_ms : config->command_timeout_ms;
 	ret = no_pointers ? 0 : nvme_fill(cmd, spec, text, size);
 	if (ret == 0) {

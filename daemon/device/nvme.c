@@ -107,6 +107,7 @@ const struct device_class nvme_class = {
 	.buffer_add = nvme_served_buffer_add,
 	.buffer_remove = nvme_served_buffer_remove,
 	.submit = nvme_submit,
+	.cancel = nvme_cancel,
 	.forget = nvme_forget,
 	.quiesce = nvme_quiesce,
 	.save = nvme_save,

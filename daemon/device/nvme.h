@@ -151,6 +151,8 @@ struct command {
 	unsigned int timeout_ms;
 	enum command_phase phase;
 	bool timed_out;
+	bool cancelled; /* at its session's wish */
+	uint64_t id;    /* the session's */
 	bool told; /* `done` was called */
 	bool waits; /* on `waiting` */
 	/* Of an Abort: the tracker of what it names (NULL: gone with its queue), and the queue (NULL: admin). */
@@ -276,6 +278,9 @@ unsigned int nvme_abort_places(const struct nvme_device *nd);
 int nvme_abort_send(struct nvme_device *nd, struct queue *queue, struct nvme_rq *rq);
 /* Ask the controller to abort it. */
 void nvme_abort(struct command *cmd);
+
+/* For device_class.cancel. */
+bool nvme_cancel(struct opening *opening, uint64_t id);
 /* The command has completed: whether its tracker is not to be released, but will be by its Abort. */
 bool nvme_abort_keeps(struct command *cmd);
 /* The command has completed, which may be an Abort. */

@@ -115,7 +115,7 @@ static int command_fields(struct rpc_call *call, const Vfnd__CommandRequest *req
 static void command_submit(struct rpc_call *call, const Vfnd__CommandRequest *req, struct opening *o,
 			   struct queue *q)
 {
-	struct command_spec spec = {.timeout_ms = req->timeout_ms};
+	struct command_spec spec = {.timeout_ms = req->timeout_ms, .id = call->id};
 	char text[256] = "";
 	void *ticket;
 	int ret;
@@ -149,4 +149,17 @@ void rpc_io(struct rpc_call *call)
 		return;
 	}
 	command_submit(call, req, queue_opening(q), q);
+}
+
+void rpc_cancel(struct rpc_call *call)
+{
+	uint64_t id = call->request->cancel->request;
+	struct opening *o;
+
+	LIST_FOREACH (o, session_openings(call->session), in_session)
+		if (o->device->class->cancel && o->device->class->cancel(o, id)) {
+			rpc_done(call);
+			return;
+		}
+	rpc_fail(call, -ENOENT, "cancel.request", "request %" PRIu64 " is no outstanding command", id);
 }

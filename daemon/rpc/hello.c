@@ -10,6 +10,8 @@
 
 void rpc_hello(struct rpc_call *call)
 {
+	/* What a client cannot see by asking for it. */
+	static char *const features[] = {(char *)"served-queues", (char *)"cancel"};
 	const Vfnd__HelloRequest *req = call->request->hello;
 	Vfnd__HelloAnswer hello = VFND__HELLO_ANSWER__INIT;
 	Vfnd__Answer answer = VFND__ANSWER__INIT;
@@ -28,6 +30,8 @@ void rpc_hello(struct rpc_call *call)
 	hello.max_message = FRAME_MAX;
 	hello.max_inline = COMMAND_INLINE_MAX;
 	hello.max_outstanding = rpc_host.devices->config->session_commands;
+	hello.features = (char **)features;
+	hello.n_features = sizeof(features) / sizeof(features[0]);
 	session_greet(call->session, hello.version, req->program);
 	answer.body_case = VFND__ANSWER__BODY_HELLO;
 	answer.hello = &hello;

@@ -104,6 +104,7 @@ void rpc_queue_create(struct rpc_call *call);   /* queue.c */
 void rpc_queue_delete(struct rpc_call *call);
 void rpc_admin(struct rpc_call *call);          /* command.c */
 void rpc_io(struct rpc_call *call);
+void rpc_cancel(struct rpc_call *call);
 void rpc_subscribe(struct rpc_call *call);      /* event.c */
 void rpc_unsubscribe(struct rpc_call *call);
 void rpc_statistics(struct rpc_call *call);     /* statistics.c */

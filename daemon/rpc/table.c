@@ -21,5 +21,6 @@ const struct rpc_row rpc_table[] = {
 	ROW(SUBSCRIBE, subscribe, MONITOR, 0),
 	ROW(UNSUBSCRIBE, unsubscribe, MONITOR, 0),
 	ROW(STATISTICS, statistics, MONITOR, 0),
+	ROW(CANCEL, cancel, MONITOR, 0),
 	{0},
 };

@@ -111,6 +111,47 @@ static void timeouts_many(void)
 	ledger_await(&before, 1024);
 }
 
+/* Aborted at its session's wish; more of them than the controller aborts at a time, and an admin command. */
+static void timeouts_cancel(void)
+{
+	enum { N = 12 };
+	uint64_t tickets[N], ticket;
+	struct vfnc_completion c;
+	struct vfnc_statistics stats;
+	struct ledger before;
+	struct vfnc_cmd cmd;
+	struct set s;
+
+	ledger_take(&before);
+	set_up(&s);
+	sim_tell(env.sim_control, "delay io 2 0 60000");
+	sim_tell(env.sim_control, "delay admin 6 1 60000");
+	cmd = read_command(&s, 60000);
+	for (unsigned int i = 0; i < N; i++)
+		OK(s.conn, vfnc_submit(s.queue, &cmd, &tickets[i]));
+	for (unsigned int i = 0; i < N; i++)
+		OK(s.conn, vfnc_cancel(s.conn, tickets[i]));
+	/* once more does no harm */
+	OK(s.conn, vfnc_cancel(s.conn, tickets[N - 1]));
+	for (unsigned int i = 0; i < N; i++) {
+		OK(s.conn, vfnc_wait_any(s.conn, &ticket, &c, INT_SOON_MS));
+		CHECK((c.status & SC_MASK) == SC_ABORT_REQUESTED && !c.timed_out,
+		      "command %u: status %#x, timed out: %d", i, c.status, c.timed_out);
+	}
+	cmd = (struct vfnc_cmd){.opcode = 6, .cdw10 = 1, .length = 4096, .buffer = s.buf};
+	OK(s.conn, vfnc_submit_admin(s.dev, &cmd, &ticket));
+	OK(s.conn, vfnc_cancel(s.conn, ticket));
+	OK(s.conn, vfnc_wait(s.conn, ticket, &c, INT_SOON_MS));
+	CHECK((c.status & SC_MASK) == SC_ABORT_REQUESTED, "Identify ended with status %#x", c.status);
+	FAILS(s.conn, ENOENT, vfnc_cancel(s.conn, ticket));
+	OK(s.conn, vfnc_statistics(s.conn, s.dev, &stats));
+	CHECK(stats.session_outstanding == 0, "%llu outstanding",
+	      (unsigned long long)stats.session_outstanding);
+	sim_tell(env.sim_control, "clear");
+	vfnc_disconnect(s.conn);
+	ledger_await(&before, 1024);
+}
+
 /*
  * The command completes while its Abort is under way. The one that comes next is not aborted in its
  * place, though identifiers are used again as soon as may be.
@@ -383,6 +424,7 @@ int main(void)
 		INT_CASE("a status is handed on whole", timeouts_status, .faults = true),
 		INT_CASE("a command is aborted when its time is over", timeouts_abort, .faults = true),
 		INT_CASE("many commands are aborted", timeouts_many, .faults = true),
+		INT_CASE("commands are cancelled", timeouts_cancel, .faults = true),
 		INT_CASE("an Abort that comes late hits no other command", timeouts_late_abort,
 			 .faults = true),
 		INT_CASE("an Abort that comes late hits no other queue", timeouts_late_abort_queue,

@@ -155,7 +155,7 @@ void fake_buffer(struct fake *f, uint64_t id, uint64_t size, int fd)
 
 static void hello(struct fake *f, uint64_t id)
 {
-	static char *features[] = {(char *)"first", (char *)"second"};
+	static char *features[] = {(char *)"first", (char *)"second", (char *)"cancel"};
 	Vfnd__HelloAnswer a = VFND__HELLO_ANSWER__INIT;
 	Vfnd__Answer answer = VFND__ANSWER__INIT;
 
@@ -165,7 +165,7 @@ static void hello(struct fake *f, uint64_t id)
 	a.max_message = FRAME_MAX;
 	a.max_inline = FAKE_INLINE;
 	a.max_outstanding = FAKE_OUTSTANDING;
-	a.n_features = 2;
+	a.n_features = 3;
 	a.features = features;
 	answer.id = id;
 	answer.body_case = VFND__ANSWER__BODY_HELLO;

@@ -281,6 +281,50 @@ START_TEST(test_lost)
 }
 END_TEST
 
+/* Completes a command when it is cancelled. */
+static bool cancels(struct fake *f, const Vfnd__Request *req)
+{
+	if (req->op_case == VFND__REQUEST__OP_IO) {
+		f->held[f->n_held++] = req->id;
+		return true;
+	}
+	if (req->op_case != VFND__REQUEST__OP_CANCEL)
+		return false;
+	fake_completion(f, req->cancel->request, 0, 7);
+	/* The answer to the request itself is of no interest, whatever it is. */
+	if (f->held[0] == req->cancel->request)
+		fake_done(f, req->id);
+	else
+		fake_error(f, req->id, ENOENT, "too late", "cancel.request");
+	return true;
+}
+
+START_TEST(test_cancel)
+{
+	struct vfnc_completion cpl;
+	uint64_t tickets[3];
+
+	begin(cancels);
+	ck_assert_int_eq(vfnc_start(queue, &flush, note, NULL, &tickets[0]), 0);
+	ck_assert_int_eq(vfnc_submit(queue, &flush, &tickets[1]), 0);
+	ck_assert_int_eq(vfnc_start(queue, &flush, note, NULL, &tickets[2]), 0);
+	ck_assert_int_eq(vfnc_cancel(conn, tickets[2] + 1), -ENOENT);
+	ck_assert_int_eq(vfnc_cancel(conn, tickets[1]), 0);
+	ck_assert_int_eq(vfnc_wait(conn, tickets[1], &cpl, 20000), 0);
+	ck_assert_uint_eq(cpl.status, 7);
+	ck_assert_int_eq(vfnc_cancel(conn, tickets[1]), -ENOENT);
+	ck_assert_int_eq(vfnc_cancel(conn, tickets[0]), 0);
+	while (n_seen < 1)
+		ck_assert_int_ge(turn(0), 0);
+	ck_assert_uint_eq(seen[0].ticket, tickets[0]);
+	/* Forgotten, then it is nobody's. */
+	ck_assert_int_eq(vfnc_forget(conn, tickets[2]), 0);
+	ck_assert_int_eq(vfnc_cancel(conn, tickets[2]), -ENOENT);
+	ck_assert_uint_eq(vfnc_outstanding(conn), 0);
+	end();
+}
+END_TEST
+
 static void event_seen(void *opaque, const struct vfnc_event *event)
 {
 	unsigned int *n = opaque;
@@ -403,5 +447,6 @@ UNIT_MAIN("async", {
 	tcase_add_test(tc, test_refused);
 	tcase_add_test(tc, test_lost);
 	tcase_add_test(tc, test_events);
+	tcase_add_test(tc, test_cancel);
 	tcase_add_test(tc, test_threads);
 })

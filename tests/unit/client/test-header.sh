@@ -29,7 +29,7 @@ try C++17 "$CXX" -x c++ -std=c++17
 # functions of the header, but for the inline one, against the dynamic symbols
 n=$((n + 1))
 lib=$top_builddir/client/.libs/libvfnclient.so
-grep -oE '\bvfnc_[a-z_]+\(' "$include/vfn/client.h" | tr -d '(' | sort -u | grep -vx vfnc_ok >declared.$$
+grep -oE '\bvfnc_[a-z_]+\(' "$include"/vfn/client*.h -h | tr -d '(' | sort -u | grep -vx vfnc_ok >declared.$$
 nm -D --defined-only "$lib" | awk '$2 == "T" {sub(/@.*/, "", $3); print $3}' | sort -u >exported.$$
 if out=$(diff declared.$$ exported.$$) && [ -s exported.$$ ]; then
     echo "ok $n - the library exports what the header declares, and nothing else"

@@ -145,6 +145,7 @@ size_t sample_pack(size_t i, uint64_t id, uint8_t *buf)
 	Vfnd__SubscribeRequest subscribe = VFND__SUBSCRIBE_REQUEST__INIT;
 	Vfnd__UnsubscribeRequest unsubscribe = VFND__UNSUBSCRIBE_REQUEST__INIT;
 	Vfnd__StatisticsRequest statistics = VFND__STATISTICS_REQUEST__INIT;
+	Vfnd__CancelRequest cancel = VFND__CANCEL_REQUEST__INIT;
 	char *features[] = {(char *)"one", (char *)"another"};
 	void *const bodies[] = {
 		[VFND__REQUEST__OP_HELLO] = &hello,
@@ -163,6 +164,7 @@ size_t sample_pack(size_t i, uint64_t id, uint8_t *buf)
 		[VFND__REQUEST__OP_SUBSCRIBE] = &subscribe,
 		[VFND__REQUEST__OP_UNSUBSCRIBE] = &unsubscribe,
 		[VFND__REQUEST__OP_STATISTICS] = &statistics,
+		[VFND__REQUEST__OP_CANCEL] = &cancel,
 	};
 
 	hello.version = 1;
@@ -179,6 +181,7 @@ size_t sample_pack(size_t i, uint64_t id, uint8_t *buf)
 	queue_create.entries = 64;
 	queue_delete.queue = 2;
 	unsubscribe.subscription = 4;
+	cancel.request = 5;
 	sample_command(&command);
 	r.id = id;
 	r.op_case = rpc_table[i].op;

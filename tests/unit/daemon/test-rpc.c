@@ -234,6 +234,7 @@ START_TEST(test_unknown_handles)
 		{"queue_delete", "queue_delete.queue"}, {"admin", "admin.device"},
 		{"io", "io.queue"},		       {"subscribe", "subscribe.device"},
 		{"unsubscribe", "unsubscribe.subscription"}, {"statistics", "statistics.device"},
+		{"cancel", "cancel.request"},
 	};
 
 	greet();
