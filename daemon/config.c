@@ -324,6 +324,12 @@ static int config_device_setting(struct config_parser *p, int line, struct confi
 		dev->settings.cpu = (int)v;
 	} else if (strcmp(name, "direct") == 0) {
 		ret = config_device_word(p, line, name, value, "no", "yes", &dev->settings.direct);
+	} else if (strcmp(name, "session-commands-per-second") == 0) {
+		ret = config_device_number(p, line, name, value, 0, UINT64_MAX, &v);
+		dev->settings.session_commands = v;
+	} else if (strcmp(name, "session-bytes-per-second") == 0) {
+		ret = config_device_number(p, line, name, value, 0, UINT64_MAX, &v);
+		dev->settings.session_bytes = v;
 	} else {
 		ret = config_fail(p, line, -EINVAL, "[device %s] has no setting '%s'", dev->address, name);
 	}

@@ -21,6 +21,8 @@ struct device_settings {
 	unsigned int spin_us; /* that it spins without anything to do */
 	int cpu;	      /* that it is pinned to, or -1 */
 	bool direct;	      /* clients may have queue pairs to themselves */
+	uint64_t session_commands; /* I/O commands a second of one session; 0: no limit */
+	uint64_t session_bytes;	   /* and bytes */
 };
 
 struct config_device {

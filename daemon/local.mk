@@ -17,6 +17,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/data/engine.c %D%/data/engine.h \
 	%D%/data/format.h \
 	%D%/data/length.c %D%/data/length.h \
+	%D%/data/limit.c %D%/data/limit.h \
 	%D%/data/map.c %D%/data/map.h \
 	%D%/data/served.c %D%/data/served.h \
 	%D%/device/buffer.c %D%/device/buffer.h \
@@ -31,6 +32,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/device/nvme-engine.c \
 	%D%/device/nvme-event.c \
 	%D%/device/nvme-length.c \
+	%D%/device/nvme-limit.c \
 	%D%/device/nvme-ns.c \
 	%D%/device/nvme-pair.c \
 	%D%/device/nvme-queue.c \

@@ -60,7 +60,33 @@ static void driver_seen(struct data_watch *w)
 	}
 }
 
+static uint64_t driver_clock(void)
+{
+	return get_ticks();
+}
+
+/* Milliseconds that may be slept, at least one; -1: until something comes. */
+static int driver_nap(const struct data_driver *d)
+{
+	uint64_t ticks;
+
+	if (!data_engine_due(&d->engine, &ticks))
+		return -1;
+	ticks = ticks * 1000 / __vfn_ticks_freq + 1;
+	return ticks < 1000 ? (int)ticks : 1000;
+}
+
 /* ---- on the loop ------------------------------------------------------------------------- */
+
+/* A queue that waits for a limit has nobody to kick. */
+static void driver_alarm(struct data_driver *d)
+{
+	int ms = driver_nap(d);
+	struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+	if (ms >= 0)
+		evtimer_add(d->again, &tv);
+}
 
 static void driver_run(struct data_driver *d)
 {
@@ -86,6 +112,7 @@ static void driver_run(struct data_driver *d)
 			continue;
 		if (data_engine_settle(&d->engine)) {
 			d->sleeps++;
+			driver_alarm(d);
 			break;
 		}
 	}
@@ -159,7 +186,7 @@ static void *driver_thread(void *arg)
 		} else if (get_ticks() - busy > d->spin_ticks) {
 			if (data_engine_settle(e)) {
 				d->sleeps++;
-				driver_look(d, -1);
+				driver_look(d, driver_nap(d));
 			}
 			busy = 0;
 			since_look = 0;
@@ -408,6 +435,7 @@ int data_driver_start(struct event_base *base, const struct data_driver_opts *op
 	d->epoll_fd = d->wake_fd = d->told_fd = -1;
 	d->engine.owner = owner;
 	d->engine.patience = 1024;
+	d->engine.clock = driver_clock;
 	d->spin_ticks = driver_ticks(opts->spin_us);
 	TAILQ_INIT(&d->told);
 	pthread_mutex_init(&d->lock, NULL);

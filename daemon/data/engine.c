@@ -65,6 +65,9 @@ static void engine_deactivate(struct data_engine *engine, struct served *q, enum
 
 		engine->active[q->slot] = last;
 		last->slot = q->slot;
+	} else if (q->state == SERVED_ASIDE) {
+		TAILQ_REMOVE(&engine->aside, q, aside);
+		q->limit->aside--;
 	}
 	q->state = state;
 }
@@ -83,14 +86,19 @@ void data_engine_remove(struct data_engine *engine, struct served *q)
 	engine->nserved--;
 }
 
-void data_engine_kick(struct data_engine *engine, struct served *q)
+static void engine_activate(struct data_engine *engine, struct served *q)
 {
-	if (q->state != SERVED_ASLEEP)
-		return;
 	q->state = SERVED_ACTIVE;
 	q->idle = 0;
 	q->slot = engine->nactive;
 	engine->active[engine->nactive++] = q;
+}
+
+void data_engine_kick(struct data_engine *engine, struct served *q)
+{
+	if (q->state != SERVED_ASLEEP)
+		return;
+	engine_activate(engine, q);
 	served_disarm(q);
 }
 
@@ -124,12 +132,107 @@ static void engine_tell(struct data_engine *engine)
 	}
 }
 
+/* ---- limits ------------------------------------------------------------------------------ */
+
+/* The next look at those that wait is when the first of them may go. */
+static void engine_await(struct data_engine *engine, struct served *q, uint64_t now, bool first)
+{
+	uint64_t due = now + data_limit_wait(q->limit, now);
+
+	if (first || (int64_t)(due - engine->due) < 0)
+		engine->due = due;
+}
+
+static void engine_put_aside(struct data_engine *engine, struct served *q, uint64_t now)
+{
+	engine_deactivate(engine, q, SERVED_ASIDE);
+	if (!engine->aside.tqh_last)
+		TAILQ_INIT(&engine->aside);
+	engine_await(engine, q, now, TAILQ_EMPTY(&engine->aside));
+	TAILQ_INSERT_TAIL(&engine->aside, q, aside);
+	q->limit->aside++;
+}
+
+/* As served_forward(), as far as the session may. The queue may be put aside. */
+static unsigned int engine_forward_limited(struct data_engine *engine, struct served *q, uint64_t now)
+{
+	unsigned int n = 0, taken = 1;
+
+	while (taken && n < q->window) {
+		unsigned int room = data_limit_room(q->limit, now);
+		uint64_t spent = q->spent;
+
+		if (!room) {
+			if (served_pending(q))
+				engine_put_aside(engine, q, now);
+			break;
+		}
+		taken = served_forward(q, room < q->window - n ? room : q->window - n);
+		data_limit_charge(q->limit, taken, q->spent - spent);
+		n += taken;
+	}
+	return n;
+}
+
+/* One whose turn in the round it is: not before those that wait already. */
+static unsigned int engine_forward_behind(struct data_engine *engine, struct served *q)
+{
+	uint64_t now = engine->clock();
+
+	if (!q->limit->aside)
+		return engine_forward_limited(engine, q, now);
+	if (served_pending(q))
+		engine_put_aside(engine, q, now);
+	return 0;
+}
+
+/* Those that there is room for, in order: who gets something is the last one then. */
+static unsigned int engine_take_back(struct data_engine *engine)
+{
+	struct served *q, *next, *last = TAILQ_LAST(&engine->aside, served_list);
+	uint64_t now = engine->clock();
+	bool first = true;
+	unsigned int n = 0;
+
+	if ((int64_t)(now - engine->due) < 0)
+		return 0;
+	for (q = TAILQ_FIRST(&engine->aside); q; q = next) {
+		next = q == last ? NULL : TAILQ_NEXT(q, aside);
+		if (data_limit_room(q->limit, now)) {
+			engine_deactivate(engine, q, SERVED_ACTIVE);
+			engine_activate(engine, q);
+			n += engine_forward_limited(engine, q, now);
+		}
+		if (q->state == SERVED_ASIDE) {
+			engine_await(engine, q, now, first);
+			first = false;
+		}
+	}
+	return n;
+}
+
+bool data_engine_due(const struct data_engine *engine, uint64_t *ticks)
+{
+	int64_t wait;
+
+	if (TAILQ_EMPTY(&engine->aside) || engine->paused || engine->halted)
+		return false;
+	wait = (int64_t)(engine->due - engine->clock());
+	*ticks = wait > 0 ? (uint64_t)wait : 0;
+	return true;
+}
+
+/* ---- rounds ------------------------------------------------------------------------------ */
+
 static unsigned int engine_forward(struct data_engine *engine)
 {
-	unsigned int n = 0, count = engine->nactive, at;
+	unsigned int n = 0, count, at;
 
+	if (unlikely(!TAILQ_EMPTY(&engine->aside)))
+		n = engine_take_back(engine);
+	count = engine->nactive;
 	if (!count)
-		return 0;
+		return n;
 	/* Each is first in its turn: what the pairs have no places for is not always the same
 	 * one's. */
 	at = ++engine->first;
@@ -142,7 +245,17 @@ static unsigned int engine_forward(struct data_engine *engine)
 		if (at >= engine->nactive)
 			at = 0;
 		q = engine->active[at];
-		taken = served_forward(q, q->window);
+		if (unlikely(q->limit)) {
+			taken = engine_forward_behind(engine, q);
+			if (q->state == SERVED_ASIDE) {
+				n += taken;
+				if (!engine->nactive)
+					break;
+				continue;
+			}
+		} else {
+			taken = served_forward(q, q->window);
+		}
 		n += taken;
 		if (taken || q->blocked) {
 			q->idle = 0;

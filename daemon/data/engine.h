@@ -25,6 +25,9 @@ struct data_engine {
 	unsigned int first; /* whose turn it is to be first */
 	unsigned int nserved;
 	struct served *touched;
+	TAILQ_HEAD(served_list, served) aside; /* they wait for a limit, in order */
+	uint64_t due;			       /* when to look at them, ticks of */
+	uint64_t (*clock)(void);
 	/* Looks in vain, at all queues together, before a queue that has nothing to do goes to
 	 * sleep. */
 	unsigned int patience;
@@ -69,6 +72,12 @@ unsigned int data_engine_round(struct data_engine *engine);
  * client kicks or the controller interrupts. False: there is something to do.
  */
 bool data_engine_settle(struct data_engine *engine);
+
+/*
+ * A queue waits for its session's limit: in so many ticks of engine->clock() there is something to do, though
+ * nobody kicks. False: there is none.
+ */
+bool data_engine_due(const struct data_engine *engine, uint64_t *ticks);
 
 /* The controller has forgotten all queues: everything in flight ends with the status. */
 void data_engine_fail(struct data_engine *engine, uint16_t status);

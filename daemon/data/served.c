@@ -214,6 +214,7 @@ static inline void served_post(struct served *q, struct nvme_rq *rq, union nvme_
 	cmd->cid = sqe->cid;
 	sqe->cid = rq->cid;
 	sq->tail = (uint16_t)(unlikely(tail == (unsigned int)sq->qsize) ? 0 : tail);
+	q->spent += length;
 	q->inflight++;
 	q->room--;
 	q->pair->inflight++;
@@ -291,6 +292,16 @@ static unsigned int served_fused(struct served *q, union nvme_cmd *first, struct
 	served_post(q, rq, first, len_first);
 	served_post(q, rq2, second, len_second);
 	return 2;
+}
+
+bool served_pending(struct served *q)
+{
+	if (word_load(&q->control->sq_tail) != q->sq_head && !q->broken)
+		return true;
+	q->blocked = false;
+	q->starved = false;
+	q->sq_seen = q->sq_head;
+	return false;
 }
 
 unsigned int served_forward(struct served *q, unsigned int burst)

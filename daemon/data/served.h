@@ -15,10 +15,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include <vfn/nvme.h>
 
 #include "daemon/data/check.h"
+#include "daemon/data/limit.h"
 #include "daemon/data/map.h"
 #include "proto/served.h"
 
@@ -58,6 +60,7 @@ struct served_stats {
 enum served_state {
 	SERVED_ASLEEP,	/* the event indices are set: a kick wakes it */
 	SERVED_ACTIVE,	/* looked at in each round */
+	SERVED_ASIDE,	/* waits for its session's limit: looked at again when that may let it go */
 	SERVED_STOPPED, /* takes no more commands; what the controller has goes on */
 };
 
@@ -90,6 +93,9 @@ struct served {
 	unsigned int slot; /* in the engine's list of active queues */
 	bool touched;	   /* in the list of those with new completions */
 	struct served *next_touched;
+	struct data_limit *limit; /* of its session, or NULL */
+	uint64_t spent;		  /* bytes of all commands that were posted */
+	TAILQ_ENTRY(served) aside;
 	int wake_fd; /* a socket */
 	struct served_stats stats;
 	void (*drained)(struct served *served); /* stopped, and nothing in flight */
@@ -105,6 +111,9 @@ void served_start(struct served *q);
 
 /* Forward at most `burst` commands; how many were taken from the queue. */
 unsigned int served_forward(struct served *q, unsigned int burst);
+
+/* There are commands to forward. False: it can go to sleep. */
+bool served_pending(struct served *q);
 
 /* Wake the client if it waits for what has been completed since this was last called. */
 void served_tell(struct served *q);

@@ -59,7 +59,9 @@ static void nvme_waiting_remove(struct command *cmd)
 {
 	struct nvme_device *nd = cmd->nd;
 
-	if (cmd->waits)
+	if (cmd->limited)
+		nvme_limit_leave(cmd);
+	else if (cmd->waits)
 		TAILQ_REMOVE(cmd->queue ? &nd->held : &nd->pending, cmd, waiting);
 	cmd->waits = false;
 }
@@ -248,10 +250,16 @@ int nvme_send_or_wait(struct command *cmd)
 	int ret = -EAGAIN;
 
 	if (cmd->queue) {
-		if (!nd->barrier && !nd->refreshing)
-			return nvme_send(cmd);
-		nvme_waiting_add(cmd, false);
-		return 0;
+		if (nvme_limit_holds(cmd))
+			return nvme_limit_wait(cmd);
+		ret = 0;
+		if (nd->barrier || nd->refreshing)
+			nvme_waiting_add(cmd, false);
+		else
+			ret = nvme_send(cmd);
+		if (ret == 0)
+			nvme_limit_charge(cmd);
+		return ret;
 	}
 	if (nvme_is_barrier(cmd)) {
 		if (nd->barrier || nd->refreshing)
@@ -298,6 +306,18 @@ static void nvme_send_held(struct nvme_device *nd, struct command *cmd)
 	}
 	if (ret < 0)
 		nvme_finish(cmd, NULL, ret, text);
+}
+
+void nvme_send_limited(struct command *cmd)
+{
+	struct nvme_device *nd = cmd->nd;
+
+	nvme_waiting_remove(cmd);
+	nvme_limit_charge(cmd);
+	if (nd->barrier || nd->refreshing)
+		nvme_waiting_add(cmd, false);
+	else
+		nvme_send_held(nd, cmd);
 }
 
 void nvme_send_waiting(struct nvme_device *nd)

@@ -280,6 +280,7 @@ static int served_attach(struct nvme_served *s)
 
 	s->data.pair = &s->pair->data;
 	s->data.map = &q->opening->map;
+	s->data.limit = data_limit_set(&q->opening->limit) ? &q->opening->limit : NULL;
 	s->data.qid = served_number(q);
 	if (!s->data.qid)
 		return -EMFILE;

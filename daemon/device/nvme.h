@@ -135,7 +135,7 @@ enum command_phase {
 
 struct command {
 	TAILQ_ENTRY(command) link;    /* in opening->commands, or nd->internal */
-	TAILQ_ENTRY(command) waiting; /* in nd->pending or nd->held */
+	TAILQ_ENTRY(command) waiting; /* in nd->pending, nd->held or opening->limited */
 	struct nvme_device *nd;
 	struct opening *opening; /* NULL: the daemon's own */
 	struct queue *queue;     /* NULL: admin queue */
@@ -155,6 +155,7 @@ struct command {
 	uint64_t id;    /* the session's */
 	bool told; /* `done` was called */
 	bool waits; /* on `waiting` */
+	bool limited; /* in opening->limited by that */
 	/* Of an Abort: the tracker of what it names (NULL: gone with its queue), and the queue (NULL: admin). */
 	struct nvme_rq *names;
 	struct queue *names_queue;
@@ -181,6 +182,7 @@ struct queue {
 	unsigned int entries;
 	unsigned int sent; /* commands outstanding */
 	unsigned int vector; /* of its interrupts */
+	unsigned int limited; /* and waiting for the session's limit */
 	enum queue_phase phase;
 	bool has_memory, has_cq, has_sq; /* made so far */
 	bool named; /* without SQ, and only waits for the Aborts that name its commands */
@@ -261,12 +263,24 @@ int nvme_adopt(struct nvme_device *nd, const union nvme_cmd *sqe, uint16_t cid, 
 void nvme_reap(struct nvme_device *nd, unsigned int qid);
 /* Send what waits for a place, or for the end of a barrier. */
 void nvme_send_waiting(struct nvme_device *nd);
+/* One that waited for its session's limit: with what namespaces are now. */
+void nvme_send_limited(struct command *cmd);
 /* Take the command's completion, or -errno with a text, to whoever waits for it; frees it. */
 void nvme_finish(struct command *cmd, const struct nvme_cqe *cqe, int error, const char *text);
 /* All of the queue's commands end, as the controller has forgotten them. */
 void nvme_queue_flush(struct queue *queue);
 /* Every command of the device ends with the error; the controller is disabled. */
 void nvme_fail_all(struct nvme_device *nd, int error, const char *text);
+
+/* nvme-limit.c */
+/* The I/O command has to wait for its session's limit. */
+bool nvme_limit_holds(const struct command *cmd);
+/* It does. 0; -EAGAIN: its queue would be full; -ENOMEM. */
+int nvme_limit_wait(struct command *cmd);
+/* It waits no longer. */
+void nvme_limit_leave(struct command *cmd);
+/* It goes. */
+void nvme_limit_charge(struct command *cmd);
 
 /* nvme-abort.c */
 /* How many more Aborts the controller takes. */

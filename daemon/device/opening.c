@@ -36,6 +36,9 @@ int opening_restore(struct session *session, struct device *device, uint64_t han
 	LIST_INIT(&o->queues);
 	LIST_INIT(&o->subscriptions);
 	TAILQ_INIT(&o->commands);
+	TAILQ_INIT(&o->limited);
+	data_limit_init(&o->limit, device->settings.session_commands,
+			device->settings.session_bytes, __vfn_ticks_freq, get_ticks());
 	LIST_INSERT_HEAD(session_openings(session), o, in_session);
 	LIST_INSERT_HEAD(&device->openings, o, in_device);
 	*out = o;
@@ -72,6 +75,8 @@ static void opening_free(struct opening *o)
 	o->device->stats.quarantined_bytes -= o->quarantined_bytes;
 	if (o->grace)
 		event_free(o->grace);
+	if (o->limit_timer)
+		event_free(o->limit_timer);
 	data_map_clear(&o->map);
 	LIST_REMOVE(o, in_device);
 	quota_put(o->user);

@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "daemon/data/limit.h"
 #include "daemon/data/map.h"
 #include "daemon/device/worker.h"
 #include "daemon/lease.h"
@@ -46,6 +47,9 @@ struct opening {
 	struct command_list commands; /* admin and I/O, sent and not over */
 	unsigned int slots;           /* of inline payload in use */
 	struct data_map map;          /* the buffers, for served queues; theirs while there are any */
+	struct data_limit limit;      /* of I/O commands */
+	struct command_list limited;  /* requests that wait for it, in order */
+	struct event *limit_timer;    /* NULL before the first that had to */
 	unsigned int nserved;         /* served queues that the engine knows */
 	unsigned int last_number;     /* counts the numbers that they were given */
 	unsigned int jobs;            /* of the worker that are about this opening */

@@ -118,3 +118,12 @@ check_PROGRAMS += %D%/int-attack
 $(%C%_int_attack_OBJECTS): $(PROTO_HEADER)
 dist_check_SCRIPTS += %D%/test-attack.sh
 TESTS += %D%/test-attack.sh
+
+# Limits, with a daemon that has them.
+check_PROGRAMS += %D%/int-limit
+%C%_int_limit_SOURCES = %D%/int-limit.c
+%C%_int_limit_CFLAGS = $(INT_CFLAGS)
+%C%_int_limit_LDADD = $(INT_LIBS)
+$(%C%_int_limit_OBJECTS): $(PROTO_HEADER)
+dist_check_SCRIPTS += %D%/test-limit.sh
+TESTS += %D%/test-limit.sh

@@ -13,6 +13,7 @@ DAEMON_TESTS = \
 	%D%/test-length \
 	%D%/test-check \
 	%D%/test-engine \
+	%D%/test-limit \
 	%D%/test-driver \
 	%D%/test-worker
 check_PROGRAMS += $(DAEMON_TESTS)
@@ -87,6 +88,11 @@ $(%C%_test_length_OBJECTS): $(PROTO_HEADER)
 %C%_test_engine_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_test_engine_CFLAGS = $(DAEMON_TEST_CFLAGS)
 %C%_test_engine_LDADD = $(DAEMON_TEST_LIBS)
+
+%C%_test_limit_SOURCES = %D%/test-limit.c
+%C%_test_limit_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_limit_CFLAGS = $(DAEMON_TEST_CFLAGS)
+%C%_test_limit_LDADD = $(DAEMON_TEST_LIBS)
 
 %C%_test_driver_SOURCES = %D%/test-driver.c
 %C%_test_driver_CPPFLAGS = $(UNIT_CPPFLAGS)

@@ -106,6 +106,8 @@ START_TEST(test_everything)
 		  "[device 0000:01:00.0]\n"
 		  "queue-pairs = 65535\n"
 		  "direct = yes\n"
+		  "session-commands-per-second = 20000\n"
+		  "session-bytes-per-second = 2G\n"
 		  "[device vfio-user:/tmp/a b]\n"
 		  "queue-pairs=1\n");
 	ck_assert_str_eq(config.socket, "/run/a.sock");
@@ -124,6 +126,10 @@ START_TEST(test_everything)
 	ck_assert_str_eq(config.devices[0].address, "0000:01:00.0");
 	ck_assert_uint_eq(config.devices[0].settings.queue_pairs, 65535);
 	ck_assert(config.devices[0].settings.direct);
+	ck_assert_uint_eq(config.devices[0].settings.session_commands, 20000);
+	ck_assert_uint_eq(config.devices[0].settings.session_bytes, UINT64_C(2) << 30);
+	ck_assert_uint_eq(config.devices[1].settings.session_commands, 0);
+	ck_assert_uint_eq(config.devices[1].settings.session_bytes, 0);
 	ck_assert_str_eq(config.devices[1].address, "vfio-user:/tmp/a b");
 	ck_assert_uint_eq(config.devices[1].settings.queue_pairs, 1);
 	ck_assert(!config.devices[1].settings.direct);
