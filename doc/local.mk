@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 dist_man_MANS = %D%/vfnctl.1
-EXTRA_DIST += %D%/architecture.md %D%/datapath.md %D%/protocol.md
+EXTRA_DIST += %D%/architecture.md %D%/datapath.md %D%/protocol.md %D%/tutorial.md
 
 # The examples are for the installed library; here the tests run them.
 EXTRA_DIST += %D%/examples/first.c

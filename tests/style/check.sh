@@ -98,7 +98,8 @@ spaces_in_c() {
 }
 
 tabs_in_scripts() {
-    { cat "$scratch/scripts"; files sources '\.(sh|py)$'; } | sort -u >"$scratch/tabs"
+    # debian/rules is a makefile.
+    { cat "$scratch/scripts"; files sources '\.(sh|py)$'; } | grep -vxF debian/rules | sort -u >"$scratch/tabs"
     in_files tabs '^ *	'
 }
 

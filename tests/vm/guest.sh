@@ -196,6 +196,7 @@ for program in identify io-verify level-one mappings own-allocator generic-pci; 
 done
 check "generic-pci works on edu" user_program generic-pci "$VM_EDU"
 check "events works on nvme0" user_program events "$VM_NVME0" 'tests/vm/qmp-request.sh smart-warning nvme0 4'
+append "tests of vfnd-bind" tests/vm/bind-tests.sh
 append "tests of data and metadata" "$top_builddir/tests/unit/libvfn/nvme/test-data" "$VM_NVME5"
 append "tests of controller memory" "$top_builddir/tests/vm/vm-memory"
 append "tests of late commands and events" "$top_builddir/tests/vm/vm-recover"
