@@ -59,6 +59,8 @@ lib_listens() { # PID SOCKET
 start_sim() {
     lib_name=$1
     shift
+    # One that was killed has left its sockets, which would be taken for those of its successor.
+    rm -f "$dir/$lib_name.sock" "$dir/$lib_name.control"
     "$vfnd_sim" --socket "$dir/$lib_name.sock" --control "$dir/$lib_name.control" "$@" \
         >"$dir/$lib_name.log" 2>&1 &
     sim_pid=$!
