@@ -27,6 +27,26 @@ static const struct row device_rows[] = {
 	ROW(interrupts),    ROW(events),       ROW(resets),	ROW(queue_pairs),
 	ROW(buffers),	    ROW(buffer_bytes), ROW(mappings),	ROW(quarantined_bytes),
 };
+static const struct row served_rows[] = {
+	ROW(served_queues),
+	ROW(served_completed),
+	ROW(served_failed),
+	ROW(served_refused),
+	ROW(served_bytes_read),
+	ROW(served_bytes_written),
+	ROW(served_outstanding),
+	ROW(served_kicks),
+	ROW(served_wakes),
+	ROW(served_rounds),
+	ROW(served_sleeps),
+	ROW(refused_opcode),
+	ROW(refused_field),
+	ROW(refused_memory),
+	ROW(refused_fused),
+	ROW(refused_namespace),
+	ROW(refused_sgl),
+	ROW(refused_prp),
+};
 
 static uint64_t value(const struct vfnc_statistics *st, const struct row *row)
 {
@@ -67,14 +87,18 @@ static int run(struct tool *tool, void *settings)
 		struct json_object *root = json_object_new_object();
 
 		add(root, "daemon", &st, ROWS(daemon_rows));
-		if (dev)
+		if (dev) {
 			add(root, "device", &st, ROWS(device_rows));
+			add(root, "served", &st, ROWS(served_rows));
+		}
 		field_json_print(stdout, root);
 		return EXIT_OK;
 	}
 	print_text(&st, ROWS(daemon_rows));
-	if (dev)
+	if (dev) {
 		print_text(&st, ROWS(device_rows));
+		print_text(&st, ROWS(served_rows));
+	}
 	return EXIT_OK;
 }
 

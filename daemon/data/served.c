@@ -65,10 +65,49 @@ static inline void served_put(struct served *q, uint16_t cid, uint64_t result, u
 	served_touch(q);
 }
 
+static enum served_refusal served_refusal(uint16_t status)
+{
+	switch (status) {
+	case DATA_INVALID_OPCODE:
+		return SERVED_REFUSED_OPCODE;
+	case DATA_TRANSFER_ERROR:
+		return SERVED_REFUSED_MEMORY;
+	case DATA_FAILED_FUSED:
+	case DATA_MISSING_FUSED:
+		return SERVED_REFUSED_FUSED;
+	case DATA_INVALID_NAMESPACE:
+		return SERVED_REFUSED_NAMESPACE;
+	case DATA_INVALID_SGL_SEGMENT:
+	case DATA_INVALID_SGL_COUNT:
+	case DATA_SGL_LENGTH:
+	case DATA_SGL_TYPE:
+	case DATA_SGL_GRANULARITY:
+		return SERVED_REFUSED_SGL;
+	case DATA_PRP_OFFSET:
+		return SERVED_REFUSED_PRP;
+	default:
+		return SERVED_REFUSED_FIELD;
+	}
+}
+
+void served_stats_add(struct served_stats *to, const struct served_stats *stats)
+{
+	to->completed += stats->completed;
+	to->failed += stats->failed;
+	to->refused += stats->refused;
+	to->bytes_read += stats->bytes_read;
+	to->bytes_written += stats->bytes_written;
+	to->kicks += stats->kicks;
+	to->wakes += stats->wakes;
+	for (unsigned int i = 0; i < SERVED_REFUSALS; i++)
+		to->refused_by[i] += stats->refused_by[i];
+}
+
 /* A command that failed a check. */
 static void served_refuse(struct served *q, uint16_t cid, uint16_t status)
 {
 	q->stats.refused++;
+	q->stats.refused_by[served_refusal(status)]++;
 	q->stats.failed++;
 	q->room--;
 	/* Do Not Retry: it would be refused again */

@@ -49,13 +49,29 @@ struct data_pair {
 	unsigned int users; /* served queues */
 };
 
+/* Why a command was refused. */
+enum served_refusal {
+	SERVED_REFUSED_OPCODE,	  /* its length cannot be told */
+	SERVED_REFUSED_FIELD,	  /* PSDT, FUSE, more than a command may transfer */
+	SERVED_REFUSED_MEMORY,	  /* outside of the session's buffers */
+	SERVED_REFUSED_FUSED,	  /* half of a pair */
+	SERVED_REFUSED_NAMESPACE, /* not active */
+	SERVED_REFUSED_SGL,	  /* segments and descriptors */
+	SERVED_REFUSED_PRP,	  /* offsets */
+	SERVED_REFUSALS,
+};
+
 struct served_stats {
 	uint64_t completed;
 	uint64_t failed;  /* of them, with another status than success */
 	uint64_t refused; /* by a check: the controller has not seen them */
 	uint64_t bytes_read, bytes_written;
 	uint64_t kicks, wakes;
+	uint64_t refused_by[SERVED_REFUSALS];
 };
+
+/* Add what a queue that goes has counted. */
+void served_stats_add(struct served_stats *to, const struct served_stats *stats);
 
 enum served_state {
 	SERVED_ASLEEP,	/* the event indices are set: a kick wakes it */

@@ -8,6 +8,7 @@
 #ifndef VFND_DAEMON_DEVICE_CLASS_H
 #define VFND_DAEMON_DEVICE_CLASS_H
 
+#include "daemon/data/driver.h"
 #include "daemon/device/command.h"
 #include "daemon/device/device.h"
 #include "daemon/device/opening.h"
@@ -41,6 +42,13 @@ struct device_details {
 	uint32_t namespaces;
 	const struct device_namespace *active;
 	size_t nactive;
+};
+
+/* What was done for served queues, those that are gone included. */
+struct device_serving {
+	struct served_stats stats;
+	uint64_t queues, outstanding;	/* that there are */
+	struct data_driver_stats driver; /* who serves them */
 };
 
 struct queue;
@@ -100,6 +108,8 @@ struct device_class {
 	void (*release)(struct device *dev);
 
 	void (*details)(struct device *dev, struct device_details *details);
+	/* NULL where there are no served queues. */
+	void (*serving)(struct device *dev, struct device_serving *serving);
 	const struct device_register *registers; /* ends with a name of NULL */
 	/* May be called on the loop: it takes no longer than the access itself. */
 	bool (*registers_fast)(struct device *dev);

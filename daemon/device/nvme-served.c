@@ -114,6 +114,7 @@ static void served_finish(struct nvme_served *s)
 
 	if (s->attached) {
 		data_driver_call(s->nd->driver, served_remove, &s->data);
+		served_stats_add(&s->nd->served_gone, &s->data.stats);
 		q->opening->nserved--;
 	}
 	data_driver_unwatch(&s->watch);

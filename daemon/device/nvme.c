@@ -98,6 +98,7 @@ const struct device_class nvme_class = {
 	.disabled = nvme_disabled,
 	.release = nvme_release,
 	.details = nvme_details,
+	.serving = nvme_serving,
 	.registers = nvme_registers,
 	.registers_fast = nvme_registers_fast,
 	.register_read = nvme_register_read,

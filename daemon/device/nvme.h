@@ -102,6 +102,7 @@ struct nvme_device {
 	bool owned; /* the loop may use the queues */
 	struct data_driver *driver; /* of served queues; NULL before start() and after stop() */
 	LIST_HEAD(, nvme_pair) pairs;
+	struct served_stats served_gone; /* what queues have counted that are gone */
 	struct data_msg quiet;  /* nothing is forwarded, and nothing in flight */
 	bool served_paused;     /* asked for, and */
 	bool served_quiet;      /* reached */
@@ -362,6 +363,7 @@ bool nvme_direct_any(const struct nvme_device *nd);
 int nvme_served_buffer_add(struct opening *opening, struct data_buffer *buffer);
 int nvme_served_buffer_remove(struct opening *opening, struct data_buffer *buffer);
 int nvme_served_start(struct nvme_device *nd);
+void nvme_serving(struct device *dev, struct device_serving *serving);
 int nvme_served_retune(struct device *dev, const struct device_settings *settings);
 void nvme_served_stop(struct nvme_device *nd);
 /* Forward nothing; true when nothing is in flight. Else nvme_send_waiting() is called when that is so. */

@@ -4,6 +4,7 @@
 
 #include <vfn/iommu.h>
 
+#include "daemon/device/class.h"
 #include "daemon/rpc/rpc.h"
 
 static uint64_t statistics_now(void)
@@ -49,6 +50,32 @@ static void statistics_device(struct device *dev, Vfnd__StatisticsAnswer *to)
 	to->quarantined_bytes = s->quarantined_bytes;
 }
 
+static void statistics_served(struct device *dev, Vfnd__StatisticsAnswer *to)
+{
+	struct device_serving serving;
+	const struct served_stats *s = &serving.stats;
+
+	dev->class->serving(dev, &serving);
+	to->served_queues = serving.queues;
+	to->served_completed = s->completed;
+	to->served_failed = s->failed;
+	to->served_refused = s->refused;
+	to->served_bytes_read = s->bytes_read;
+	to->served_bytes_written = s->bytes_written;
+	to->served_outstanding = serving.outstanding;
+	to->served_kicks = s->kicks;
+	to->served_wakes = s->wakes;
+	to->served_rounds = serving.driver.rounds;
+	to->served_sleeps = serving.driver.sleeps;
+	to->refused_opcode = s->refused_by[SERVED_REFUSED_OPCODE];
+	to->refused_field = s->refused_by[SERVED_REFUSED_FIELD];
+	to->refused_memory = s->refused_by[SERVED_REFUSED_MEMORY];
+	to->refused_fused = s->refused_by[SERVED_REFUSED_FUSED];
+	to->refused_namespace = s->refused_by[SERVED_REFUSED_NAMESPACE];
+	to->refused_sgl = s->refused_by[SERVED_REFUSED_SGL];
+	to->refused_prp = s->refused_by[SERVED_REFUSED_PRP];
+}
+
 void rpc_statistics(struct rpc_call *call)
 {
 	uint64_t handle = call->request->statistics->device;
@@ -62,6 +89,8 @@ void rpc_statistics(struct rpc_call *call)
 		if (!o)
 			return;
 		statistics_device(o->device, &stats);
+		if (o->device->class->serving)
+			statistics_served(o->device, &stats);
 	}
 	stats.sessions = rpc_host.sessions();
 	stats.sessions_total = rpc_host.sessions_total();

@@ -30,7 +30,8 @@ check_LTLIBRARIES += %D%/libint.la
 	%D%/client.c %D%/client.h \
 	%D%/int.c %D%/int.h \
 	%D%/peer.c \
-	%D%/raw.c %D%/raw.h
+	%D%/raw.c %D%/raw.h \
+	%D%/served.h
 %C%_libint_la_CFLAGS = $(AM_CFLAGS) $(PROTOBUFC_CFLAGS)
 INT_CFLAGS = $(AM_CFLAGS) $(PROTOBUFC_CFLAGS)
 INT_LIBS = %D%/libint.la $(VFNCLIENT_CORE) proto/libproto.la
@@ -71,6 +72,11 @@ check_PROGRAMS += %D%/int-direct
 %C%_int_direct_CFLAGS = $(INT_CFLAGS)
 %C%_int_direct_LDADD = $(INT_LIBS)
 $(%C%_int_direct_OBJECTS): $(PROTO_HEADER)
+check_PROGRAMS += %D%/int-count
+%C%_int_count_SOURCES = %D%/int-count.c
+%C%_int_count_CFLAGS = $(INT_CFLAGS)
+%C%_int_count_LDADD = $(INT_LIBS)
+$(%C%_int_count_OBJECTS): $(PROTO_HEADER)
 check_PROGRAMS += %D%/int-kill
 %C%_int_kill_SOURCES = %D%/int-kill.c
 %C%_int_kill_CFLAGS = $(INT_CFLAGS)

@@ -535,7 +535,7 @@ struct vfnc_statistics {
 	uint64_t leases;
 	uint64_t fds; /* open file descriptors */
 	uint64_t uptime_ns;
-	/* the device */
+	/* the device; commands that were requests */
 	uint64_t submitted;
 	uint64_t completed;
 	uint64_t failed; /* completed with a status other than success */
@@ -556,6 +556,26 @@ struct vfnc_statistics {
 	uint64_t session_submitted;
 	uint64_t session_completed;
 	uint64_t session_outstanding;
+	/* served queues of the device, those that are gone included; counted anew after a take-over */
+	uint64_t served_queues; /* that exist */
+	uint64_t served_completed; /* refused ones included */
+	uint64_t served_failed; /* with another status than success, refused ones included */
+	uint64_t served_refused; /* by a check: the controller has not seen them */
+	uint64_t served_bytes_read;
+	uint64_t served_bytes_written;
+	uint64_t served_outstanding; /* with the controller */
+	uint64_t served_kicks; /* by clients, that woke a queue */
+	uint64_t served_wakes; /* of clients that slept */
+	uint64_t served_rounds; /* of who serves them */
+	uint64_t served_sleeps; /* of who serves them */
+	/* and why commands were refused */
+	uint64_t refused_opcode; /* no length can be told */
+	uint64_t refused_field; /* PSDT, FUSE, size */
+	uint64_t refused_memory; /* outside of the session's buffers */
+	uint64_t refused_fused; /* half of a pair */
+	uint64_t refused_namespace; /* not active */
+	uint64_t refused_sgl; /* segments and descriptors */
+	uint64_t refused_prp; /* offsets */
 	uint64_t rsvd[16];
 };
 
