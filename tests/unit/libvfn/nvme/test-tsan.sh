@@ -28,12 +28,17 @@ done | xargs -P 2 -L 1 sh -c 'gcc '"$flags -I$top_srcdir/libvfn/include -I$top_s
 
 failed=0
 number=0
-echo 1..2
-for test in stack share; do
+units=$top_srcdir/tests/unit/libvfn
+echo 1..3
+for test in nvme/stack nvme/share vfio/vfio-user-dma; do
     number=$((number + 1))
+    file=$units/${test%/*}/test-${test#*/}.c
+    # With the server in a thread of the test's.
+    [ $test != vfio/vfio-user-dma ] || file="$file $units/vfio/fake-server.c"
+    test=${test#*/}
     # shellcheck disable=SC2046,SC2086
     if gcc $flags -I"$top_srcdir/libvfn/include" -I"$top_srcdir/libvfn/src" -I"$top_srcdir/tests/unit" \
-        -o "$dir/$test" "$top_srcdir/tests/unit/libvfn/nvme/test-$test.c" "$dir"/*.o \
+        -o "$dir/$test" $file "$dir"/*.o \
         $(pkg-config --cflags --libs check) >"$dir/log" 2>&1 &&
         CK_FORK=no CK_DEFAULT_TIMEOUT=0 TSAN_OPTIONS='halt_on_error=1' "$dir/$test" >"$dir/log" 2>&1; then
         echo "ok $number - $test"

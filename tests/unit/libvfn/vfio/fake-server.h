@@ -43,7 +43,8 @@ struct fake_map {
 
 struct fake {
 	char dir[64], path[80], name[96]; /* name: as vfio_pci_open() wants it */
-	int listener, client;
+	int listener;
+	_Atomic int client;
 	pthread_t thread;
 	const char *json; /* answered to the version; NULL: none */
 	uint16_t minor;

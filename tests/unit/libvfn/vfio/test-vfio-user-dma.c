@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -247,6 +248,16 @@ START_TEST(test_shared)
 }
 END_TEST
 
+static bool answered(void)
+{
+	bool any;
+
+	pthread_mutex_lock(&fake->lock);
+	any = fake->answers;
+	pthread_mutex_unlock(&fake->lock);
+	return any;
+}
+
 START_TEST(test_post_finds_it)
 {
 	struct {
@@ -257,7 +268,7 @@ START_TEST(test_post_finds_it)
 
 	ck_assert_int_eq(send(fake->client, &m, sizeof(m), 0), sizeof(m));
 	ck_assert_int_eq(fake->answers, 0);
-	for (int i = 0; i < 1000 && !fake->answers; i++) {
+	for (int i = 0; i < 1000 && !answered(); i++) {
 		ck_assert_int_eq(vfio_region_post32(&pci.dev, 0, 0x1000, 1), 0);
 		usleep(1000);
 	}
@@ -285,7 +296,7 @@ START_TEST(test_unwanted_replies)
 }
 END_TEST
 
-static volatile bool stop;
+static atomic_bool stop;
 
 static void *call_all_the_time(void *arg)
 {
@@ -296,15 +307,28 @@ static void *call_all_the_time(void *arg)
 	return NULL;
 }
 
-/* Calls and the server's commands at the same time. */
+static void *map_all_the_time(void *arg)
+{
+	char *other = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	while (!stop) {
+		*(int *)arg |= iommu_map_vaddr(ctx, other, page, NULL, 0);
+		*(int *)arg |= iommu_unmap_vaddr(ctx, other, NULL);
+	}
+	munmap(other, page);
+	return NULL;
+}
+
+/* Calls, mappings that come and go, and the server's commands at the same time. */
 START_TEST(test_both)
 {
-	pthread_t thread;
-	int failed = 0;
+	pthread_t thread, mapper;
+	int failed = 0, unmapped = 0;
 
 	ck_assert_int_eq(iommu_map_vaddr(ctx, mem, 4 * page, &iova, 0), 0);
 	stop = false;
 	ck_assert_int_eq(pthread_create(&thread, NULL, call_all_the_time, &failed), 0);
+	ck_assert_int_eq(pthread_create(&mapper, NULL, map_all_the_time, &unmapped), 0);
 	for (int i = 0; i < 1000; i++) {
 		memset(ask.data, i, 64);
 		/* Its thread answers calls meanwhile: commands go out whole, under its lock. */
@@ -316,7 +340,9 @@ START_TEST(test_both)
 	}
 	stop = true;
 	pthread_join(thread, NULL);
+	pthread_join(mapper, NULL);
 	ck_assert_int_eq(failed, 0);
+	ck_assert_int_eq(unmapped, 0);
 }
 END_TEST
 
