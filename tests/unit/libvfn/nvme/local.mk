@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-EXTRA_DIST += %D%/fake-queue.h %D%/data-rig.h
+EXTRA_DIST += %D%/command-rig.h %D%/fake-queue.h %D%/data-rig.h
 
 check_PROGRAMS += %D%/test-prp %D%/test-queue %D%/test-rq %D%/test-sgl %D%/test-types
 TESTS += %D%/test-prp %D%/test-queue %D%/test-rq %D%/test-sgl %D%/test-types
@@ -51,12 +51,16 @@ TESTS += %D%/test-cmb-use %D%/test-ctrl %D%/test-data %D%/test-hmb %D%/test-host
 
 # libnvme itself is not there for every target.
 if DAEMON
-check_PROGRAMS += %D%/test-commands
-TESTS += %D%/test-commands
+check_PROGRAMS += %D%/test-commands %D%/test-commands-admin
+TESTS += %D%/test-commands %D%/test-commands-admin
 %C%_test_commands_SOURCES = %D%/test-commands.c
 %C%_test_commands_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_test_commands_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_commands_LDADD = $(LIBVFN_CORE) $(LIBNVME_LIBS) $(UNIT_LIBS)
+%C%_test_commands_admin_SOURCES = %D%/test-commands-admin.c
+%C%_test_commands_admin_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_commands_admin_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_commands_admin_LDADD = $(LIBVFN_CORE) $(LIBNVME_LIBS) $(UNIT_LIBS)
 endif
 
 %C%_test_data_SOURCES = %D%/test-data.c
