@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <linux/magic.h>
+#include <search.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +13,6 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-
-#define DMA_MAX_RANGES 65535
 
 /* The table that SIGBUS is looked up in; accesses are made by the thread that also changes it. */
 static struct dma *dma_guarded;
@@ -24,17 +23,17 @@ static void dma_sigbus(int sig, siginfo_t *info, void *uctx)
 	uintptr_t at = (uintptr_t)info->si_addr;
 	int saved = errno;
 
-	for (size_t i = 0; d && i < d->n; i++) {
-		struct dma_range *r = &d->ranges[i];
-		uintptr_t base = (uintptr_t)r->vaddr;
+	for (struct dma_file *f = d ? d->files : NULL; f; f = f->next) {
+		uintptr_t base = (uintptr_t)f->vaddr;
 		uintptr_t page;
 
-		if (!base || at < base || at - base >= r->size)
+		if (at < base || at - base >= f->size)
 			continue;
-		page = at & ~((uintptr_t)r->pagesz - 1);
-		if (mmap((void *)page, r->pagesz, PROT_READ | PROT_WRITE,
+		page = at & ~((uintptr_t)f->pagesz - 1);
+		if (mmap((void *)page, f->pagesz, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
 			break;
+		f->lost = true;
 		d->faulted = true;
 		d->faults++;
 		errno = saved;
@@ -58,48 +57,44 @@ void dma_init(struct dma *d)
 void dma_fini(struct dma *d)
 {
 	dma_remove_all(d);
-	free(d->ranges);
-	d->ranges = NULL;
-	d->room = 0;
 	if (dma_guarded == d)
 		dma_guarded = NULL;
 }
 
-/* Index of the first range that ends behind `iova`. */
-static size_t dma_lower(const struct dma *d, uint64_t iova)
+/* Ranges that overlap are equal: those of a table do not, and one to find has something of the
+ * found. */
+static int dma_compare(const void *one, const void *other)
 {
-	size_t lo = 0, hi = d->n;
+	const struct dma_range *a = one, *b = other;
 
-	while (lo < hi) {
-		size_t mid = (lo + hi) / 2;
-		const struct dma_range *r = &d->ranges[mid];
+	if (a->iova + (a->size - 1) < b->iova)
+		return -1;
+	return a->iova > b->iova + (b->size - 1);
+}
 
-		if (r->iova + (r->size - 1) < iova)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+/* A range that has one of these bytes, or NULL. */
+static struct dma_range *dma_overlap(const struct dma *d, uint64_t iova, uint64_t size)
+{
+	const struct dma_range key = {.iova = iova, .size = size};
+	struct dma_range **node = tfind(&key, &d->ranges, dma_compare);
+
+	return node ? *node : NULL;
 }
 
 static struct dma_range *dma_find(struct dma *d, uint64_t iova)
 {
 	struct dma_range *r = &d->own;
-	size_t i;
 
 	if (r->size && iova >= r->iova && iova - r->iova < r->size)
 		return r;
 
-	if (d->hit < d->n) {
-		r = &d->ranges[d->hit];
-		if (iova >= r->iova && iova - r->iova < r->size)
-			return r;
-	}
-	i = dma_lower(d, iova);
-	if (i == d->n || d->ranges[i].iova > iova)
-		return NULL;
-	d->hit = i;
-	return &d->ranges[i];
+	r = d->hit;
+	if (r && iova >= r->iova && iova - r->iova < r->size)
+		return r;
+	r = dma_overlap(d, iova, 1);
+	if (r)
+		d->hit = r;
+	return r;
 }
 
 /* The bytes from `iova` on that belong to the range. */
@@ -138,15 +133,6 @@ uint64_t dma_own_part(const struct dma *d, uint64_t iova, uint64_t len)
 	return start <= last ? last - start + 1 : 0;
 }
 
-static void dma_release(struct dma *d, struct dma_range *r)
-{
-	if (r->vaddr)
-		munmap(r->vaddr, r->size);
-	if (r->fd >= 0)
-		close(r->fd);
-	d->bytes -= r->size;
-}
-
 static size_t dma_page_size(int fd)
 {
 	struct statfs fs;
@@ -157,12 +143,100 @@ static size_t dma_page_size(int fd)
 	return sysconf(_SC_PAGESIZE);
 }
 
+static int dma_file_compare(const void *one, const void *other)
+{
+	const struct dma_file *a = one, *b = other;
+
+	if (a->dev != b->dev)
+		return a->dev < b->dev ? -1 : 1;
+	if (a->ino != b->ino)
+		return a->ino < b->ino ? -1 : 1;
+	return a->prot < b->prot ? -1 : a->prot > b->prot;
+}
+
+/* Later ranges get a mapping of their own. */
+static void dma_file_forget(struct dma *d, struct dma_file *f)
+{
+	if (f->known)
+		tdelete(f, &d->known, dma_file_compare);
+	f->known = false;
+}
+
+static void dma_file_put(struct dma *d, struct dma_file *f)
+{
+	if (--f->users)
+		return;
+	dma_file_forget(d, f);
+	*f->link = f->next;
+	if (f->next)
+		f->next->link = f->link;
+	munmap(f->vaddr, f->size);
+	free(f);
+}
+
+/* A mapping that has the range, with one user more; NULL with errno. */
+static struct dma_file *dma_file_get(struct dma *d, const struct dma_range *r, int prot, int fd,
+				     uint64_t file_size)
+{
+	struct dma_file key = {.dev = r->dev, .ino = r->ino, .prot = prot}, *f, **node;
+	uint64_t end = r->offset + r->size;
+
+	node = tfind(&key, &d->known, dma_file_compare);
+	f = node ? *node : NULL;
+	if (f && !f->lost && r->offset >= f->offset && end <= f->offset + f->size) {
+		f->users++;
+		return f;
+	}
+	if (f)
+		dma_file_forget(d, f);
+
+	f = malloc(sizeof(*f));
+	if (!f)
+		return NULL;
+	*f = key;
+	f->pagesz = dma_page_size(fd);
+	f->users = 1;
+	/* All of it, or what is asked for where that cannot be had. */
+	f->size = file_size > end ? file_size : end;
+	f->size = (f->size + f->pagesz - 1) & ~(f->pagesz - 1);
+	errno = EINVAL;
+	f->vaddr =
+		r->offset % f->pagesz ? MAP_FAILED : mmap(NULL, f->size, prot, MAP_SHARED, fd, 0);
+	if (f->vaddr == MAP_FAILED) {
+		f->offset = r->offset;
+		f->size = r->size;
+		f->vaddr = mmap(NULL, f->size, prot, MAP_SHARED, fd, (off_t)f->offset);
+	}
+	if (f->vaddr == MAP_FAILED) {
+		free(f);
+		return NULL;
+	}
+	/* Without room for the node it is not found again, no more. */
+	f->known = tsearch(f, &d->known, dma_file_compare);
+	f->link = &d->files;
+	f->next = d->files;
+	if (f->next)
+		f->next->link = &f->next;
+	d->files = f;
+	return f;
+}
+
+static void dma_release(struct dma *d, struct dma_range *r)
+{
+	if (d->hit == r)
+		d->hit = NULL;
+	if (r->file)
+		dma_file_put(d, r->file);
+	if (r->fd >= 0)
+		close(r->fd);
+	free(r);
+}
+
 /* Fills `r` from its file; takes `fd`. */
-static int dma_open(struct dma_range *r, int fd)
+static int dma_open(struct dma *d, struct dma_range *r, int fd)
 {
 	struct stat st;
-	int prot = 0, err;
-	void *mem;
+	int prot = 0, err = 0;
 
 	r->fd = -1;
 	if (fd < 0)
@@ -179,16 +253,19 @@ static int dma_open(struct dma_range *r, int fd)
 		r->fd = fd;
 		return 0;
 	}
-	r->pagesz = dma_page_size(fd);
 	if (r->flags & VFU_MAP_READ)
 		prot |= PROT_READ;
 	if (r->flags & VFU_MAP_WRITE)
 		prot |= PROT_WRITE;
-	mem = mmap(NULL, r->size, prot, MAP_SHARED, fd, r->offset);
-	err = mem == MAP_FAILED ? -errno : 0;
+	if (r->offset + r->size < r->offset)
+		err = -EINVAL;
+	else
+		r->file = dma_file_get(d, r, prot, fd, st.st_size > 0 ? (uint64_t)st.st_size : 0);
+	if (r->file)
+		r->vaddr = r->file->vaddr + (r->offset - r->file->offset);
+	else if (!err)
+		err = -errno;
 	close(fd);
-	if (!err)
-		r->vaddr = mem;
 	return err;
 }
 
@@ -206,38 +283,36 @@ static bool dma_same(const struct dma_range *r, const struct dma_range *want, in
 
 int dma_add(struct dma *d, uint64_t iova, uint64_t size, uint64_t offset, uint32_t flags, int fd)
 {
-	struct dma_range r = {.iova = iova, .size = size, .offset = offset, .flags = flags};
 	uint32_t known = VFU_MAP_READ | VFU_MAP_WRITE | VFU_MAP_MMAP | VFU_MAP_FILEIO;
+	const struct dma_range want = {
+		.iova = iova, .size = size, .offset = offset, .flags = flags};
+	struct dma_range *r;
 	int err = -EINVAL;
-	size_t at;
 
 	if (!size || iova + (size - 1) < iova || size > SIZE_MAX / 2 || (flags & ~known) ||
 	    !(flags & (VFU_MAP_READ | VFU_MAP_WRITE)))
 		goto drop;
-	at = dma_lower(d, iova);
-	if (at < d->n && d->ranges[at].iova <= iova + (size - 1)) {
-		if (dma_same(&d->ranges[at], &r, fd))
+	r = dma_overlap(d, iova, size);
+	if (r) {
+		if (dma_same(r, &want, fd))
 			err = 0;
 		goto drop;
 	}
 	err = -ENOSPC;
 	if (d->n == DMA_MAX_RANGES)
 		goto drop;
-	if (d->n == d->room) {
-		size_t room = d->room ? d->room * 2 : 64;
-		void *p = realloc(d->ranges, room * sizeof(*d->ranges));
-
+	err = -ENOMEM;
+	r = malloc(sizeof(*r));
+	if (!r)
+		goto drop;
+	*r = want;
+	err = dma_open(d, r, fd);
+	if (!err && !tsearch(r, &d->ranges, dma_compare))
 		err = -ENOMEM;
-		if (!p)
-			goto drop;
-		d->ranges = p;
-		d->room = room;
-	}
-	err = dma_open(&r, fd);
-	if (err)
+	if (err) {
+		dma_release(d, r);
 		return err;
-	memmove(&d->ranges[at + 1], &d->ranges[at], (d->n - at) * sizeof(r));
-	d->ranges[at] = r;
+	}
 	d->n++;
 	d->bytes += size;
 	d->gen++;
@@ -250,22 +325,29 @@ drop:
 
 int dma_remove(struct dma *d, uint64_t iova, uint64_t size)
 {
-	size_t at = dma_lower(d, iova);
+	struct dma_range *r;
 
-	if (at == d->n || d->ranges[at].iova != iova || d->ranges[at].size != size)
+	if (!size || iova + (size - 1) < iova)
 		return -ENOENT;
-	dma_release(d, &d->ranges[at]);
+	r = dma_overlap(d, iova, size);
+	if (!r || r->iova != iova || r->size != size)
+		return -ENOENT;
+	tdelete(r, &d->ranges, dma_compare);
+	dma_release(d, r);
 	d->n--;
-	memmove(&d->ranges[at], &d->ranges[at + 1], (d->n - at) * sizeof(*d->ranges));
+	d->bytes -= size;
 	d->gen++;
 	return 0;
 }
 
 void dma_remove_all(struct dma *d)
 {
-	for (size_t i = 0; i < d->n; i++)
-		dma_release(d, &d->ranges[i]);
-	d->n = 0;
+	/* A node begins with the pointer to what is in it: tsearch(3). */
+	while (d->ranges) {
+		const struct dma_range *r = *(struct dma_range **)d->ranges;
+
+		dma_remove(d, r->iova, r->size);
+	}
 	d->gen++;
 }
 

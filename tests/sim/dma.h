@@ -3,7 +3,9 @@
  * dma - the client's memory, by IOVA
  *
  * A range comes with a file that is mapped here, with a file that is only read and written, or with
- * none: then every access is a message to the client, sent through `struct dma_remote`.
+ * none: then every access is a message to the client, sent through `struct dma_remote`. Files are
+ * mapped whole, since the kernel lets a process have 65,530 mappings, and clients may want many
+ * more ranges.
  *
  * Clients may truncate what they gave. A SIGBUS in a mapped range puts a zero page there, and the
  * access that hit it fails with -EFAULT. One table at a time is guarded: dma_init() registers it.
@@ -12,12 +14,29 @@
 #ifndef SIM_DMA_H
 #define SIM_DMA_H
 
+#define DMA_MAX_RANGES (1 << 21)
+
 #include "spec.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+/* A file as it is mapped here, for one kind of access. */
+struct dma_file {
+	struct dma_file *next, **link;
+	dev_t dev;
+	ino_t ino;
+	int prot;
+	uint8_t *vaddr;
+	uint64_t offset; /* of vaddr, in the file */
+	size_t size;
+	size_t pagesz;	    /* what a lost page is replaced by */
+	size_t users;	    /* ranges */
+	bool known;	    /* to be found for further ranges */
+	volatile bool lost; /* some page was */
+};
 
 struct dma_range {
 	uint64_t iova;
@@ -29,7 +48,7 @@ struct dma_range {
 	bool has_file;
 	dev_t dev;
 	ino_t ino;
-	size_t pagesz; /* what a lost page is replaced by */
+	struct dma_file *file; /* where vaddr is not NULL */
 };
 
 /* How memory without a file is reached. Both return 0 or -errno; `len` has no limit. */
@@ -39,12 +58,13 @@ struct dma_remote {
 };
 
 struct dma {
-	struct dma_range *ranges; /* sorted by iova */
+	void *ranges; /* tsearch(3)'s, by iova */
 	size_t n;
-	size_t room;
-	size_t hit;	  /* the range found last */
-	uint64_t bytes;	  /* sum of sizes */
-	struct dma_range own; /* memory of the device's own; size 0: none */
+	struct dma_range *hit;	/* the one found last, or NULL */
+	void *known;		/* files, tsearch(3)'s */
+	struct dma_file *files; /* all that are mapped */
+	uint64_t bytes;		/* sum of sizes */
+	struct dma_range own;	/* memory of the device's own; size 0: none */
 	unsigned int gen; /* changes with every map and unmap: pointers taken before are void */
 	volatile bool faulted; /* a page was lost under an access */
 	uint64_t faults;
@@ -67,8 +87,8 @@ int dma_remove(struct dma *d, uint64_t iova, uint64_t size);
 void dma_remove_all(struct dma *d);
 
 /*
- * At [iova, iova + size) the device finds `mem` of its own, whatever the client has mapped there. `size` 0:
- * nowhere.
+ * At [iova, iova + size) the device finds `mem` of its own, whatever the client has mapped there.
+ * `size` 0: nowhere.
  */
 void dma_own(struct dma *d, uint64_t iova, uint64_t size, uint8_t *mem);
 
@@ -88,12 +108,10 @@ bool dma_covered_slow(struct dma *d, uint64_t iova, uint64_t len, bool write);
 /* True when the device may access all of the range, however it is reached. */
 static inline bool dma_covered(struct dma *d, uint64_t iova, uint64_t len, bool write)
 {
-	if (d->hit < d->n) {
-		const struct dma_range *r = &d->ranges[d->hit];
+	const struct dma_range *r = d->hit;
 
-		if (iova >= r->iova && len <= r->size && iova - r->iova <= r->size - len)
-			return r->flags & (write ? VFU_MAP_WRITE : VFU_MAP_READ);
-	}
+	if (r && iova >= r->iova && len <= r->size && iova - r->iova <= r->size - len)
+		return r->flags & (write ? VFU_MAP_WRITE : VFU_MAP_READ);
 	return dma_covered_slow(d, iova, len, write);
 }
 

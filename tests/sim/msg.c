@@ -77,7 +77,7 @@ static int msg_version(struct session *s, struct ctrl *c, struct msg *m)
 	caps = json_object_new_object();
 	json_object_object_add(caps, "max_msg_fds", json_object_new_int(MSG_FDS));
 	json_object_object_add(caps, "max_data_xfer_size", json_object_new_int(VFU_MAX_DATA));
-	json_object_object_add(caps, "max_dma_maps", json_object_new_int(65535));
+	json_object_object_add(caps, "max_dma_maps", json_object_new_int(DMA_MAX_RANGES));
 	json_object_object_add(caps, "pgsizes", json_object_new_int(4096));
 	json_object_object_add(caps, "write_multiple", json_object_new_boolean(1));
 	json_object_object_add(root, "capabilities", caps);
