@@ -21,6 +21,8 @@
 /* Polling: rounds between two looks whether a sleeping queue was kicked. */
 #define DRIVER_LOOK   256
 #define DRIVER_EVENTS 64
+/* Milliseconds between two looks at commands whose completion no interrupt tells of. */
+#define DRIVER_GLANCE 1
 
 TAILQ_HEAD(data_msgs, data_msg);
 
@@ -32,7 +34,7 @@ struct driver_call {
 struct data_driver {
 	struct data_engine engine;
 	struct event_base *base;
-	bool poll;
+	bool poll, no_irq;
 	uint64_t spin_ticks;
 	struct event *again;   /* on the loop: go on */
 	struct data_msgs told; /* whose done is to be called, on the loop */
@@ -70,6 +72,9 @@ static int driver_nap(const struct data_driver *d)
 {
 	uint64_t ticks;
 
+	/* Nobody will tell when what is in flight has completed. */
+	if (d->no_irq && d->engine.inflight && !d->engine.halted)
+		return DRIVER_GLANCE;
 	if (!data_engine_due(&d->engine, &ticks))
 		return -1;
 	ticks = ticks * 1000 / __vfn_ticks_freq + 1;
@@ -78,7 +83,7 @@ static int driver_nap(const struct data_driver *d)
 
 /* ---- on the loop ------------------------------------------------------------------------- */
 
-/* A queue that waits for a limit has nobody to kick. */
+/* A queue that waits for a limit has nobody to kick, a device without interrupts nobody to tell. */
 static void driver_alarm(struct data_driver *d)
 {
 	int ms = driver_nap(d);
@@ -432,6 +437,7 @@ int data_driver_start(struct event_base *base, const struct data_driver_opts *op
 		return -ENOMEM;
 	d->base = base;
 	d->poll = opts->poll;
+	d->no_irq = opts->no_irq;
 	d->epoll_fd = d->wake_fd = d->told_fd = -1;
 	d->engine.owner = owner;
 	d->engine.patience = 1024;

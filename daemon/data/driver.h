@@ -7,8 +7,8 @@
  * thread, which answers between two rounds; what the engine has to tell goes to the loop as a message. On
  * the loop a driver works when there is a kick or an interrupt, and lets others have their turn after a while. A
  * polling driver spins while there is something to do and for a configured time after, then
- * sleeps as well. There is no
- * lock in the path of a command.
+ * sleeps as well. Of a device that has no interrupts it looks at the pairs every millisecond while a
+ * command is in flight. There is no lock in the path of a command.
  */
 #ifndef VFND_DAEMON_DATA_DRIVER_H
 #define VFND_DAEMON_DATA_DRIVER_H
@@ -40,6 +40,7 @@ struct data_watch {
 
 struct data_driver_opts {
 	bool poll;	      /* a thread of its own */
+	bool no_irq;	      /* pairs complete without a sign: nobody sleeps for long meanwhile */
 	unsigned int spin_us; /* that it spins without anything to do before it sleeps */
 	int cpu;	      /* that it is pinned to, or -1 */
 	const char *name;     /* of the thread, 15 characters */

@@ -20,6 +20,10 @@
 
 #define NVME_FEATURE_ASYNC_EVENTS 0x0b
 
+/* Milliseconds between two looks for completions, without interrupts: doubled from the first to the last. */
+#define NVME_LOOK_FIRST 1
+#define NVME_LOOK_LAST	100
+
 static void nvme_copy_text(char *to, const uint8_t *from, size_t len)
 {
 	memcpy(to, from, len);
@@ -125,11 +129,8 @@ static int nvme_vectors_make(struct nvme_device *nd)
 
 	want = want < have ? want : have;
 	want = want < NVME_MAX_VECTORS ? want : NVME_MAX_VECTORS;
-	if (want == 0) {
-		vfn_error_set("the device has no interrupts");
-		errno = ENOTSUP;
-		return -1;
-	}
+	if (want == 0)
+		return 0;
 	nd->vectors = calloc(want, sizeof(*nd->vectors));
 	if (!nd->vectors)
 		return -1;
@@ -247,33 +248,35 @@ static void nvme_interrupt_unmask(struct nvme_device *nd)
 		vfio_unmask_irq(vdev, vdev->irq_info.index);
 }
 
-unsigned int nvme_vector_of(const struct nvme_device *nd, unsigned int qid, bool pair)
+int nvme_vector_of(const struct nvme_device *nd, unsigned int qid, bool pair)
 {
 	unsigned int n = nd->poll_vector ? nd->poll_vector : nd->nvectors;
 
+	if (!nd->nvectors)
+		return -1;
 	if (pair && nd->poll_vector)
-		return nd->poll_vector;
+		return (int)nd->poll_vector;
 	/* Its own where nobody took that, else the next; the admin queue's is shared by those who find none. */
 	for (unsigned int i = 0; i + 1 < n; i++) {
 		unsigned int vector = 1 + (qid - 1 + i) % (n - 1);
 
 		if (!nd->vectors[vector].given)
-			return vector;
+			return (int)vector;
 	}
 	return 0;
 }
 
-static void nvme_interrupt_reap(struct nvme_vector *v)
+/* All queues of a vector; -1: those without one. */
+static void nvme_vector_reap(struct nvme_device *nd, int vector)
 {
-	struct nvme_device *nd = v->nd;
 	bool served = false;
 
-	if (v->index == 0)
+	if (vector <= 0)
 		nvme_reap(nd, 0);
 	/* Queue pairs share vectors where there are not enough. */
 	for (unsigned int qid = 1; qid <= nd->nqueues && nd->owned; qid++) {
 		if (!nd->queues[qid] || !nd->queues[qid]->has_sq ||
-		    nd->ctrl.cq[qid].vector != (int)v->index)
+		    nd->ctrl.cq[qid].vector != vector)
 			continue;
 		if (nd->queues[qid]->pair)
 			served = true;
@@ -297,9 +300,41 @@ static void nvme_interrupt(evutil_socket_t fd, short what, void *arg)
 	nd->dev->stats.interrupts += n;
 	if (!nd->owned)
 		return;
-	nvme_interrupt_reap(v);
+	nvme_vector_reap(nd, (int)v->index);
 	if (nd->owned)
 		nvme_interrupt_unmask(nd);
+}
+
+static void nvme_look_in(struct nvme_device *nd, unsigned int ms)
+{
+	const struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = (long)ms % 1000 * 1000};
+
+	nd->look_ms = ms;
+	event_add(nd->look, &tv);
+}
+
+/* What is outstanding for long, requests for events above all, is looked at less and less often. */
+static void nvme_look(evutil_socket_t fd, short what, void *arg)
+{
+	struct nvme_device *nd = arg;
+	unsigned int ms = nd->look_ms, sent = nd->admin_sent + nd->io_sent;
+
+	nd->look_ms = 0;
+	if (!nd->owned)
+		return;
+	nvme_vector_reap(nd, -1);
+	/* Something may have been sent meanwhile. */
+	if (!nd->owned || nd->look_ms || nd->admin_sent + nd->io_sent == 0)
+		return;
+	ms = nd->admin_sent + nd->io_sent != sent ? NVME_LOOK_FIRST : 2 * ms;
+	nvme_look_in(nd, ms < NVME_LOOK_LAST ? ms : NVME_LOOK_LAST);
+}
+
+void nvme_look_soon(struct nvme_device *nd)
+{
+	/* What is sent all the time must not put it off. */
+	if (nd->look && nd->look_ms != NVME_LOOK_FIRST)
+		nvme_look_in(nd, NVME_LOOK_FIRST);
 }
 
 static void nvme_peer_lost(evutil_socket_t fd, short what, void *arg)
@@ -342,6 +377,12 @@ int nvme_vectors_open(struct nvme_device *nd)
 {
 	int hangup = vfio_device_fd_event(&nd->ctrl.pci.dev);
 
+	if (!nd->nvectors) {
+		nd->look = evtimer_new(nd->dev->devices->base, nvme_look, nd);
+		if (!nd->look)
+			return -ENOMEM;
+		journal_info(nd->dev->address, 0, "the device has no interrupts: it is polled");
+	}
 	for (unsigned int i = 0; i < nd->nvectors; i++) {
 		struct nvme_vector *v = &nd->vectors[i];
 
@@ -375,6 +416,8 @@ static void nvme_own(struct nvme_device *nd)
 	nd->admin_places = nd->ctrl.adminq.sq->qsize - 1u;
 	nd->admin_sent = nd->io_sent = nd->aborts = 0;
 	nd->owned = true;
+	nd->look_ms = 0;
+	nvme_look_soon(nd);
 	nvme_interrupt_unmask(nd);
 }
 
@@ -413,6 +456,9 @@ void nvme_stop(struct device *dev)
 			event_free(nd->vectors[i].event);
 		nd->vectors[i].event = NULL;
 	}
+	if (nd->look)
+		event_free(nd->look);
+	nd->look = NULL;
 	if (nd->lost)
 		event_free(nd->lost);
 	nd->lost = NULL;

@@ -236,6 +236,7 @@ static int nvme_send(struct command *cmd)
 		nd->admin_sent++;
 	}
 	nvme_rq_exec(cmd->rq, &cmd->sqe);
+	nvme_look_soon(nd);
 	return 0;
 }
 

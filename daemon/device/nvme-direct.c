@@ -40,6 +40,10 @@ int nvme_direct_allowed(const struct nvme_device *nd, const char **text)
 			"lets clients have them";
 		return -EPERM;
 	}
+	if (!nd->nvectors) {
+		*text = "a device without interrupts has no direct queues";
+		return -EOPNOTSUPP;
+	}
 	/* The line stays up until the client has looked, who may never do. */
 	if (nd->ctrl.pci.dev.irq_info.flags & VFIO_IRQ_INFO_AUTOMASKED) {
 		*text = "a device that has only a line for interrupts has no direct queues";

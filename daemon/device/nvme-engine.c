@@ -132,6 +132,7 @@ int nvme_served_start(struct nvme_device *nd)
 	const struct device_settings *s = &nd->dev->settings;
 	struct data_driver_opts opts = {
 		.poll = s->poll,
+		.no_irq = !nd->nvectors,
 		.spin_us = s->spin_us,
 		.cpu = s->cpu,
 		.name = "vfnd-poll",

@@ -139,7 +139,7 @@ static int nvme_restore_memory(struct nvme_device *nd, const struct state_device
 	struct iommu_ctx *ctx = nd->ctrl.pci.dev.ctx;
 
 	nd->queues = calloc(nd->nqueues + 1, sizeof(*nd->queues));
-	nd->vectors = calloc(from->nvectors, sizeof(*nd->vectors));
+	nd->vectors = calloc(from->nvectors + 1, sizeof(*nd->vectors));
 	if (!nd->queues || !nd->vectors)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < from->nvectors; i++)
@@ -164,7 +164,7 @@ int nvme_restore(struct device *dev, const struct state_device *from)
 	struct iommu_ctx *ctx;
 	int ret;
 
-	if (from->nvectors == 0 || from->nvectors > STATE_MAX_VECTORS || from->naers > STATE_MAX_AERS)
+	if (from->nvectors > STATE_MAX_VECTORS || from->naers > STATE_MAX_AERS)
 		return -EPROTO;
 	ctx = iommu_get_context(dev->address);
 	ret = nvme_ctrl_restore_in(&nd->ctrl, ctx, dev->address, &from->pci, &from->ctrl);

@@ -76,9 +76,11 @@ struct nvme_device {
 	uint32_t vs;
 	unsigned int page_size;
 	uint64_t max_transfer;     /* bytes; the controller's MDTS, or what PRPs are built for */
-	unsigned int nvectors;
+	unsigned int nvectors; /* 0: the device has no interrupts */
 	unsigned int poll_vector; /* of all pairs of a polling driver, which alone looks at it; 0: there is none */
 	struct nvme_vector *vectors;
+	struct event *look;    /* of a device without interrupts: looks for completions */
+	unsigned int look_ms;  /* the time until then */
 	struct event *lost; /* the server's socket has hung up */
 	int notice_fd[NVME_NOTICES];
 	struct event *notice[NVME_NOTICES];
@@ -225,8 +227,10 @@ int nvme_start(struct device *dev);
 int nvme_restart(struct device *dev, const uint16_t *aer_cids, unsigned int naers);
 void nvme_stop(struct device *dev);
 void nvme_release(struct device *dev);
-/* The interrupt vector of a queue pair, and of one for served queues. */
-unsigned int nvme_vector_of(const struct nvme_device *nd, unsigned int qid, bool pair);
+/* Without interrupts: look for a completion of what was just sent. */
+void nvme_look_soon(struct nvme_device *nd);
+/* The interrupt vector of a queue pair, and of one for served queues; -1: there is none. */
+int nvme_vector_of(const struct nvme_device *nd, unsigned int qid, bool pair);
 /* WORKER: Identify, events and namespaces of a controller that was just enabled. 0 or -1, errno. */
 int nvme_setup(struct nvme_device *nd);
 int nvme_vectors_open(struct nvme_device *nd);

@@ -20,6 +20,7 @@
  *   INT_SANITIZED       1: the daemon was built with sanitizers, which have memory of their own
  *   LONG                1: the long variants
  *   INT_BRIEF           1: short ones, since the same was done before with more of everything
+ *   INT_NO_INTERRUPTS   set: the controllers have none
  */
 #ifndef VFND_TESTS_INT_H
 #define VFND_TESTS_INT_H

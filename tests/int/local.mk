@@ -14,6 +14,10 @@ TESTS += %D%/test-demo.sh %D%/test-example.sh
 dist_check_SCRIPTS += %D%/test-libvfn-examples.sh
 TESTS += %D%/test-libvfn-examples.sh
 
+# Controllers that have to be polled.
+dist_check_SCRIPTS += %D%/test-polled.sh
+TESTS += %D%/test-polled.sh
+
 # The units as systemd reads them.
 dist_check_SCRIPTS += %D%/test-units.sh
 TESTS += %D%/test-units.sh

@@ -5,6 +5,7 @@
 #   suite.sh                     on two software controllers
 #   suite.sh --real FIRST SECOND on these PCI devices, which vfio-pci has; $VM_FACTS/ADDRESS/ tells what
 #                                the kernel's driver said of them (tests/vm/snapshot.py)
+#   suite.sh --no-interrupts     on two software controllers that have none: the daemon polls them
 #
 # INT_ONLY="share kill" runs just these programs. LONG=1: the long variants. Prints TAP.
 set -u
@@ -12,6 +13,13 @@ set -u
 . "${top_srcdir:?}/tests/int/lib.sh"
 
 real=
+sim_options=
+if [ "${1:-}" = --no-interrupts ]; then
+    sim_options=$1
+    INT_NO_INTERRUPTS=1
+    export INT_NO_INTERRUPTS
+    shift
+fi
 if [ "${1:-}" = --real ]; then
     [ $# -eq 3 ] || { echo "usage: suite.sh [--real FIRST SECOND]" >&2; exit 2; }
     real=1
@@ -42,7 +50,7 @@ facts() {
 }
 
 start_second() {
-    start_sim two --serial vfnd-sim-two --ns 32M && second_pid=$sim_pid
+    start_sim two --serial vfnd-sim-two --ns 32M $sim_options && second_pid=$sim_pid
     # The shell that takes it away by force need not be told about it.
     echo "$second_pid" >"$dir/second.pid"
 }
@@ -56,7 +64,7 @@ here_sim() {
     INT_INJECT_SMART="'$vfnd_sim' --tell '$dir/one.control' \"smart-warning \$1\""
     INT_TAKE_AWAY="kill -KILL \$(cat '$dir/second.pid')"
     export INT_SIM_CONTROL INT_SIM_CONTROL2
-    start_sim one --serial vfnd-sim-one --ns 64M --ns 64M && start_second &&
+    start_sim one --serial vfnd-sim-one --ns 64M --ns 64M $sim_options && start_second &&
         facts one && facts two
 }
 

@@ -44,6 +44,7 @@ struct ctrl_opts {
 	uint32_t hmb_min, hmb_preferred; /* host memory buffer, in units of 4 KiB; 0: none */
 	uint64_t cmb;			 /* bytes of controller memory buffer; 0: none */
 	bool cmb_old;		 /* the buffer, and with it the controller, is as before NVMe 1.4 */
+	bool no_irq;		 /* no interrupt of any kind */
 	uint32_t sgls;		 /* Identify Controller's SGL support; 0: no SGLs */
 	struct ns_format format; /* of namespaces at first */
 	uint64_t capacity;	 /* bytes for namespaces; at least what is there at first */

@@ -33,10 +33,11 @@ struct irq {
 	int err_fd;
 	int req_fd;
 	uint64_t raised; /* interrupts that went out */
+	bool none;	 /* the device has none of any kind */
 };
 
-/* 0 or -ENOMEM. */
-int irq_init(struct irq *q, struct pci *pci, unsigned int nvec);
+/* 0 or -ENOMEM. `none`: clients find no interrupt that they could have. */
+int irq_init(struct irq *q, struct pci *pci, unsigned int nvec, bool none);
 void irq_fini(struct irq *q);
 
 /* Closes every eventfd and resets the table: a client has gone. */

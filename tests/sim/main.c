@@ -44,6 +44,7 @@ enum {
 	OPT_METADATA,
 	OPT_PI,
 	OPT_SGLS,
+	OPT_NO_IRQ,
 	OPT_TELL,
 	OPT_CAPACITY,
 	OPT_MAX_NS,
@@ -93,6 +94,7 @@ static const struct argp_option main_options[] = {
 	 0},
 	{"sgls", OPT_SGLS, "BITS", 0,
 	 "SGL support as Identify Controller has it; 0: no SGLs (default 0xb0001)", 0},
+	{"no-interrupts", OPT_NO_IRQ, NULL, 0, "Have no interrupts: clients must look by themselves", 0},
 	{"time", OPT_TIME, "WHAT=MS", 0,
 	 "How long it takes, in milliseconds: format (default 0), self-test (2000), "
 	 "extended-self-test (10000), sanitize (1000 a pass), ready (0)",
@@ -332,6 +334,9 @@ static error_t main_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_TIME:
 		main_time(state, &o->ctrl, arg);
+		break;
+	case OPT_NO_IRQ:
+		o->ctrl.no_irq = true;
 		break;
 	case OPT_TELL:
 		o->tell = arg;

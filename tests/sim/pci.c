@@ -103,6 +103,11 @@ void pci_init(struct pci *p, unsigned int vectors, uint32_t doorbells)
 	pci_put32(c + PCI_AT_EXP + PCI_EXP_DEVCAP2, PCI_EXP_DEVCAP2_COMP_TMOUT_DIS);
 	pci_put16(w + PCI_AT_EXP + PCI_EXP_DEVCTL2, PCI_EXP_DEVCTL2_COMP_TMOUT_DIS);
 
+	if (!vectors) {
+		c[PCI_AT_EXP + 1] = 0;
+		c[PCI_INTERRUPT_PIN] = 0;
+		return;
+	}
 	c[PCI_AT_MSIX] = PCI_CAP_ID_MSIX;
 	pci_put16(c + PCI_AT_MSIX + PCI_MSIX_FLAGS, vectors - 1);
 	pci_put16(w + PCI_AT_MSIX + PCI_MSIX_FLAGS, PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);

@@ -28,8 +28,10 @@ struct pci {
 #define PCI_DID_FLR  1u /* function level reset */
 #define PCI_DID_INTR 2u /* INTx disable or MSI-X control may have changed */
 
-/* Power-on state with `vectors` MSI-X vectors, whose table is behind `doorbells` bytes of
- * doorbells. */
+/*
+ * Power-on state with `vectors` MSI-X vectors, whose table is behind `doorbells` bytes of doorbells; 0:
+ * without interrupts of any kind.
+ */
 void pci_init(struct pci *p, unsigned int vectors, uint32_t doorbells);
 
 /* Give it a BAR4 of 64 bits; `size` is a power of two. To be done again after pci_init(). */
