@@ -38,7 +38,9 @@ static uint64_t share_duration(void)
 {
 	if (env.brief)
 		return 500;
-	return env.longer ? 60000 : 3000;
+	if (env.longer)
+		return 60000;
+	return env.sim_control ? 3000 : 1000;
 }
 
 static void worker_open(struct worker *w)
