@@ -74,12 +74,16 @@ static int say_hello(struct vfnc *conn)
 	return ret;
 }
 
-static int set_nonblock(int fd)
+/* The flags are those of everybody who has the description: they stay as they are. */
+static int learn_socket(struct vfnc *conn)
 {
-	int flags = fcntl(fd, F_GETFL);
+	struct timeval limit = {CL_WAIT_MS / 1000, CL_WAIT_MS % 1000 * 1000};
+	int flags = fcntl(conn->fd, F_GETFL);
 
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-		return cl_fail(NULL, -errno, "cannot use descriptor %d: %s", fd, strerror(errno));
+	if (flags < 0)
+		return cl_fail(NULL, -errno, "cannot use descriptor %d: %s", conn->fd, strerror(errno));
+	conn->waits = !(flags & O_NONBLOCK) &&
+		      setsockopt(conn->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0;
 	return 0;
 }
 
@@ -96,13 +100,14 @@ int vfnc_connect_fd(int fd, struct vfnc **connp)
 	conn->fd = fd;
 	conn->timeout_ms = VFNC_DEFAULT_TIMEOUT;
 	conn->limits.max_message = FRAME_MAX;
+	cl_pool_init(&conn->pool);
 	for (int i = 0; i < CL_BUCKETS; i++)
 		LIST_INIT(&conn->calls[i]);
 	TAILQ_INIT(&conn->done);
 	TAILQ_INIT(&conn->due);
 	TAILQ_INIT(&conn->events);
 	TAILQ_INIT(&conn->devices);
-	ret = set_nonblock(fd);
+	ret = learn_socket(conn);
 	if (ret == 0) {
 		ret = say_hello(conn);
 		if (ret < 0)
@@ -184,6 +189,7 @@ void vfnc_disconnect(struct vfnc *conn)
 		free(conn->features[i]);
 	free(conn->features);
 	free(conn->daemon);
+	cl_pool_clear(&conn->pool);
 	close(conn->fd);
 	free(conn);
 }

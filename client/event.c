@@ -38,7 +38,7 @@ void cl_event_drop(struct vfnc *conn, struct cl_event *event)
 {
 	TAILQ_REMOVE(&conn->events, event, link);
 	conn->n_events--;
-	vfnd__answer__free_unpacked(event->message, NULL);
+	cl_answer_free(conn, event->message);
 	free(event);
 }
 
@@ -86,7 +86,7 @@ void cl_event_put(struct vfnc *conn, Vfnd__Answer *message)
 	if (message->event->what_case != VFND__EVENT__WHAT__NOT_SET)
 		event = calloc(1, sizeof(*event));
 	if (!event) {
-		vfnd__answer__free_unpacked(message, NULL);
+		cl_answer_free(conn, message);
 		return;
 	}
 	if (conn->n_events == VFNC_EVENTS_MAX)

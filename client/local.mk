@@ -13,6 +13,7 @@ noinst_LTLIBRARIES += %D%/libvfnclient-core.la
 	%D%/event.c \
 	%D%/info.c \
 	%D%/nvme.c \
+	%D%/pool.c %D%/pool.h \
 	%D%/queue.c \
 	%D%/rpc.c \
 	%D%/served.c \

@@ -13,6 +13,7 @@
 
 #include <sys/queue.h>
 
+#include "client/pool.h"
 #include "proto/fdset.h"
 #include "proto/frame.h"
 #include "proto/vfnd.pb-c.h"
@@ -39,6 +40,7 @@ struct cl_call {
 	struct vfnc_queue *queue; /* NULL: admin, or the queue is gone */
 	void *data_in;
 	uint64_t length;
+	uint64_t awaited; /* bytes of its answer, at most */
 	TAILQ_ENTRY(cl_call) done;
 	vfnc_command_fn fn; /* of a command with a callback; then it is no ticket */
 	void *opaque;
@@ -49,8 +51,16 @@ struct cl_event {
 	TAILQ_ENTRY(cl_event) link;
 };
 
+/* Bytes of answers that may be on their way before they are looked for: sockets and the daemon hold more. */
+#define CL_AWAITED_MAX (128u * 1024)
+#define CL_ANSWER_MAX  640 /* an answer to a command, without its data */
+
+/* A socket that can be waited for in one call does so for this long: what it is told once, by SO_RCVTIMEO. */
+#define CL_WAIT_MS 1000
+
 struct vfnc {
 	int fd;
+	bool waits; /* the socket itself waits, for CL_WAIT_MS; else it is polled */
 	int dead; /* 0, or the negative errno that every call gets from now on */
 	int timeout_ms;
 	uint64_t last_id;
@@ -62,7 +72,9 @@ struct vfnc {
 	unsigned int inflight; /* commands without an answer */
 	unsigned int tickets;  /* submitted, completion not taken */
 	unsigned int started;  /* with a callback that has not been called */
+	uint64_t awaited; /* bytes that the commands under way may be answered with */
 	unsigned int n_events;
+	struct cl_pool pool; /* of calls and answers */
 	LIST_HEAD(, cl_call) calls[CL_BUCKETS];
 	TAILQ_HEAD(, cl_call) done; /* tickets that are complete, in the order they came */
 	TAILQ_HEAD(, cl_call) due;  /* the same of commands with a callback */
@@ -154,6 +166,9 @@ int cl_rpc_call(struct vfnc *conn, Vfnd__Request *req, Vfnd__Answer__BodyCase ex
  */
 int cl_rpc_end(struct vfnc *conn, Vfnd__Request *req);
 
+/* An answer, or an event, that was received. */
+void cl_answer_free(struct vfnc *conn, Vfnd__Answer *answer);
+
 struct cl_call *cl_rpc_find(struct vfnc *conn, uint64_t id);
 void cl_rpc_free(struct vfnc *conn, struct cl_call *call);
 
@@ -196,6 +211,8 @@ int cl_served_arm(struct cl_queue *queue);
 void cl_served_disarm(struct cl_queue *queue);
 /* Awake again without having slept. */
 void cl_served_awake(struct cl_queue *queue);
+/* After a sleep: take the byte that ended it. */
+void cl_served_woken(struct cl_queue *queue);
 int cl_served_fds(const struct cl_queue *queue, int fds[2]);
 int cl_direct_arm(struct cl_queue *queue);
 void cl_direct_disarm(struct cl_queue *queue);

@@ -58,8 +58,14 @@ static void command_answered(struct vfnc *conn, struct cl_call *call)
 	if (!call->command || call->state == CL_DONE)
 		return;
 	conn->inflight--;
+	conn->awaited -= call->awaited;
 	if (call->queue)
 		((struct cl_queue *)call->queue)->inflight--;
+}
+
+void cl_answer_free(struct vfnc *conn, Vfnd__Answer *answer)
+{
+	vfnd__answer__free_unpacked(answer, &conn->pool.allocator);
 }
 
 void cl_rpc_free(struct vfnc *conn, struct cl_call *call)
@@ -79,9 +85,9 @@ void cl_rpc_free(struct vfnc *conn, struct cl_call *call)
 	}
 	LIST_REMOVE(call, hash);
 	if (call->answer)
-		vfnd__answer__free_unpacked(call->answer, NULL);
+		cl_answer_free(conn, call->answer);
 	fdset_close(&call->fds);
-	free(call);
+	cl_pool_free(&conn->pool, call);
 }
 
 void cl_rpc_abandon(struct vfnc *conn, struct cl_call *call)
@@ -104,7 +110,7 @@ void cl_rpc_abandon(struct vfnc *conn, struct cl_call *call)
 
 static struct cl_call *call_new(struct vfnc *conn, Vfnd__Answer__BodyCase expected)
 {
-	struct cl_call *call = calloc(1, sizeof(*call));
+	struct cl_call *call = cl_pool_alloc(&conn->pool, sizeof(*call));
 
 	if (!call)
 		return NULL;
@@ -183,7 +189,7 @@ static int unasked(struct vfnc *conn, Vfnd__Answer *answer)
 	if (answer->body_case == VFND__ANSWER__BODY_ERROR)
 		ret = cl_rpc_kill(conn, -EPROTO, "the daemon ends the connection: %s",
 				  answer->error->text);
-	vfnd__answer__free_unpacked(answer, NULL);
+	cl_answer_free(conn, answer);
 	return ret;
 }
 
@@ -206,7 +212,7 @@ static int dispatch(struct vfnc *conn, Vfnd__Answer *answer, struct fdset *fds)
 				      (unsigned long long)answer->id);
 
 		fdset_close(fds);
-		vfnd__answer__free_unpacked(answer, NULL);
+		cl_answer_free(conn, answer);
 		return ret;
 	}
 	command_answered(conn, call);
@@ -214,7 +220,7 @@ static int dispatch(struct vfnc *conn, Vfnd__Answer *answer, struct fdset *fds)
 		call->command = false;
 		fdset_close(fds);
 		cl_rpc_give_back(conn, answer);
-		vfnd__answer__free_unpacked(answer, NULL);
+		cl_answer_free(conn, answer);
 		cl_rpc_free(conn, call);
 		return 0;
 	}
@@ -228,8 +234,8 @@ static int dispatch(struct vfnc *conn, Vfnd__Answer *answer, struct fdset *fds)
 	return 0;
 }
 
-/* One message that is there. -EAGAIN: none. */
-static int receive(struct vfnc *conn)
+/* One message. MSG_DONTWAIT: that is there, else -EAGAIN; 0: as the socket waits, -EAGAIN or -EINTR. */
+static int receive(struct vfnc *conn, int flags)
 {
 	struct fdset fds = FDSET_INIT;
 	Vfnd__Answer *answer;
@@ -237,10 +243,11 @@ static int receive(struct vfnc *conn)
 
 	if (conn->dead)
 		return dead(conn);
-	n = frame_recv(conn->fd, conn->rx, sizeof(conn->rx), &fds, MSG_DONTWAIT);
+	n = frame_recv(conn->fd, conn->rx, sizeof(conn->rx), &fds, flags);
 	switch (n) {
 	case -EAGAIN:
-		return -EAGAIN;
+	case -EINTR:
+		return (int)n;
 	case 0:
 		return cl_rpc_kill(conn, -ECONNRESET, "the daemon has closed the connection");
 	case -EMSGSIZE:
@@ -254,7 +261,7 @@ static int receive(struct vfnc *conn)
 			return cl_rpc_kill(conn, (int)n, "cannot receive from the daemon: %s",
 					   strerror((int)-n));
 	}
-	answer = vfnd__answer__unpack(NULL, (size_t)n, conn->rx);
+	answer = vfnd__answer__unpack(&conn->pool.allocator, (size_t)n, conn->rx);
 	if (!answer) {
 		fdset_close(&fds);
 		return cl_rpc_kill(conn, -EPROTO, "the daemon sent a message that cannot be read");
@@ -291,7 +298,7 @@ int cl_rpc_drain(struct vfnc *conn)
 	int ret;
 
 	do
-		ret = receive(conn);
+		ret = receive(conn, MSG_DONTWAIT);
 	while (ret == 0);
 	return ret == -EAGAIN ? 0 : ret;
 }
@@ -300,13 +307,16 @@ int cl_rpc_pump(struct vfnc *conn, int64_t deadline, bool interruptible)
 {
 	for (;;) {
 		int64_t before = deadline >= 0 ? now_ms() : 0;
-		int ret = receive(conn);
+		/* Most answers come soon: one call takes them, where a look, a sleep and a look are three. */
+		bool waits = conn->waits && (deadline < 0 || deadline - before > CL_WAIT_MS);
+		int ret = receive(conn, waits ? 0 : MSG_DONTWAIT);
 
-		if (ret != -EAGAIN)
+		if (ret != -EAGAIN && ret != -EINTR)
 			return ret;
 		if (deadline >= 0 && before >= deadline)
 			return cl_fail(conn, -ETIMEDOUT, "nothing came from the daemon in time");
-		ret = wait_socket(conn, POLLIN, deadline, NULL);
+		if (ret == -EAGAIN)
+			ret = wait_socket(conn, POLLIN, deadline, NULL);
 		if (ret == -EINTR && interruptible)
 			return cl_fail(conn, -EINTR, "interrupted by a signal");
 		if (ret < 0 && ret != -EINTR && ret != -ETIMEDOUT)
@@ -338,7 +348,7 @@ static int send_waiting(struct vfnc *conn, size_t len, int64_t deadline)
 		if (ret < 0 && ret != -EINTR)
 			return ret;
 		if (revents & (POLLIN | POLLHUP)) {
-			ret = receive(conn);
+			ret = receive(conn, MSG_DONTWAIT);
 			if (ret < 0 && ret != -EAGAIN)
 				return ret;
 		}

@@ -75,8 +75,10 @@ static int wait_sleep(struct cl_queue *q, int64_t deadline)
 		return -errno;
 	if (n > 0 && (pfd[nfds - 1].revents & POLLHUP) && !__nvme_cq_ready(q->pub.cq))
 		return -ECONNRESET;
-	if (n > 0)
-		vfnc_queue_disarm(&q->pub);
+	if (n > 0 && q->served)
+		cl_served_woken(q);
+	else if (n > 0)
+		cl_direct_disarm(q);
 	return 0;
 }
 

@@ -147,6 +147,9 @@ static void session_readable(evutil_socket_t fd, short what, void *arg)
 		}
 		s->host->packet(s, session_buf, (size_t)n, &fds);
 		fdset_close(&fds);
+		/* Who waits for each answer has sent no more: a look would be in vain. If it has, the loop tells. */
+		if (s->busy < 2)
+			break;
 	}
 	if (s->doom)
 		session_end(s, s->doom);

@@ -100,7 +100,7 @@ ssize_t frame_recv(int sock, void *buf, size_t cap, struct fdset *fds, int flags
 
 	do
 		n = recvmsg(sock, &msg, flags | MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && errno == EINTR && (flags & MSG_DONTWAIT));
 	if (n < 0)
 		return -errno;
 	ret = frame_take_fds(&msg, fds);

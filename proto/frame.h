@@ -42,6 +42,7 @@ int frame_send(int sock, const void *buf, size_t len, const struct fdset *fds, i
  * Returns the packet's length; 0 when the peer has closed its end (a packet of no bytes counts as
  * that: no message is empty); or -errno:
  *   -EAGAIN    nothing there
+ *   -EINTR     a signal handler ran while it waited; not with MSG_DONTWAIT
  *   -EMSGSIZE  the packet was longer than `cap`; it is dropped whole
  *   -ETOOMANYREFS  it carried more than FDSET_MAX descriptors, or the process has no room for
  *              them; it is dropped whole

@@ -69,7 +69,7 @@ int vfnc_connect(const char *path, struct vfnc **conn);
 
 /*
  * Say hello on a connected SOCK_SEQPACKET unix socket that the caller has. The library owns `fd`
- * from now on, also when this fails, and makes it non-blocking.
+ * from now on, also when this fails. With O_NONBLOCK it works as well, at two more system calls an answer.
  */
 int vfnc_connect_fd(int fd, struct vfnc **conn);
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-CLIENT_TESTS = %D%/test-conn %D%/test-device %D%/test-command %D%/test-async %D%/test-print %D%/test-protocol-doc
+CLIENT_TESTS = %D%/test-conn %D%/test-device %D%/test-command %D%/test-async %D%/test-pool \
+	%D%/test-print %D%/test-protocol-doc
 check_PROGRAMS += $(CLIENT_TESTS)
 TESTS += $(CLIENT_TESTS)
 
@@ -34,6 +35,11 @@ $(%C%_test_command_OBJECTS): $(PROTO_HEADER)
 $(%C%_test_async_OBJECTS): $(PROTO_HEADER)
 dist_check_SCRIPTS += %D%/test-async-tsan.sh
 TESTS += %D%/test-async-tsan.sh
+
+%C%_test_pool_SOURCES = %D%/test-pool.c
+%C%_test_pool_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_pool_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_pool_LDADD = $(CLIENT_TEST_LIBS)
 
 check_PROGRAMS += %D%/fake-vfnd
 %C%_fake_vfnd_SOURCES = %D%/fake-vfnd.c

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <time.h>
 
+#include "client/private.h"
 #include "fake.h"
 #include "vfn/client.h"
 
@@ -59,7 +60,7 @@ START_TEST(test_hello)
 	ck_assert_str_eq(vfnc_error(conn), "");
 	ck_assert(vfnc_has_feature(conn, "second"));
 	ck_assert(!vfnc_has_feature(conn, "third"));
-	ck_assert(fcntl(vfnc_fd(conn), F_GETFL) & O_NONBLOCK);
+	ck_assert(!(fcntl(vfnc_fd(conn), F_GETFL) & O_NONBLOCK));
 	ck_assert_int_eq(vfnc_set_timeout(conn, 0), -EINVAL);
 	ck_assert_int_eq(vfnc_set_timeout(conn, -2), -EINVAL);
 	ck_assert_int_eq(vfnc_set_timeout(conn, -1), 0);
@@ -431,6 +432,44 @@ START_TEST(test_late_answer)
 }
 END_TEST
 
+/* Longer than the socket itself waits. */
+static bool slow(struct fake *f, const Vfnd__Request *req)
+{
+	if (req->op_case == VFND__REQUEST__OP_LIST)
+		usleep((CL_WAIT_MS + 200) * 1000);
+	return false;
+}
+
+START_TEST(test_slow_answer)
+{
+	static const int limits[] = {-1, 10000};
+	struct vfnc_device_entry *entries;
+
+	begin(slow);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(vfnc_set_timeout(conn, limits[i]), 0);
+		ck_assert_int_eq(vfnc_list(conn, &entries), 2);
+		free(entries);
+	}
+	end();
+}
+END_TEST
+
+/* A socket of which the caller has made that sure is polled, and left as it is. */
+START_TEST(test_nonblocking)
+{
+	struct vfnc_device_entry *entries;
+	int fd = fake_start(&fake, NULL);
+
+	ck_assert_int_eq(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	ck_assert_int_eq(vfnc_connect_fd(fd, &conn), 0);
+	ck_assert(fcntl(vfnc_fd(conn), F_GETFL) & O_NONBLOCK);
+	ck_assert_int_eq(vfnc_list(conn, &entries), 2);
+	free(entries);
+	end();
+}
+END_TEST
+
 UNIT_MAIN("client-conn", {
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, test_hello);
@@ -444,4 +483,6 @@ UNIT_MAIN("client-conn", {
 	tcase_add_test(tc, test_daemon_dies);
 	tcase_add_test(tc, test_peer_gone_before_sending);
 	tcase_add_test(tc, test_late_answer);
+	tcase_add_test(tc, test_slow_answer);
+	tcase_add_test(tc, test_nonblocking);
 })
