@@ -2,6 +2,7 @@
 #include "daemon/data/driver.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -18,6 +19,10 @@
 /* On the loop: moved at a stretch before others have their turn; rounds in vain before it sleeps. */
 #define DRIVER_STRETCH	512
 #define DRIVER_PATIENCE 32
+/* Looks at queues in vain before such a one sleeps; polling, at least so many in each microsecond that the thread
+ * spins: it is not to ask the kernel for kicks meanwhile. */
+#define DRIVER_LOOKS	1024
+#define DRIVER_LOOKS_US 100
 /* Polling: rounds between two looks whether a sleeping queue was kicked. */
 #define DRIVER_LOOK   256
 #define DRIVER_EVENTS 64
@@ -354,9 +359,17 @@ static uint64_t driver_ticks(unsigned int us)
 	return (uint64_t)us * __vfn_ticks_freq / 1000000;
 }
 
+static void driver_spin(struct data_driver *d, unsigned int us)
+{
+	d->engine.patience = DRIVER_LOOKS;
+	if (d->poll && us > DRIVER_LOOKS / DRIVER_LOOKS_US)
+		d->engine.patience = us < UINT_MAX / DRIVER_LOOKS_US ? us * DRIVER_LOOKS_US : UINT_MAX;
+	d->spin_ticks = driver_ticks(us);
+}
+
 static void driver_set_spin(struct data_engine *engine, void *arg)
 {
-	container_of(engine, struct data_driver, engine)->spin_ticks = driver_ticks(*(unsigned int *)arg);
+	driver_spin(container_of(engine, struct data_driver, engine), *(unsigned int *)arg);
 }
 
 void data_driver_set_spin(struct data_driver *d, unsigned int spin_us)
@@ -440,9 +453,8 @@ int data_driver_start(struct event_base *base, const struct data_driver_opts *op
 	d->no_irq = opts->no_irq;
 	d->epoll_fd = d->wake_fd = d->told_fd = -1;
 	d->engine.owner = owner;
-	d->engine.patience = 1024;
 	d->engine.clock = driver_clock;
-	d->spin_ticks = driver_ticks(opts->spin_us);
+	driver_spin(d, opts->spin_us);
 	TAILQ_INIT(&d->told);
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_cond_init(&d->answered, NULL);

@@ -259,7 +259,7 @@ static unsigned int engine_forward(struct data_engine *engine)
 		n += taken;
 		if (taken || q->blocked) {
 			q->idle = 0;
-		} else if (unlikely(++q->idle * engine->nactive > engine->patience)) {
+		} else if (unlikely((uint64_t)++q->idle * engine->nactive > engine->patience)) {
 			q->idle = 0;
 			if (served_arm(q)) {
 				engine_deactivate(engine, q, SERVED_ASLEEP);

@@ -63,7 +63,10 @@ static void nvme_details(struct device *dev, struct device_details *d)
 
 static bool nvme_registers_fast(struct device *dev)
 {
-	return nvme_of(dev)->ctrl.regs != NULL;
+	struct nvme_ctrl *ctrl = &nvme_of(dev)->ctrl;
+
+	/* A server of which registers can be mapped is asked by message all the same. */
+	return ctrl->regs && !vfio_doorbell_by_message(&ctrl->pci.dev);
 }
 
 static int nvme_register_read(struct device *dev, uint32_t offset, uint32_t width, uint64_t *value)

@@ -49,6 +49,7 @@ struct ctrl_opts {
 	struct ns_format format; /* of namespaces at first */
 	uint64_t capacity;	 /* bytes for namespaces; at least what is there at first */
 	unsigned int max_ns;	 /* NN */
+	unsigned int spin_us;	 /* that the loop goes on looking after work, before it sleeps */
 	/* How long these take, in milliseconds. */
 	uint32_t format_ms, short_test_ms, extended_test_ms, sanitize_ms, ready_ms;
 };

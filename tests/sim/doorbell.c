@@ -25,7 +25,8 @@ void doorbell_init(struct ctrl *c, struct doorbell *db, unsigned int slot)
 		return;
 	/* What a former queue of this number left there must not be taken for news. */
 	c->shadow[slot] = 0;
-	__atomic_store_n(&c->event[slot], 0, __ATOMIC_RELEASE);
+	/* It is awake, and asks before it sleeps. */
+	__atomic_store_n(&c->event[slot], DOORBELL_NO_RING, __ATOMIC_RELEASE);
 }
 
 /* What the host says must be an entry of the queue; else it is told once, and nothing changes. */

@@ -45,6 +45,7 @@ enum {
 	OPT_PI,
 	OPT_SGLS,
 	OPT_NO_IRQ,
+	OPT_SPIN,
 	OPT_TELL,
 	OPT_CAPACITY,
 	OPT_MAX_NS,
@@ -98,6 +99,10 @@ static const struct argp_option main_options[] = {
 	{"time", OPT_TIME, "WHAT=MS", 0,
 	 "How long it takes, in milliseconds: format (default 0), self-test (2000), "
 	 "extended-self-test (10000), sanitize (1000 a pass), ready (0)",
+	 0},
+	{"spin-us", OPT_SPIN, "N", 0,
+	 "Look for work for N microseconds after the last before sleeping, up to 60000000 (default "
+	 "50)",
 	 0},
 	{"tell", OPT_TELL, "PATH", 0,
 	 "Send the COMMANDs to the control socket of a running vfnd-sim and print the answers", 0},
@@ -338,6 +343,9 @@ static error_t main_option(int key, char *arg, struct argp_state *state)
 	case OPT_NO_IRQ:
 		o->ctrl.no_irq = true;
 		break;
+	case OPT_SPIN:
+		o->ctrl.spin_us = main_number(state, "spin-us", arg, 0, 60000000);
+		break;
 	case OPT_TELL:
 		o->tell = arg;
 		break;
@@ -452,6 +460,7 @@ int main(int argc, char **argv)
 				.queues = 64,
 				.mdts = 7,
 				.sgls = SGLS_DEFAULT,
+				.spin_us = 50,
 			},
 	};
 	int err, status;

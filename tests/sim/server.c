@@ -19,9 +19,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* After work the loop goes on looking for this long before it sleeps. */
-#define SERVER_SPIN_NS 50000
-
 /*
  * While it looks, the sockets have their turn this often: at first, and at the longest when there
  * is work in memory while nothing comes from there. A turn costs as much as ten reads.
@@ -198,6 +195,7 @@ static uint64_t server_idle(struct server *sv, uint64_t now)
 static void server_loop(struct server *sv)
 {
 	uint64_t busy = 0, looked = 0, pause = SERVER_SOCKETS_NS;
+	uint64_t spin = (uint64_t)sv->c->opts.spin_us * 1000;
 	unsigned int looks = 0;
 	bool worked = false;
 
@@ -214,7 +212,7 @@ static void server_loop(struct server *sv)
 		now = ctrl_now();
 		if (worked)
 			busy = now;
-		if (now - busy > SERVER_SPIN_NS) {
+		if (now - busy > spin) {
 			server_sockets(sv, server_idle(sv, now));
 			looked = ctrl_now();
 			pause = SERVER_SOCKETS_NS;
