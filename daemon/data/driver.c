@@ -18,7 +18,11 @@
 
 /* On the loop: moved at a stretch before others have their turn; rounds in vain before it sleeps. */
 #define DRIVER_STRETCH	512
-#define DRIVER_PATIENCE 32
+#define DRIVER_PATIENCE 64
+/* A client that sleeps, and has commands in flight, is told of completions after so many moves, or so many rounds in
+ * vain. */
+#define DRIVER_HOLD 256
+#define DRIVER_TELL 32
 /* Looks at queues in vain before such a one sleeps; polling, at least so many in each microsecond that the thread
  * spins: it is not to ask the kernel for kicks meanwhile. */
 #define DRIVER_LOOKS	1024
@@ -111,6 +115,7 @@ static void driver_run(struct data_driver *d)
 		d->rounds++;
 		moved += n;
 		if (moved >= DRIVER_STRETCH) {
+			data_engine_tell(&d->engine);
 			event_active(d->again, 0, 0);
 			break;
 		}
@@ -118,7 +123,9 @@ static void driver_run(struct data_driver *d)
 			idle = 0;
 			continue;
 		}
-		if (++idle < DRIVER_PATIENCE)
+		if (++idle == DRIVER_TELL)
+			data_engine_tell(&d->engine);
+		if (idle < DRIVER_PATIENCE)
 			continue;
 		if (data_engine_settle(&d->engine)) {
 			d->sleeps++;
@@ -182,7 +189,7 @@ static void *driver_thread(void *arg)
 {
 	struct data_driver *d = arg;
 	struct data_engine *e = &d->engine;
-	unsigned int since_look = 0;
+	unsigned int since_look = 0, idle = 0;
 	uint64_t busy = get_ticks();
 
 	while (!d->stop) {
@@ -191,6 +198,9 @@ static void *driver_thread(void *arg)
 		d->rounds++;
 		if (data_engine_round(e)) {
 			busy = 0;
+			idle = 0;
+		} else if (++idle == DRIVER_TELL) {
+			data_engine_tell(e);
 		} else if (!busy) {
 			busy = get_ticks();
 		} else if (get_ticks() - busy > d->spin_ticks) {
@@ -454,6 +464,7 @@ int data_driver_start(struct event_base *base, const struct data_driver_opts *op
 	d->epoll_fd = d->wake_fd = d->told_fd = -1;
 	d->engine.owner = owner;
 	d->engine.clock = driver_clock;
+	d->engine.hold = DRIVER_HOLD;
 	driver_spin(d, opts->spin_us);
 	TAILQ_INIT(&d->told);
 	pthread_mutex_init(&d->lock, NULL);

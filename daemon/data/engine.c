@@ -121,15 +121,32 @@ void data_engine_resume(struct data_engine *engine)
 	engine->paused = false;
 }
 
-static void engine_tell(struct data_engine *engine)
+/* A client that sleeps has the more of a wake-up the more is done when it comes. */
+static bool engine_holds(const struct data_engine *engine, const struct served *q)
 {
-	struct served *q;
+	return q->inflight && engine->moved - q->touched_at < engine->hold;
+}
+
+static void engine_tell(struct data_engine *engine, bool all)
+{
+	struct served *q, *held = NULL;
 
 	while ((q = engine->touched)) {
 		engine->touched = q->next_touched;
+		if (served_asked(q) && !all && engine_holds(engine, q)) {
+			q->next_touched = held;
+			held = q;
+			continue;
+		}
 		q->touched = false;
-		served_tell(q);
+		served_wake(q);
 	}
+	engine->touched = held;
+}
+
+void data_engine_tell(struct data_engine *engine)
+{
+	engine_tell(engine, true);
 }
 
 /* ---- limits ------------------------------------------------------------------------------ */
@@ -290,12 +307,14 @@ unsigned int data_engine_round(struct data_engine *engine)
 		for (unsigned int i = 0; i < engine->npairs; i++)
 			nvme_sq_update_tail(engine->pairs[i]->sq);
 	}
-	engine_tell(engine);
+	engine->moved += n;
+	engine_tell(engine, false);
 	return n;
 }
 
 bool data_engine_settle(struct data_engine *engine)
 {
+	engine_tell(engine, true);
 	/* Paused, nobody is looked at before the end of that, which starts all over. */
 	if (engine->paused || engine->halted)
 		return true;
@@ -316,7 +335,7 @@ void data_engine_fail_pair(struct data_engine *engine, struct data_pair *pair, u
 	for (int cid = 0; cid < pair->sq->nrqs && pair->inflight; cid++)
 		if (__nvme_rq_busy(&pair->sq->rqs[cid]))
 			data_pair_end(engine, pair, &pair->sq->rqs[cid], 0, status);
-	engine_tell(engine);
+	engine_tell(engine, true);
 }
 
 void data_engine_fail(struct data_engine *engine, uint16_t status)

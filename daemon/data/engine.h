@@ -28,6 +28,9 @@ struct data_engine {
 	TAILQ_HEAD(served_list, served) aside; /* they wait for a limit, in order */
 	uint64_t due;			       /* when to look at them, ticks of */
 	uint64_t (*clock)(void);
+	uint32_t moved; /* commands and completions, so far */
+	/* Moves for which a client that sleeps is not told while it has commands in flight; 0: it is told at once. */
+	uint32_t hold;
 	/* Looks in vain, at all queues together, before a queue that has nothing to do goes to
 	 * sleep. */
 	unsigned int patience;
@@ -67,8 +70,11 @@ void data_engine_fail_pair(struct data_engine *engine, struct data_pair *pair, u
 /* One round. How many commands and completions were moved. */
 unsigned int data_engine_round(struct data_engine *engine);
 
+/* Tell clients of all completions, though there may be more soon. */
+void data_engine_tell(struct data_engine *engine);
+
 /*
- * Put all queues to sleep that have nothing to do now: true when the thread may sleep until a
+ * Tell all clients, and put all queues to sleep that have nothing to do now: true when the thread may sleep until a
  * client kicks or the controller interrupts. False: there is something to do.
  */
 bool data_engine_settle(struct data_engine *engine);

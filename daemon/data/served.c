@@ -41,6 +41,7 @@ static inline void served_touch(struct served *q)
 	if (q->touched)
 		return;
 	q->touched = true;
+	q->touched_at = q->engine->moved;
 	q->next_touched = q->engine->touched;
 	q->engine->touched = q;
 }
@@ -114,17 +115,28 @@ static void served_refuse(struct served *q, uint16_t cid, uint16_t status)
 	served_put(q, cid, 0, (uint16_t)(status | 1u << 14));
 }
 
-void served_tell(struct served *q)
+bool served_asked(struct served *q)
 {
 	uint32_t wake, old = q->cq_told;
 
+	if (q->cq_tail == old)
+		return q->asked;
 	q->cq_told = q->cq_tail;
 	/* The completions before the look at the index: the client does it the other way round. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	wake = word_load(&q->control->cq_wake);
-	if (likely(wake == SERVED_AWAKE))
+	if (unlikely(wake != SERVED_AWAKE))
+		q->asked |= (uint16_t)(q->cq_tail - wake - 1) < (uint16_t)(q->cq_tail - old);
+	return q->asked;
+}
+
+void served_wake(struct served *q)
+{
+	if (likely(!q->asked))
 		return;
-	if ((uint16_t)(q->cq_tail - wake - 1) >= (uint16_t)(q->cq_tail - old))
+	q->asked = false;
+	/* Awake again, it looks for itself before it sleeps. */
+	if (word_load(&q->control->cq_wake) == SERVED_AWAKE)
 		return;
 	q->stats.wakes++;
 	/* Full, it has been woken already; gone, nobody waits. */

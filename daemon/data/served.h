@@ -108,6 +108,8 @@ struct served {
 	enum served_state state;
 	unsigned int slot; /* in the engine's list of active queues */
 	bool touched;	   /* in the list of those with new completions */
+	uint32_t touched_at; /* engine->moved, then */
+	bool asked;	   /* the client is to be woken */
 	struct served *next_touched;
 	struct data_limit *limit; /* of its session, or NULL */
 	uint64_t spent;		  /* bytes of all commands that were posted */
@@ -131,8 +133,10 @@ unsigned int served_forward(struct served *q, unsigned int burst);
 /* There are commands to forward. False: it can go to sleep. */
 bool served_pending(struct served *q);
 
-/* Wake the client if it waits for what has been completed since this was last called. */
-void served_tell(struct served *q);
+/* Whether the client has asked to be woken by what has been completed since it last was. */
+bool served_asked(struct served *q);
+/* If so, wake it. */
+void served_wake(struct served *q);
 
 /*
  * Go to sleep: true unless the client has moved a word since it was looked at. Not for one that is

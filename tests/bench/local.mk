@@ -29,7 +29,8 @@ TESTS += %D%/test-roundtrip.sh
 
 # Every way to a controller, side by side.
 noinst_PROGRAMS += %D%/modes
-%C%_modes_SOURCES = %D%/modes.c %D%/counters.c %D%/counters.h %D%/heap.c %D%/heap.h %D%/relay.c %D%/relay.h
+%C%_modes_SOURCES = %D%/modes.c %D%/counters.c %D%/counters.h %D%/heap.c %D%/heap.h %D%/idle.c %D%/idle.h \
+	%D%/relay.c %D%/relay.h
 %C%_modes_LDADD = %D%/libperf.la $(VFNCLIENT_CORE)
 # The daemon, with a device of which registers are memory.
 noinst_PROGRAMS += %D%/vfnd-memory
@@ -37,7 +38,8 @@ noinst_PROGRAMS += %D%/vfnd-memory
 %C%_vfnd_memory_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(PROTOBUFC_CFLAGS) $(SYSTEMD_CFLAGS) $(INIH_CFLAGS)
 %C%_vfnd_memory_LDADD = daemon/libdaemon.la
 $(%C%_vfnd_memory_OBJECTS): $(PROTO_HEADER)
-dist_check_SCRIPTS += %D%/run %D%/run-report.py
+dist_check_SCRIPTS += %D%/run %D%/run-report.py %D%/test-run.sh
+TESTS += %D%/test-run.sh
 
 # What a read costs the simulator: counted, not timed.
 check_PROGRAMS += %D%/cost-sim

@@ -7,6 +7,7 @@
  */
 #include "tests/bench/counters.h"
 #include "tests/bench/heap.h"
+#include "tests/bench/idle.h"
 #include "tests/bench/perf.h"
 #include "tests/bench/relay.h"
 
@@ -45,6 +46,7 @@ struct modes {
 	unsigned int depth, spin_us, processes;
 	uint64_t commands, warmup;
 	pid_t daemon;
+	bool idle;
 
 	/* libvfn */
 	struct perf perf;
@@ -464,7 +466,7 @@ static int modes_usage(FILE *out, int status)
 {
 	fputs("usage: modes [OPTION]... MODE\n"
 	      "\n"
-	      "MODE: libvfn, request, served, register, or relay\n"
+	      "MODE: libvfn, request, served, register, or relay; or idle, which needs -D\n"
 	      "  -d, --device ADDRESS  as libvfn or the daemon ($VFND_SOCKET) names it\n"
 	      "  -o, --io-size BYTES   of a read (512)\n"
 	      "  -q, --depth N         commands outstanding, 1 to 1024 (1)\n"
@@ -536,7 +538,8 @@ static int modes_parse(struct modes *m, int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_SIZE(modes_ways); i++)
 		if (!strcmp(modes_ways[i].name, argv[optind]))
 			m->way = &modes_ways[i];
-	return m->way ? 0 : modes_usage(stderr, -1);
+	m->idle = m->daemon && !strcmp(argv[optind], "idle");
+	return m->way || m->idle ? 0 : modes_usage(stderr, -1);
 }
 
 int main(int argc, char **argv)
@@ -552,6 +555,8 @@ int main(int argc, char **argv)
 
 	if (ret)
 		return ret > 0 ? 0 : 2;
+	if (m.idle)
+		return idle_measure(m.device, m.daemon) < 0 ? 1 : 0;
 	ret = m.way->open(&m);
 	if (ret == 0)
 		ret = modes_measure(&m);

@@ -31,6 +31,8 @@ def read(path):
 def table(rows):
     print(f"{'mode':14}{'bytes':>6}{'depth':>6}" + "".join(f"{name:>15}" for _, name in SHOWN) + "  time")
     for (mode, bs, depth), found in rows.items():
+        if mode == "idle":
+            continue
         values = [f"{found[m][0]:15.3f}" if m in found else f"{'-':>15}" for m, _ in SHOWN]
         ratio = found.get("time_ratio")
         print(f"{mode:14}{bs or '-':>6}{depth:>6}" + "".join(values) +
@@ -71,6 +73,8 @@ def bars_of_counts(rows, mode, depth, found):
         yield "wake-ups of the daemon", found["daemon_sleeps"][0], 1
     if mode == "register" and "daemon_heap" in found:
         yield "calls of the heap", found["client_heap"][0] + found["daemon_heap"][0], 0
+    if mode == "idle":
+        yield "bytes of the daemon for a session with a queue of 128", found["daemon_bytes"][0], 65536
     if mode == "served-step":
         yield "the daemon's instructions", found["daemon_instructions"][0], 250
         yield "the client's instructions", found["client_instructions"][0], 150

@@ -223,6 +223,7 @@ struct ctrl {
 	bool dbbuf;
 	bool armed;  /* event indices ask for a ring */
 	bool posted; /* completions wait for their interrupt */
+	unsigned int full; /* rounds that they have waited */
 	uint64_t dbbuf_shadow, dbbuf_event;
 	volatile uint32_t *shadow, *event; /* while dbbuf_gen is dma.gen; or NULL */
 	unsigned int shadow_words;	   /* in one of them; 0: they cannot be reached */

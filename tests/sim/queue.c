@@ -12,6 +12,8 @@
 
 /* Commands taken from one queue before the next has its turn. */
 #define QUEUE_BURST 32
+/* Rounds of which each leaves work for the next, before there is an interrupt for what they have brought. */
+#define QUEUE_ROUNDS 4
 
 void queue_add_cq(struct ctrl *c, uint16_t qid, uint32_t size, uint64_t addr, bool ien,
 		  uint16_t vector)
@@ -367,7 +369,7 @@ static void queue_disarm(struct ctrl *c)
 
 bool queue_poll(struct ctrl *c)
 {
-	bool did = false;
+	bool did = false, more = false;
 
 	if (c->work != UINT64_MAX)
 		ctrl_work(c);
@@ -386,13 +388,17 @@ bool queue_poll(struct ctrl *c)
 		struct sq *sq = &c->sq[c->live_sq[i]];
 
 		if (sq->head != sq->tail.value ||
-		    doorbell_news(c, &sq->tail, doorbell_sq_slot(c, sq->qid)))
+		    doorbell_news(c, &sq->tail, doorbell_sq_slot(c, sq->qid))) {
 			did |= queue_serve(c, sq);
+			more |= sq->live && sq->head != sq->tail.value;
+		}
 	}
 	if (did && c->armed)
 		queue_disarm(c);
-	if (c->posted)
+	if (c->posted && !(more && did && ++c->full < QUEUE_ROUNDS)) {
+		c->full = 0;
 		queue_interrupt(c);
+	}
 	if (c->shadow && dma_check(&c->dma))
 		ctrl_fatal(c, "the shadow doorbells' memory has gone");
 	return did;
@@ -495,6 +501,7 @@ void queue_reset(struct ctrl *c)
 	}
 	c->nsq = c->ncq = 0;
 	c->dbbuf = c->armed = c->posted = false;
+	c->full = 0;
 	c->shadow = c->event = NULL;
 	c->shadow_words = 0;
 	memset((void *)(uintptr_t)c->doorbells, 0, c->doorbells_len);

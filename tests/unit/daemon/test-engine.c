@@ -292,6 +292,66 @@ START_TEST(test_fused_room)
 }
 END_TEST
 
+/* When a client that sleeps is told. */
+START_TEST(test_held)
+{
+	union nvme_cmd cmd = rig_read(1, 0, 1, RIG_IOVA);
+	struct rig_client c;
+	struct nvme_cqe cqe;
+
+	engine.hold = 8;
+	rig_client_init(&c, &engine, &pair, ENTRIES, RIG_IOVA, 1);
+	for (int i = 0; i < 12; i++)
+		rig_push(&c, &cmd);
+	ring(&c);
+	data_engine_round(&engine);
+	rig_fetch(&pair);
+	__atomic_store_n(&c.control->cq_wake, c.head, __ATOMIC_SEQ_CST);
+	/* what is held back is told when it is asked for */
+	rig_complete(&pair, 0, 0);
+	data_engine_round(&engine);
+	ck_assert(rig_pop(&c, &cqe));
+	ck_assert(data_engine_busy(&engine));
+	data_engine_round(&engine);
+	ck_assert_uint_eq(bytes_waiting(c.wake_fd), 0);
+	data_engine_tell(&engine);
+	ck_assert_uint_eq(bytes_waiting(c.wake_fd), 1);
+	/* after some moves */
+	__atomic_store_n(&c.control->cq_wake, c.head, __ATOMIC_SEQ_CST);
+	for (int i = 0; i < 8; i++) {
+		rig_complete(&pair, 0, 0);
+		ck_assert_uint_eq(bytes_waiting(c.wake_fd), 0);
+		data_engine_round(&engine);
+	}
+	ck_assert_uint_eq(bytes_waiting(c.wake_fd), 1);
+	while (rig_pop(&c, &cqe))
+		;
+	/* before it is put to sleep */
+	__atomic_store_n(&c.control->cq_wake, c.head, __ATOMIC_SEQ_CST);
+	rig_complete(&pair, 0, 0);
+	data_engine_round(&engine);
+	ck_assert_uint_eq(bytes_waiting(c.wake_fd), 0);
+	ck_assert(data_engine_settle(&engine));
+	ck_assert_uint_eq(bytes_waiting(c.wake_fd), 1);
+	ck_assert(rig_pop(&c, &cqe));
+	/* not at all, when it has found it by itself */
+	__atomic_store_n(&c.control->cq_wake, c.head, __ATOMIC_SEQ_CST);
+	rig_complete(&pair, 0, 0);
+	data_engine_round(&engine);
+	ck_assert(rig_pop(&c, &cqe));
+	__atomic_store_n(&c.control->cq_wake, SERVED_AWAKE, __ATOMIC_SEQ_CST);
+	data_engine_tell(&engine);
+	ck_assert_uint_eq(bytes_waiting(c.wake_fd), 0);
+	/* and of the last one at once */
+	__atomic_store_n(&c.control->cq_wake, c.head, __ATOMIC_SEQ_CST);
+	rig_complete(&pair, 0, 0);
+	data_engine_round(&engine);
+	ck_assert_uint_eq(bytes_waiting(c.wake_fd), 1);
+	rig_client_fini(&c, &engine);
+	engine.hold = 0;
+}
+END_TEST
+
 /* A kick that comes when its queue has left wakes nobody. */
 START_TEST(test_late_kick)
 {
@@ -530,6 +590,7 @@ UNIT_MAIN("engine", {
 	tcase_add_test(tc, test_full);
 	tcase_add_test(tc, test_fused);
 	tcase_add_test(tc, test_fused_room);
+	tcase_add_test(tc, test_held);
 	tcase_add_test(tc, test_late_kick);
 	tcase_add_test(tc, test_fair);
 	tcase_add_test(tc, test_alone);
