@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -26,6 +27,9 @@
 #define MODES_BLOCK	512
 #define MODES_PARTS	10 /* of a run, of which the fastest is reported */
 #define MODES_LESS	10 /* the shorter run, to the longer one */
+
+/* What callgrind counts, by name: run gives it these. */
+#define MODES_COUNTED __attribute__((noinline))
 
 struct modes;
 
@@ -97,7 +101,7 @@ static int modes_libvfn_open(struct modes *m)
 }
 
 /* Of either: reads are built and their completions taken by libvfn's functions. */
-static int modes_post(struct modes *m, struct nvme_ctrl *ctrl, struct nvme_sq *sq, uint64_t iova,
+static MODES_COUNTED int modes_post(struct modes *m, struct nvme_ctrl *ctrl, struct nvme_sq *sq, uint64_t iova,
 		      uint32_t blocks, uint64_t slba)
 {
 	union nvme_cmd cmd = {.rw = {.opcode = 2}};
@@ -117,7 +121,7 @@ static int modes_post(struct modes *m, struct nvme_ctrl *ctrl, struct nvme_sq *s
 	return 0;
 }
 
-static int modes_take(struct nvme_sq *sq, struct nvme_cq *cq)
+static MODES_COUNTED int modes_take(struct nvme_sq *sq, struct nvme_cq *cq)
 {
 	struct nvme_cqe *cqe;
 	int n = 0;
@@ -137,6 +141,18 @@ static int modes_take(struct nvme_sq *sq, struct nvme_cq *cq)
 	return n;
 }
 
+static MODES_COUNTED void modes_ring(struct nvme_sq *sq)
+{
+	nvme_sq_update_tail(sq);
+}
+
+static int modes_poll(struct nvme_sq *sq, struct nvme_cq *cq)
+{
+	while (!__nvme_cq_ready(cq))
+		;
+	return modes_take(sq, cq);
+}
+
 static int modes_libvfn_submit(struct modes *m)
 {
 	struct perf *perf = &m->perf;
@@ -147,16 +163,12 @@ static int modes_libvfn_submit(struct modes *m)
 
 static void modes_libvfn_flush(struct modes *m)
 {
-	nvme_sq_update_tail(m->perf.sq);
+	modes_ring(m->perf.sq);
 }
 
 static int modes_libvfn_reap(struct modes *m)
 {
-	int n;
-
-	while (!(n = modes_take(m->perf.sq, m->perf.cq)))
-		;
-	return n;
+	return modes_poll(m->perf.sq, m->perf.cq);
 }
 
 static void modes_libvfn_close(struct modes *m)
@@ -247,14 +259,29 @@ static int modes_request_reap(struct modes *m)
 	return 1;
 }
 
-/* ---- served queues ------------------------------------------------------------------------- */
+/* ---- served and direct queues ------------------------------------------------------------------------- */
 
-static int modes_served_open(struct modes *m)
+static int modes_shared_open(struct modes *m, enum vfnc_queue_mode mode)
 {
-	if (modes_queue(m, VFNC_QUEUE_SERVED) < 0)
+	if (modes_queue(m, mode) < 0)
 		return -1;
 	m->ctrl = vfnc_device_ctrl(m->dev);
 	return m->ctrl ? 0 : modes_fail(m, "no controller");
+}
+
+static int modes_served_open(struct modes *m)
+{
+	return modes_shared_open(m, VFNC_QUEUE_SERVED);
+}
+
+static int modes_direct_open(struct modes *m)
+{
+	return modes_shared_open(m, VFNC_QUEUE_DIRECT);
+}
+
+static int modes_direct_reap(struct modes *m)
+{
+	return modes_poll(m->queue->sq, m->queue->cq);
 }
 
 static int modes_served_submit(struct modes *m)
@@ -266,7 +293,7 @@ static int modes_served_submit(struct modes *m)
 
 static void modes_served_flush(struct modes *m)
 {
-	nvme_sq_update_tail(m->queue->sq);
+	modes_ring(m->queue->sq);
 }
 
 static int modes_served_reap(struct modes *m)
@@ -336,6 +363,8 @@ static const struct way modes_ways[] = {
 	{"request", modes_request_open, modes_request_submit, modes_no_flush, modes_request_reap,
 	 modes_disconnect},
 	{"served", modes_served_open, modes_served_submit, modes_served_flush, modes_served_reap,
+	 modes_disconnect},
+	{"direct", modes_direct_open, modes_served_submit, modes_served_flush, modes_direct_reap,
 	 modes_disconnect},
 	{"register", modes_connect, modes_register_submit, modes_no_flush, modes_register_reap,
 	 modes_disconnect},
@@ -457,6 +486,7 @@ static int modes_measure(struct modes *m)
 	if (ret < 0)
 		return -1;
 	runs[0].calls = runs[1].calls = counters.calls;
+	printf("commands %" PRIu64 " count\n", m->warmup + (few + many) * MODES_PARTS);
 	printf("time %.1f ns\n", perf_us(runs[1].ticks) * 1000 / (double)many);
 	modes_print(m, &runs[0], &runs[1], (double)(many - few) * MODES_PARTS);
 	return 0;
@@ -466,7 +496,7 @@ static int modes_usage(FILE *out, int status)
 {
 	fputs("usage: modes [OPTION]... MODE\n"
 	      "\n"
-	      "MODE: libvfn, request, served, register, or relay; or idle, which needs -D\n"
+	      "MODE: libvfn, request, served, direct, register, or relay; or idle, which needs -D\n"
 	      "  -d, --device ADDRESS  as libvfn or the daemon ($VFND_SOCKET) names it\n"
 	      "  -o, --io-size BYTES   of a read (512)\n"
 	      "  -q, --depth N         commands outstanding, 1 to 1024 (1)\n"

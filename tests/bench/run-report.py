@@ -10,7 +10,7 @@ SHOWN = [("client_system_calls", "client calls"), ("daemon_system_calls", "daemo
          ("client_sleeps", "client sleeps"), ("daemon_sleeps", "daemon sleeps"),
          ("client_instructions", "client instr."), ("daemon_instructions", "daemon instr.")]
 COLOURS = {"libvfn": "#444444", "relay": "#999999", "request": "#cc3311", "served-event": "#0077bb",
-           "served-poll": "#009988"}
+           "served-poll": "#009988", "direct": "#ee7733"}
 # Whose time is that of which other's: bare messages for what sends messages, else libvfn in one process.
 AGAINST = {"request": "relay", "register": "pingpong"}
 
@@ -75,6 +75,9 @@ def bars_of_counts(rows, mode, depth, found):
         yield "calls of the heap", found["client_heap"][0] + found["daemon_heap"][0], 0
     if mode == "idle":
         yield "bytes of the daemon for a session with a queue of 128", found["daemon_bytes"][0], 65536
+    if mode == "direct" and "client_instructions" in found:
+        one = rows["libvfn", bs, depth]["client_instructions"][0]
+        yield "the client's instructions, to those of libvfn alone", found["client_instructions"][0] / one, 1.02
     if mode == "served-step":
         yield "the daemon's instructions", found["daemon_instructions"][0], 250
         yield "the client's instructions", found["client_instructions"][0], 150

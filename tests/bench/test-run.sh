@@ -35,7 +35,7 @@ for r in rows:
     assert r["value"] > 0 or r["metric"] not in ("time", "time_ratio"), r
 found = {(r["mode"], r["depth"], r["metric"]): r["value"] for r in rows}
 for depth in 1, 32:
-    for mode in "libvfn", "relay", "request", "served-event":
+    for mode in "libvfn", "relay", "request", "direct", "served-event":
         assert (mode, depth, "time") in found, (mode, depth)
     assert found["relay", depth, "time_ratio"] > 0
 assert ("served-poll", 32, "time") in found
