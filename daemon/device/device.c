@@ -294,6 +294,7 @@ void device_lost(struct device *dev, const char *reason)
 
 void device_release(struct device *dev)
 {
+	dev->again = false;
 	switch (dev->state) {
 	case DEVICE_CLAIMING:
 		dev->unwanted = true;

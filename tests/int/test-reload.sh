@@ -234,6 +234,18 @@ storm() {
 }
 tap "many SIGHUPs end in what the last file says" storm
 
+# --- the end, while a device is to come back ------------------------------------------------------------
+
+tell_sim three 'delay io 2 1 1000' >/dev/null
+tap "a command of the third is outstanding" read_block three
+conf one
+kill -HUP "$vfnd_pid"
+tap "SIGHUP without the third" wait_for 10 state_is three releasing
+conf one three
+readies=$(grep -c -x RELOADING=1 "$dir/told")
+kill -HUP "$vfnd_pid"
+tap "and with it again" wait_for 10 told $((readies + 1)) RELOADING=1
+
 ends_well() {
     stop "$vfnd_pid" TERM
     cat "$dir/vfnd.log"
