@@ -50,6 +50,21 @@ static bool busy_number_is_on(unsigned int number_major, unsigned int number_min
 	return busy_is_on(folder, bdf, BUSY_DEPTH);
 }
 
+/* Those of more than one disk, like Btrfs, have the number of no disk, but tell what they were mounted from. */
+static bool busy_source_is_on(const char *line, const char *bdf)
+{
+	char source[1024], real[PATH_MAX], folder[PATH_MAX];
+	const char *rest = strstr(line, " - ");
+
+	if (!rest || sscanf(rest, " - %*s %1023s", source) != 1 || strncmp(source, "/dev/", 5) != 0)
+		return false;
+	/* /dev/mapper and the like are names of others. */
+	if (!realpath(source, real))
+		snprintf(real, sizeof(real), "%s", source);
+	return snprintf(folder, sizeof(folder), "%s/class/block/%s", pci_sysfs_root, strrchr(real, '/') + 1) <
+		       (int)sizeof(folder) && busy_is_on(folder, bdf, BUSY_DEPTH);
+}
+
 bool busy_find(const char *bdf, char *what, unsigned int size)
 {
 	char line[4096], path[1024];
@@ -58,12 +73,12 @@ bool busy_find(const char *bdf, char *what, unsigned int size)
 	struct stat st;
 	FILE *f;
 
-	/* "36 35 98:0 /root /mount/point options..." (proc(5)) */
+	/* "36 35 98:0 /root /mount/point options... - type source options" (proc(5)) */
 	f = fopen(busy_mounts, "re");
 	while (f && !found && fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "%*s %*s %u:%u %*s %1023s", &high, &low, path) != 3)
 			continue;
-		found = busy_number_is_on(high, low, bdf);
+		found = busy_number_is_on(high, low, bdf) || busy_source_is_on(line, bdf);
 		if (found)
 			snprintf(what, size, "a file system that is mounted on %s", path);
 	}

@@ -214,10 +214,25 @@ START_TEST(test_busy)
 }
 END_TEST
 
+/* Its number is of no disk. */
+START_TEST(test_busy_btrfs)
+{
+	fake_sysfs_link("sys/class/block/vfnd0n1p3",
+			"../../devices/pci0000:00/" DEV "/nvme/vfnd0/vfnd0n1/vfnd0n1p3");
+	fake_sysfs_file("sys/devices/pci0000:00/" DEV "/nvme/vfnd0/vfnd0n1/vfnd0n1p3/size", "1");
+	fake_sysfs_file("mounts", "22 1 0:5 / /proc rw - proc proc rw\n"
+				  "30 1 0:32 /root / rw shared:1 - btrfs /dev/vfnd0n1p3 rw,subvol=/root\n");
+	ck_assert_int_eq(bind_give(DEV, false), -1);
+	has("nvme");
+	ck_assert(!busy_find(OTHER, (char[64]){0}, 64));
+}
+END_TEST
+
 UNIT_MAIN("bind", tcase_add_checked_fixture(tc, setup, fake_sysfs_stop);
 			tcase_add_test(tc, test_there_and_back); tcase_add_test(tc, test_had_none);
 			tcase_add_test(tc, test_had_another); tcase_add_test(tc, test_not_noted);
 			tcase_add_test(tc, test_wrong_devices); tcase_add_test(tc, test_no_group);
 			tcase_add_test(tc, test_driver_is_loaded); tcase_add_test(tc, test_refused);
 			tcase_add_test(tc, test_foreign_in_group);
-			tcase_add_test(tc, test_notes_of_others); tcase_add_test(tc, test_busy))
+			tcase_add_test(tc, test_notes_of_others); tcase_add_test(tc, test_busy);
+			tcase_add_test(tc, test_busy_btrfs))
