@@ -108,6 +108,9 @@ def parts(long):
                           "--logs", LOGS / f"vm-{transport}"],
                          limit + 60, count_tap, ["plain-build", "vm-kernel"])
                     for transport in ("type1", "iommufd"))
+        if long:
+            yield Part("debian", [TOP / "tests" / "vm" / "debian"], 2400, count_tap,
+                       ["plain-build", "vm-kernel"])
 
 
 def environment(long):
