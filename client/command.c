@@ -87,21 +87,11 @@ int cl_command_start(struct vfnc_device *dev, struct vfnc_queue *pub, const stru
 	struct cl_queue *queue = (struct cl_queue *)pub;
 	Vfnd__CommandRequest op = VFND__COMMAND_REQUEST__INIT;
 	Vfnd__Request req = VFND__REQUEST__INIT;
-	struct vfnc *conn = dev->conn;
 	struct cl_call *call;
 	int ret = set_command(dev, cmd, &op);
 
 	if (ret < 0)
 		return ret;
-	/* The daemon cuts off who sends and never reads. A look is a system call: not before each command. */
-	if (conn->awaited >= CL_AWAITED_MAX || full(conn, queue)) {
-		ret = cl_rpc_drain(conn);
-		if (ret < 0)
-			return ret;
-	}
-	if (full(conn, queue))
-		return cl_fail(conn, -EAGAIN,
-			       "as many commands outstanding as are allowed: wait for one");
 	if (queue) {
 		op.queue = queue->handle;
 		req.op_case = VFND__REQUEST__OP_IO;
@@ -111,15 +101,43 @@ int cl_command_start(struct vfnc_device *dev, struct vfnc_queue *pub, const stru
 		req.op_case = VFND__REQUEST__OP_ADMIN;
 		req.admin = &op;
 	}
-	ret = cl_rpc_start(conn, &req, VFND__ANSWER__BODY_COMMAND, &call);
+	ret = cl_request_start(dev, pub, &req, &call);
 	if (ret < 0)
 		return ret;
-	call->awaited = CL_ANSWER_MAX + (cmd->data_in ? cmd->length : 0);
+	call->data_in = cmd->data_in;
+	call->length = cmd->length;
+	if (cmd->data_in) {
+		call->awaited += cmd->length;
+		dev->conn->awaited += cmd->length;
+	}
+	*callp = call;
+	return 0;
+}
+
+int cl_request_start(struct vfnc_device *dev, struct vfnc_queue *pub, Vfnd__Request *req,
+		     struct cl_call **callp)
+{
+	struct cl_queue *queue = (struct cl_queue *)pub;
+	struct vfnc *conn = dev->conn;
+	struct cl_call *call;
+	int ret;
+
+	/* The daemon cuts off who sends and never reads. A look is a system call: not before each command. */
+	if (conn->awaited >= CL_AWAITED_MAX || full(conn, queue)) {
+		ret = cl_rpc_drain(conn);
+		if (ret < 0)
+			return ret;
+	}
+	if (full(conn, queue))
+		return cl_fail(conn, -EAGAIN,
+			       "as many commands outstanding as are allowed: wait for one");
+	ret = cl_rpc_start(conn, req, VFND__ANSWER__BODY_COMMAND, &call);
+	if (ret < 0)
+		return ret;
+	call->awaited = CL_ANSWER_MAX;
 	conn->awaited += call->awaited;
 	call->command = true;
 	call->queue = pub;
-	call->data_in = cmd->data_in;
-	call->length = cmd->length;
 	conn->inflight++;
 	if (queue)
 		queue->inflight++;
@@ -165,16 +183,21 @@ int cl_command_finish(struct vfnc *conn, struct cl_call *call, struct vfnc_compl
 static int run(struct vfnc_device *dev, struct vfnc_queue *queue, const struct vfnc_cmd *cmd,
 	       struct vfnc_completion *cpl)
 {
-	struct vfnc *conn = dev->conn;
 	struct cl_call *call;
-	int64_t limit = conn->timeout_ms;
 	int ret = cl_command_start(dev, queue, cmd, &call);
 
-	if (ret < 0)
-		return ret;
+	return ret < 0 ? ret : cl_request_wait(dev->conn, call, cmd->timeout_ms, cpl);
+}
+
+int cl_request_wait(struct vfnc *conn, struct cl_call *call, uint32_t timeout_ms,
+		    struct vfnc_completion *cpl)
+{
+	int64_t limit = conn->timeout_ms;
+	int ret;
+
 	/* its own time, and then the daemon's for aborting it and answering */
 	if (limit > 0)
-		limit += cmd->timeout_ms ? cmd->timeout_ms : VFNC_DEFAULT_TIMEOUT;
+		limit += timeout_ms ? timeout_ms : VFNC_DEFAULT_TIMEOUT;
 	ret = cl_rpc_wait(conn, call, cl_deadline(limit), false);
 	if (ret < 0) {
 		cl_rpc_abandon(conn, call);
@@ -204,10 +227,15 @@ static int submit(struct vfnc_device *dev, struct vfnc_queue *queue, const struc
 	*ticket = 0;
 	if (ret < 0)
 		return ret;
-	call->ticket = true;
-	dev->conn->tickets++;
-	*ticket = call->id;
+	*ticket = cl_request_ticket(dev->conn, call);
 	return 0;
+}
+
+uint64_t cl_request_ticket(struct vfnc *conn, struct cl_call *call)
+{
+	call->ticket = true;
+	conn->tickets++;
+	return call->id;
 }
 
 int vfnc_submit_admin(struct vfnc_device *dev, const struct vfnc_cmd *cmd, uint64_t *ticket)

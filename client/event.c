@@ -144,7 +144,15 @@ static bool fill(struct vfnc *conn, const Vfnd__Event *e, struct vfnc_event *eve
 		event->kind = VFNC_EVENT_GONE;
 		snprintf(event->reason, sizeof(event->reason), "%s", e->gone->reason);
 		break;
+	case VFND__EVENT__WHAT_COMPLETION:
+		event->kind = VFNC_EVENT_COMPLETION;
+		event->log_length = (uint32_t)(e->completion->cqe.len < 16 ? e->completion->cqe.len : 16);
+		memcpy(event->log, e->completion->cqe.data, event->log_length);
+		break;
 	default:
+		event->info = e->reset->kind;
+		event->dw0 = e->reset->commands;
+		event->type = e->reset->queues;
 		event->kind = VFNC_EVENT_RESET;
 		snprintf(event->reason, sizeof(event->reason), "%s", e->reset->reason);
 		break;

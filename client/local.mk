@@ -4,10 +4,12 @@
 noinst_LTLIBRARIES += %D%/libvfnclient-core.la
 %C%_libvfnclient_core_la_SOURCES = \
 	%D%/private.h \
+	%D%/access.c \
 	%D%/async.c \
 	%D%/buffer.c \
 	%D%/command.c \
 	%D%/conn.c \
+	%D%/control.c \
 	%D%/device.c \
 	%D%/direct.c \
 	%D%/event.c \
@@ -15,6 +17,7 @@ noinst_LTLIBRARIES += %D%/libvfnclient-core.la
 	%D%/nvme.c \
 	%D%/pool.c %D%/pool.h \
 	%D%/queue.c \
+	%D%/raw.c \
 	%D%/rpc.c \
 	%D%/served.c \
 	%D%/wait.c
@@ -32,7 +35,8 @@ EXTRA_%C%_libvfnclient_la_DEPENDENCIES = %D%/libvfnclient.map
 EXTRA_DIST += %D%/libvfnclient.map
 
 vfnclientincludedir = $(includedir)/vfn
-vfnclientinclude_HEADERS = %D%/include/vfn/client.h %D%/include/vfn/client-async.h
+vfnclientinclude_HEADERS = %D%/include/vfn/client.h %D%/include/vfn/client-async.h \
+	%D%/include/vfn/client-raw.h
 pkgconfig_DATA += %D%/vfn-client.pc
 
 include %D%/vfnctl/local.mk

@@ -243,6 +243,15 @@ int cl_command_start(struct vfnc_device *dev, struct vfnc_queue *pub, const stru
 /* Take the completion of a call that is done, and free the call. 0 or -errno. */
 int cl_command_finish(struct vfnc *conn, struct cl_call *call, struct vfnc_completion *cpl);
 
+/* Send a request that is answered by a completion; `queue` NULL: admin. */
+int cl_request_start(struct vfnc_device *dev, struct vfnc_queue *queue, Vfnd__Request *req,
+		     struct cl_call **call);
+/* Wait for it, and free it. */
+int cl_request_wait(struct vfnc *conn, struct cl_call *call, uint32_t timeout_ms,
+		    struct vfnc_completion *completion);
+/* Nobody waits yet: the ticket. */
+uint64_t cl_request_ticket(struct vfnc *conn, struct cl_call *call);
+
 /* ---- info.c ---- */
 
 /* Add space for `s`, copy it there later: strings of an answer in one block with their structure. */

@@ -85,7 +85,7 @@ static bool config_is_bdf(const char *s)
 	return true;
 }
 
-static bool config_is_address(const char *s)
+bool config_is_address(const char *s)
 {
 	static const char prefix[] = "vfio-user:";
 	size_t n = sizeof(prefix) - 1;
@@ -316,6 +316,8 @@ static int config_device_setting(struct config_parser *p, int line, struct confi
 		dev->settings.queue_pairs = (unsigned int)v;
 	} else if (strcmp(name, "serve") == 0) {
 		ret = config_device_word(p, line, name, value, "event", "poll", &dev->settings.poll);
+	} else if (strcmp(name, "raw") == 0) {
+		ret = config_device_word(p, line, name, value, "no", "yes", &dev->settings.raw);
 	} else if (strcmp(name, "poll-spin-us") == 0) {
 		ret = config_device_number(p, line, name, value, 0, 1000000, &v);
 		dev->settings.spin_us = (unsigned int)v;

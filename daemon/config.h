@@ -23,6 +23,7 @@ struct device_settings {
 	bool direct;	      /* clients may have queue pairs to themselves */
 	uint64_t session_commands; /* I/O commands a second of one session; 0: no limit */
 	uint64_t session_bytes;	   /* and bytes */
+	bool raw;	      /* sessions may write to its registers and send unchecked commands */
 };
 
 struct config_device {
@@ -52,6 +53,9 @@ void config_free(struct config *config);
  * and what is wrong; `config` is to be freed then.
  */
 int config_load(struct config *config, const char *path, char *error, size_t size);
+
+/* Is it an address of a device, in either form? */
+bool config_is_address(const char *s);
 
 /* Add a device by address, once: a second time is not an error. 0, -EINVAL (no such form) or -ENOMEM. */
 int config_add_device(struct config *config, const char *address);

@@ -24,6 +24,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/device/class.c %D%/device/class.h \
 	%D%/device/command.h \
 	%D%/device/device.c %D%/device/device.h \
+	%D%/device/guard.c %D%/device/guard.h \
 	%D%/device/nvme.c %D%/device/nvme.h \
 	%D%/device/nvme-abort.c \
 	%D%/device/nvme-claim.c \
@@ -37,16 +38,21 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/device/nvme-pair.c \
 	%D%/device/nvme-queue.c \
 	%D%/device/nvme-served.c \
+	%D%/device/nvme-raw.c \
 	%D%/device/nvme-recover.c \
+	%D%/device/nvme-reset.c \
 	%D%/device/nvme-state.c \
 	%D%/device/nvme-submit.c \
+	%D%/device/nvme-write.c \
 	%D%/device/opening.c %D%/device/opening.h \
 	%D%/device/queue.h \
 	%D%/device/subscription.c %D%/device/subscription.h \
 	%D%/device/worker.c %D%/device/worker.h \
+	%D%/rpc/access.c \
 	%D%/rpc/arena.c %D%/rpc/arena.h \
 	%D%/rpc/buffer.c \
 	%D%/rpc/command.c \
+	%D%/rpc/control.c \
 	%D%/rpc/device.c \
 	%D%/rpc/event.c \
 	%D%/rpc/hello.c \

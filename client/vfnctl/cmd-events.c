@@ -70,6 +70,12 @@ static void print_text(const struct vfnc_event *e)
 	case VFNC_EVENT_GONE:
 		printf("device gone: %s\n", e->reason);
 		break;
+	case VFNC_EVENT_COMPLETION:
+		printf("completion that no command waits for:");
+		for (uint32_t i = 0; i < e->log_length; i++)
+			printf("%s%02x", i % 4 ? "" : " ", e->log[i ^ 3]);
+		putchar('\n');
+		break;
 	case VFNC_EVENT_RESET:
 		printf("controller reset: %s\n", e->reason);
 		break;
@@ -87,12 +93,13 @@ static void print_text(const struct vfnc_event *e)
 /* One line an event: a reader can take them as they come. */
 static void print_json(const struct vfnc_event *e)
 {
-	static const char *const kinds[] = {"unknown", "async", "gone", "reset"};
+	static const char *const kinds[] = {"unknown", "async", "gone", "reset", "completion"};
 	struct json_object *obj = json_object_new_object();
 
 	json_object_object_add(obj, "sequence", json_object_new_uint64(e->sequence));
 	json_object_object_add(obj, "lost", json_object_new_uint64(e->lost));
-	json_object_object_add(obj, "kind", json_object_new_string(kinds[e->kind & 3]));
+	json_object_object_add(obj, "kind",
+			       json_object_new_string(kinds[e->kind <= VFNC_EVENT_COMPLETION ? e->kind : 0]));
 	if (e->kind == VFNC_EVENT_ASYNC) {
 		json_object_object_add(obj, "dw0", json_object_new_uint64(e->dw0));
 		json_object_object_add(obj, "type", json_object_new_uint64(e->type));
@@ -102,6 +109,12 @@ static void print_json(const struct vfnc_event *e)
 		if (has_smart(e))
 			json_object_object_add(obj, "critical_warning",
 					       json_object_new_int(e->log[0]));
+	} else if (e->kind == VFNC_EVENT_COMPLETION) {
+		char hex[33] = "";
+
+		for (uint32_t i = 0; i < e->log_length && i < 16; i++)
+			sprintf(hex + 2 * i, "%02x", e->log[i]);
+		json_object_object_add(obj, "cqe", json_object_new_string(hex));
 	} else {
 		json_object_object_add(obj, "reason", json_object_new_string(e->reason));
 	}

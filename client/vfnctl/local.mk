@@ -24,6 +24,7 @@ VFNCTL_PRINT = %D%/libprint.la
 bin_PROGRAMS += %D%/vfnctl
 %C%_vfnctl_SOURCES = \
 	%D%/cmd-bind.c \
+	%D%/cmd-access.c \
 	%D%/cmd-blocks.c \
 	%D%/cmd-dsm.c \
 	%D%/cmd-effects-log.c \
@@ -42,6 +43,8 @@ bin_PROGRAMS += %D%/vfnctl
 	%D%/cmd-logs.c \
 	%D%/cmd-ns-mgmt.c \
 	%D%/cmd-passthru.c \
+	%D%/cmd-raw.c \
+	%D%/cmd-reset.c \
 	%D%/cmd-rw.c \
 	%D%/cmd-sanitize.c \
 	%D%/cmd-security.c \

@@ -11,9 +11,12 @@ extern const struct command cmd_admin_passthru, cmd_attach_ns, cmd_bind, cmd_cha
 	cmd_effects_log, cmd_error_log, cmd_events, cmd_flush, cmd_format, cmd_fw_commit,
 	cmd_fw_download, cmd_fw_log, cmd_get_feature, cmd_get_log, cmd_id_ctrl, cmd_id_ns,
 	cmd_id_ns_descs, cmd_info, cmd_io_passthru, cmd_list, cmd_list_ns, cmd_list_secondary,
-	cmd_nvm_id_ns, cmd_read, cmd_sanitize, cmd_sanitize_log, cmd_security_recv,
+	cmd_nvm_id_ns, cmd_raw, cmd_read, cmd_sanitize, cmd_sanitize_log, cmd_security_recv,
 	cmd_security_send, cmd_self_test_log, cmd_set_feature, cmd_show_regs, cmd_smart_log,
 	cmd_stats, cmd_unbind, cmd_verify, cmd_virt_mgmt, cmd_write, cmd_write_zeroes;
+
+extern const struct command cmd_bar_read, cmd_bar_write, cmd_config_read, cmd_config_write, cmd_doorbell;
+extern const struct command cmd_claim, cmd_release, cmd_reset, cmd_subsystem_reset;
 
 const struct command *const command_table[] = {
 	&cmd_list,
@@ -60,6 +63,16 @@ const struct command *const command_table[] = {
 	&cmd_stats,
 	&cmd_bind,
 	&cmd_unbind,
+	&cmd_bar_read,
+	&cmd_bar_write,
+	&cmd_config_read,
+	&cmd_config_write,
+	&cmd_doorbell,
+	&cmd_raw,
+	&cmd_reset,
+	&cmd_subsystem_reset,
+	&cmd_claim,
+	&cmd_release,
 	NULL,
 };
 

@@ -206,7 +206,8 @@ static void buffer_free_done(struct job *job)
 
 int buffer_free(struct buffer *b, buffer_done done, void *arg)
 {
-	if (b->busy || b->freeing || buffer_hide(b) < 0)
+	/* Unchecked commands, and queues that they have made, may be anywhere. */
+	if (b->busy || b->freeing || (b->opening->nraw && !b->opening->ending) || buffer_hide(b) < 0)
 		return -EBUSY;
 	b->freeing = true;
 	lease_remove(&b->lease);

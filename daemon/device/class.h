@@ -57,6 +57,7 @@ enum queue_mode {
 	QUEUE_REQUEST, /* commands are requests */
 	QUEUE_SERVED,  /* the client queues them in shared memory, and the daemon forwards them */
 	QUEUE_DIRECT,  /* the client has a queue pair of the controller */
+	QUEUE_RAW,     /* an identifier: the client makes the queues itself, by raw commands */
 };
 
 /* What is asked for. */
@@ -83,6 +84,15 @@ struct queue_share {
 };
 
 typedef void (*class_queue_done)(void *arg, int error, const char *text, struct queue *queue);
+/* How a session may have a device reset; numbers as in the protocol. */
+enum reset_kind { RESET_CONTROLLER, RESET_SUBSYSTEM, RESET_FUNCTION, RESET_SHUTDOWN, RESET_ABRUPT };
+
+struct reset_result {
+	uint32_t csts; /* before CC.EN was cleared */
+	unsigned int commands, queues; /* that it ended, of all sessions */
+};
+
+typedef void (*class_reset_done)(void *arg, int error, const char *text, const struct reset_result *result);
 typedef void (*class_done)(void *arg, int error, const char *text);
 
 struct device_class {
@@ -116,6 +126,19 @@ struct device_class {
 	/* WORKER, or loop where fast. 0 or -errno. */
 	int (*register_read)(struct device *dev, uint32_t offset, uint32_t width, uint64_t *value);
 
+	/* May the session write there? 0 or -EPERM, with a text. */
+	int (*bar_write_check)(struct opening *opening, unsigned int bar, uint64_t offset, size_t length,
+			       char *text, size_t size);
+	/* Where in BAR 0 a doorbell is. 0; -EINVAL there is none, -EPERM it is not the session's, with a text. */
+	int (*doorbell_find)(struct opening *opening, uint32_t qid, bool completion, uint64_t *offset,
+			     char *text, size_t size);
+	/* WORKER: ring it. 0 or -errno. */
+	int (*doorbell_ring)(struct device *dev, uint64_t offset, uint32_t value);
+	/* WORKER, after a write: the device is not as the daemon left it; why, or NULL. */
+	const char *(*upset)(struct device *dev);
+	/* On the loop, after that: bring it back. */
+	void (*recover)(struct device *dev, const char *why);
+
 	/* Ask for a queue; `done` is told, possibly before this returns. */
 	void (*queue_create)(struct opening *opening, const struct queue_spec *spec,
 			     class_queue_done done, void *arg);
@@ -134,6 +157,15 @@ struct device_class {
 
 	/* The opening's command of this id shall end soon; false when there is none. NULL: no commands. */
 	bool (*cancel)(struct opening *opening, uint64_t id);
+	/* The same for a command that is not checked. */
+	int (*submit_raw)(struct opening *opening, struct queue *queue, const struct raw_spec *spec,
+			  command_done done, void *arg, char *text, size_t size);
+	/* Set a queue identifier aside; `done` is told before this returns. */
+	void (*raw_queue)(struct opening *opening, class_queue_done done, void *arg);
+
+	/* Reset the device and bring it up again. 0, `done` will be called; or -ENOTSUP, -EAGAIN, with a text. */
+	int (*reset)(struct opening *opening, enum reset_kind kind, class_reset_done done, void *arg, char *text,
+		     size_t size);
 
 	/* An opening ends: its queues' handles are void (lease_remove()). */
 	void (*forget)(struct opening *opening);

@@ -34,6 +34,13 @@ struct command_spec {
 	uint64_t id;             /* by which it can be cancelled; of the session */
 };
 
+/* A command as it is given. `keep_cid`: with its identifier, too, on a queue of the session's own. */
+struct raw_spec {
+	union nvme_cmd sqe;
+	bool keep_cid;
+	unsigned int timeout_ms; /* 0: the configured one */
+};
+
 /* Valid during the callback. */
 struct command_result {
 	int error;           /* 0: the controller has answered; or -errno */

@@ -44,8 +44,24 @@ void devices_init(struct devices *devices, struct event_base *base, const struct
 	TAILQ_INIT(&devices->list);
 }
 
+static void device_tell_claimed(struct device *dev, int error, const char *text)
+{
+	void (*claimed)(void *arg, int error, const char *text) = dev->claimed;
+
+	dev->claimed = NULL;
+	if (claimed)
+		claimed(dev->claimed_arg, error, text);
+}
+
+void device_await(struct device *dev, void (*claimed)(void *arg, int error, const char *text), void *arg)
+{
+	dev->claimed = claimed;
+	dev->claimed_arg = arg;
+}
+
 static void device_free(struct device *dev)
 {
+	device_tell_claimed(dev, -ECANCELED, "the daemon is stopping");
 	TAILQ_REMOVE(&dev->devices->list, dev, link);
 	worker_stop(dev->worker);
 	if (dev->drain)
@@ -122,6 +138,7 @@ static void device_claim_done(struct job *job)
 			journal_info(dev->address, 0, "claimed: %s %s, %s", dev->class->name,
 				     dev->id.model, dev->id.transport);
 	}
+	device_tell_claimed(dev, ret, dev->reason);
 	device_settle(dev);
 	if (dev->unwanted)
 		device_release(dev);

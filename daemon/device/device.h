@@ -84,6 +84,8 @@ struct device {
 	char why[256]; /* retiring */
 	void (*gone)(void *arg);
 	void *gone_arg;
+	void (*claimed)(void *arg, int error, const char *text); /* by request */
+	void *claimed_arg;
 	struct vfio_pci_device *pci; /* valid while ready or resetting */
 	void *driver;                /* the class's own */
 };
@@ -104,6 +106,12 @@ int device_claim(struct devices *devices, const char *address);
  * is called after that, with the device no longer there. -EALREADY it is being retired.
  */
 int device_retire(struct device *device, const char *reason, void (*gone)(void *arg), void *arg);
+
+/*
+ * Tell how the claim of a device that was just begun has ended: 0, or -errno with the reason; -ECANCELED where the
+ * daemon ends before. One can wait for each.
+ */
+void device_await(struct device *device, void (*claimed)(void *arg, int error, const char *text), void *arg);
 
 /* What is new may begin on it; else -EAGAIN, or -ENODEV for good. */
 int device_usable(const struct device *device);

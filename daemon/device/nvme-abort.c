@@ -10,8 +10,6 @@
 
 #include "daemon/config.h"
 
-#define NVME_OPCODE_ABORT 0x08
-
 static struct command *abort_of(const struct nvme_device *nd, const struct nvme_rq *rq)
 {
 	struct command *abort;
@@ -85,7 +83,7 @@ unsigned int nvme_abort_places(const struct nvme_device *nd)
 	return nd->aborts < nd->max_aborts ? nd->max_aborts - nd->aborts : 0;
 }
 
-int nvme_abort_send(struct nvme_device *nd, struct queue *q, struct nvme_rq *rq)
+int nvme_abort_send(struct nvme_device *nd, struct queue *q, struct nvme_rq *rq, uint16_t cid)
 {
 	unsigned int ms = nd->dev->devices->config->abort_timeout_ms;
 	union nvme_cmd sqe = {.opcode = NVME_OPCODE_ABORT};
@@ -94,7 +92,7 @@ int nvme_abort_send(struct nvme_device *nd, struct queue *q, struct nvme_rq *rq)
 
 	if (!nvme_abort_places(nd))
 		return -EAGAIN;
-	sqe.cdw10 = cpu_to_le32((uint32_t)rq->cid << 16 | (q ? q->qid : 0));
+	sqe.cdw10 = cpu_to_le32((uint32_t)cid << 16 | (q ? q->qid : 0));
 	ret = nvme_internal(nd, &sqe, 0, 2 * ms, abort_done, nd);
 	if (ret < 0)
 		return ret;
@@ -120,7 +118,7 @@ void nvme_abort(struct command *cmd)
 	/* A controller need not abort: a command that was only unwanted has the time that it had. */
 	nvme_timer_set(cmd, cmd->cancelled && !cmd->timed_out
 				    ? cmd->timeout_ms : nd->dev->devices->config->abort_timeout_ms);
-	nvme_abort_send(nd, cmd->queue, cmd->rq);
+	nvme_abort_send(nd, cmd->queue, cmd->rq, nvme_cid_of(cmd));
 }
 
 bool nvme_cancel(struct opening *o, uint64_t id)

@@ -275,7 +275,7 @@ static void nvme_vector_reap(struct nvme_device *nd, int vector)
 		nvme_reap(nd, 0);
 	/* Queue pairs share vectors where there are not enough. */
 	for (unsigned int qid = 1; qid <= nd->nqueues && nd->owned; qid++) {
-		if (!nd->queues[qid] || !nd->queues[qid]->has_sq ||
+		if (!nd->queues[qid] || !nd->queues[qid]->has_sq || nd->queues[qid]->mode == QUEUE_RAW ||
 		    nd->ctrl.cq[qid].vector != vector)
 			continue;
 		if (nd->queues[qid]->pair)

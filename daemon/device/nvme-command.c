@@ -143,6 +143,8 @@ void nvme_command_free(struct command *cmd)
 		cmd->data->busy--;
 	if (cmd->meta)
 		cmd->meta->busy--;
+	if (o && cmd->raw)
+		o->nraw--;
 	if (o)
 		TAILQ_REMOVE(&o->commands, cmd, link);
 	else
@@ -156,7 +158,6 @@ void nvme_command_free(struct command *cmd)
 static void nvme_unsend(struct command *cmd)
 {
 	struct nvme_device *nd = cmd->nd;
-
 	bool kept;
 
 	nvme_abort_ended(cmd);
@@ -167,6 +168,7 @@ static void nvme_unsend(struct command *cmd)
 		nvme_rq_release(cmd->rq);
 	cmd->rq = NULL;
 	if (cmd->queue) {
+		cmd->queue->kept -= cmd->keep_cid;
 		cmd->queue->sent--;
 		nd->io_sent--;
 	} else {
@@ -186,6 +188,8 @@ void nvme_finish(struct command *cmd, const struct nvme_cqe *cqe, int error, con
 		result.cqe = *cqe;
 		if (cmd->opening)
 			nvme_count_done(cmd, cqe);
+		if (cmd->raw)
+			nvme_raw_completed(cmd, cqe);
 	}
 	if (cmd->slot >= 0 && !cmd->out && cqe) {
 		result.data = nvme_slot_memory(cmd);
@@ -227,15 +231,19 @@ static int nvme_send(struct command *cmd)
 		cmd->rq = NULL;
 		return ret;
 	}
-	cmd->rq->opaque = cmd;
+	cmd->rq->opaque = cmd->keep_cid ? NULL : cmd;
 	cmd->phase = COMMAND_SENT;
 	if (cmd->queue) {
+		cmd->queue->kept += cmd->keep_cid;
 		cmd->queue->sent++;
 		nd->io_sent++;
 	} else {
 		nd->admin_sent++;
 	}
-	nvme_rq_exec(cmd->rq, &cmd->sqe);
+	if (cmd->keep_cid)
+		nvme_sq_exec(nvme_sq_of(cmd), &cmd->sqe);
+	else
+		nvme_rq_exec(cmd->rq, &cmd->sqe);
 	nvme_look_soon(nd);
 	return 0;
 }
@@ -287,12 +295,12 @@ int nvme_send_or_wait(struct command *cmd)
 /* A held command's namespace may have another format by now. */
 static void nvme_send_held(struct nvme_device *nd, struct command *cmd)
 {
-	uint64_t need, meta;
+	uint64_t need = 0, meta = 0;
 	char text[160] = "out of memory";
 	int ret;
 
 	nvme_waiting_remove(cmd);
-	ret = nvme_data_length(nd, false, &cmd->sqe, &need, &meta, text, sizeof(text));
+	ret = cmd->raw ? 0 : nvme_data_length(nd, false, &cmd->sqe, &need, &meta, text, sizeof(text));
 	if (ret >= 0 && (need > cmd->length || (cmd->meta && meta > cmd->meta_length))) {
 		snprintf(text, sizeof(text), "the namespace was formatted while the command waited");
 		ret = -ESTALE;
@@ -375,6 +383,7 @@ static void nvme_timeout(evutil_socket_t fd, short what, void *arg)
 				nd->dev->stats.timed_out++;
 			cmd->timed_out = true;
 		}
+		nvme_ask_alive(nd);
 		nvme_abort(cmd);
 		break;
 	case COMMAND_ABORTING:
@@ -459,6 +468,23 @@ int nvme_adopt(struct nvme_device *nd, const union nvme_cmd *sqe, uint16_t cid, 
 	return 0;
 }
 
+static struct command *nvme_command_of(struct nvme_device *nd, struct nvme_sq *sq, struct nvme_cqe *cqe)
+{
+	struct command *cmd = nvme_raw_find(nd, (unsigned int)sq->id, cqe->cid);
+	struct nvme_rq *rq = cmd ? NULL : __nvme_rq_from_cqe(sq, cqe);
+
+	return rq ? rq->opaque : cmd;
+}
+
+/* A completion of a command that is not outstanding: the queue's session may have asked for it. */
+static void nvme_unexpected(struct nvme_device *nd, unsigned int qid, const struct nvme_cqe *cqe)
+{
+	journal_warn(nd->dev->address, 0, "queue %u: completion of command %u, which is not outstanding", qid,
+		     cqe->cid);
+	if (qid && nd->queues[qid])
+		nvme_raw_stray(nd->queues[qid]->opening, cqe);
+}
+
 void nvme_reap(struct nvme_device *nd, unsigned int qid)
 {
 	struct nvme_cq *cq = qid ? &nd->ctrl.cq[qid] : nd->ctrl.adminq.cq;
@@ -468,18 +494,20 @@ void nvme_reap(struct nvme_device *nd, unsigned int qid)
 
 	/* No more than the queue has: a controller that makes up completions must not keep the loop. */
 	while (nd->owned && n < (unsigned int)cq->qsize && (entry = nvme_cq_get_cqe(cq))) {
-		struct nvme_rq *rq;
+		struct command *cmd = NULL;
 
 		n++;
 		cqe = *entry;
-		rq = le16_to_cpu(cqe.sqid) == qid ? __nvme_rq_from_cqe(sq, &cqe) : NULL;
-		if (!rq || !rq->opaque) {
-			journal_warn(nd->dev->address, 0,
-				     "queue %u: completion of command %u, which is not outstanding",
-				     qid, cqe.cid);
+		if (le16_to_cpu(cqe.sqid) == qid)
+			cmd = nvme_command_of(nd, sq, &cqe);
+		if (!cmd) {
+			nvme_unexpected(nd, qid, &cqe);
 			continue;
 		}
-		nvme_finish(rq->opaque, &cqe, 0, NULL);
+		/* Its session was told that it does not end. */
+		if (cmd->told && cmd->opening)
+			nvme_raw_stray(cmd->opening, &cqe);
+		nvme_finish(cmd, &cqe, 0, NULL);
 	}
 	/* A completion may have been the reason to reset the controller: the worker has the queues then. */
 	if (n == 0 || !nd->owned)
@@ -505,7 +533,7 @@ void nvme_queue_flush(struct queue *q)
 			if (cmd->queue == q)
 				break;
 		if (cmd) {
-			cqe.cid = cmd->rq ? cmd->rq->cid : 0;
+			cqe.cid = cmd->rq ? nvme_cid_of(cmd) : 0;
 			nvme_finish(cmd, &cqe, 0, NULL);
 		}
 	} while (cmd);

@@ -15,7 +15,6 @@
 #include "daemon/device/subscription.h"
 #include "daemon/journal.h"
 
-#define NVME_OPCODE_AER     0x0c
 #define NVME_OPCODE_GET_LOG 0x02
 #define NVME_LOG_BYTES      4096
 

@@ -15,8 +15,6 @@
 #include "daemon/device/queue.h"
 #include "daemon/journal.h"
 
-#define NVME_OPCODE_DELETE_SQ 0x00
-#define NVME_OPCODE_DELETE_CQ 0x04
 #define NVME_SC_INVALID_QID   0x0101 /* command specific: Invalid Queue Identifier */
 #define NVME_QUEUE_DEFAULT    64     /* entries */
 
@@ -46,6 +44,7 @@ void nvme_queue_free(struct queue *q)
 		q->nd->queues[q->qid] = NULL;
 		q->nd->dev->stats.queue_pairs--;
 	}
+	o->nraw -= q->counted;
 	if (!q->pair) {
 		quota_release(o->user, QUOTA_QUEUES, 1);
 		LIST_REMOVE(q, link);
@@ -124,8 +123,25 @@ static void queue_delete_cq(struct queue *q)
 		queue_discard(q);
 		return;
 	}
+	/* The controller does not delete a completion queue before the last one that completes into it. */
+	q->waits = q->mode == QUEUE_RAW && nvme_raw_cq_used(q);
+	if (q->waits)
+		return;
 	if (nvme_internal(q->nd, &sqe, 0, queue_timeout(q), queue_cq_deleted, q) < 0)
 		queue_stuck(q, "Delete I/O Completion Queue", 0);
+}
+
+/* Its memory is the session's, which has the completions. */
+static void queue_raw_sq_deleted(struct queue *q)
+{
+	struct opening *o = q->opening;
+	struct queue *cq;
+
+	opening_hold(o);
+	queue_delete_cq(q);
+	while ((cq = nvme_raw_cq_waiting(o)))
+		queue_delete_cq(cq);
+	opening_release(o);
 }
 
 static void queue_sq_deleted(void *arg, const struct command_result *result)
@@ -140,6 +156,10 @@ static void queue_sq_deleted(void *arg, const struct command_result *result)
 		return;
 	}
 	q->has_sq = false;
+	if (q->mode == QUEUE_RAW) {
+		queue_raw_sq_deleted(q);
+		return;
+	}
 	/* What the controller completed before is in the completion queue; the rest never will be. */
 	if (q->pair) {
 		nvme_pair_sq_gone(q->pair);
@@ -181,6 +201,11 @@ void nvme_queue_delete(struct queue *q, class_done done, void *arg)
 	if (q->served) {
 		lease_remove(&q->lease);
 		nvme_served_delete(q);
+		return;
+	}
+	if (q->mode == QUEUE_RAW && !q->opening->ending && nvme_raw_cq_used(q)) {
+		q->deleted = NULL;
+		done(arg, -EBUSY, "another queue of the session completes into it: delete that first");
 		return;
 	}
 	queue_start_delete(q);
@@ -461,6 +486,10 @@ void nvme_queues_gone(struct nvme_device *nd)
 	for (unsigned int qid = 1; qid <= nd->nqueues; qid++) {
 		struct queue *q = nd->queues[qid];
 
+		if (q && q->mode == QUEUE_RAW) {
+			nvme_queue_free(q);
+			continue;
+		}
 		/* One whose memory is being made or discarded is ended by the job that is about it. */
 		if (!q || !q->has_memory)
 			continue;

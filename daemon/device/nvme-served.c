@@ -201,7 +201,7 @@ static void served_impatient(evutil_socket_t fd, short what, void *arg)
 		left.most = 64;
 	data_driver_call(nd->driver, served_name_commands, &left);
 	for (unsigned int i = 0; i < left.n; i++)
-		if (nvme_abort_send(nd, s->pair->queue, left.rqs[i]) < 0)
+		if (nvme_abort_send(nd, s->pair->queue, left.rqs[i], left.rqs[i]->cid) < 0)
 			nvme_pair_unname(s->pair, left.rqs[i]);
 	evtimer_add(s->patience, &tv);
 }

@@ -192,7 +192,7 @@ int nvme_queue_save_state(struct queue *q, struct state_queue *to)
 {
 	struct nvme_ctrl *ctrl = &q->nd->ctrl;
 
-	if (q->phase != QUEUE_LIVE || q->sent)
+	if (q->phase != QUEUE_LIVE || q->sent || q->mode != QUEUE_REQUEST)
 		return -EBUSY;
 	to->handle = q->lease.handle;
 	to->qid = q->qid;

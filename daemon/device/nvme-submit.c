@@ -11,14 +11,10 @@
 
 #include "daemon/config.h"
 
-/* Checks what the client asks for, against what the command will transfer. */
-static int nvme_check(struct nvme_device *nd, struct opening *o, struct queue *q,
-		      const struct command_spec *spec, uint64_t *need, char *text, size_t size)
+int nvme_check_queue(const struct nvme_device *nd, const struct queue *q, char *text, size_t size)
 {
-	uint64_t meta;
-	int ret;
+	int ret = device_usable(nd->dev);
 
-	ret = device_usable(nd->dev);
 	if (ret < 0) {
 		snprintf(text, size, "the device is %s", device_state_name(nd->dev));
 		return ret;
@@ -31,6 +27,18 @@ static int nvme_check(struct nvme_device *nd, struct opening *o, struct queue *q
 		snprintf(text, size, "commands of this queue go into its memory");
 		return -EINVAL;
 	}
+	return 0;
+}
+
+/* Checks what the client asks for, against what the command will transfer. */
+static int nvme_check(struct nvme_device *nd, struct opening *o, struct queue *q,
+		      const struct command_spec *spec, uint64_t *need, char *text, size_t size)
+{
+	uint64_t meta;
+	int ret = nvme_check_queue(nd, q, text, size);
+
+	if (ret < 0)
+		return ret;
 	ret = nvme_data_length(nd, !q, &spec->sqe, need, &meta, text, size);
 	if (ret < 0)
 		return ret;
@@ -98,11 +106,39 @@ static int nvme_fill(struct command *cmd, const struct command_spec *spec, char 
 	return 0;
 }
 
+int nvme_submit_command(struct command *cmd, unsigned int timeout_ms, char *text, size_t size)
+{
+	struct nvme_device *nd = cmd->nd;
+	struct opening *o = cmd->opening;
+	const struct config *config = o->device->devices->config;
+	const char *full = cmd->queue ? "the queue is full" : "namespaces are being changed; try again";
+	int ret;
+
+	cmd->timeout_ms = timeout_ms ? timeout_ms : config->command_timeout_ms;
+	ret = nvme_send_or_wait(cmd);
+	if (ret < 0) {
+		if (ret == -EAGAIN)
+			snprintf(text, size, "%s", full);
+		else
+			snprintf(text, size, "no PRP list can be made: %s", strerror(-ret));
+		nvme_command_free(cmd);
+		return ret;
+	}
+	/* While a barrier waits for I/O to end, everybody waits for it: not for as long as one client likes. */
+	nvme_timer_set(cmd, nd->barrier == cmd && cmd->phase == COMMAND_PENDING &&
+				    cmd->timeout_ms > config->abort_timeout_ms
+				    ? config->abort_timeout_ms : cmd->timeout_ms);
+	o->device->stats.submitted++;
+	o->device->stats.outstanding++;
+	session_stats(o->session)->submitted++;
+	session_stats(o->session)->outstanding++;
+	return 0;
+}
+
 int nvme_submit(struct opening *o, struct queue *q, const struct command_spec *spec,
 		command_done done, void *arg, char *text, size_t size)
 {
 	struct nvme_device *nd = nvme_of(o->device);
-	const struct config *config = o->device->devices->config;
 	struct command *cmd;
 	uint64_t need;
 	int ret = nvme_check(nd, o, q, spec, &need, text, size);
@@ -118,27 +154,10 @@ int nvme_submit(struct opening *o, struct queue *q, const struct command_spec *s
 	}
 	cmd->least = need;
 	cmd->id = spec->id;
-	cmd->timeout_ms = spec->timeout_ms ? spec->timeout_ms : config->command_timeout_ms;
 	ret = no_pointers ? 0 : nvme_fill(cmd, spec, text, size);
-	if (ret == 0) {
-		ret = nvme_send_or_wait(cmd);
-		if (ret == -EAGAIN)
-			snprintf(text, size, q ? "the queue is full"
-					       : "namespaces are being changed; try again");
-		else if (ret < 0)
-			snprintf(text, size, "no PRP list can be made: %s", strerror(-ret));
-	}
 	if (ret < 0) {
 		nvme_command_free(cmd);
 		return ret;
 	}
-	/* While a barrier waits for I/O to end, everybody waits for it: not for as long as one client likes. */
-	nvme_timer_set(cmd, nd->barrier == cmd && cmd->phase == COMMAND_PENDING &&
-				    cmd->timeout_ms > config->abort_timeout_ms
-				    ? config->abort_timeout_ms : cmd->timeout_ms);
-	o->device->stats.submitted++;
-	o->device->stats.outstanding++;
-	session_stats(o->session)->submitted++;
-	session_stats(o->session)->outstanding++;
-	return 0;
+	return nvme_submit_command(cmd, spec->timeout_ms, text, size);
 }

@@ -15,6 +15,9 @@
  * nvme-event.c    asynchronous events
  * nvme-ns.c       namespaces and their formats
  * nvme-recover.c  reset of a controller that does not answer
+ * nvme-reset.c    resets by request: what makes them of their kind
+ * nvme-raw.c      commands as sessions give them, and queue identifiers for these
+ * nvme-write.c    writes of sessions to registers and doorbells
  *
  * The loop thread owns the admin queue and all others from start() to stop(); before and after, and while the
  * device is being reset, the worker does.
@@ -126,6 +129,15 @@ struct nvme_device {
 
 	struct job job; /* recovery */
 	char why[200];
+	bool fatal;     /* CSTS.CFS was set when it was reset */
+	enum reset_kind kind;
+	struct reset_result taken;
+	char short_of[160]; /* why it was not of that kind; else empty */
+	class_reset_done reset_done; /* who asked for it */
+	void *reset_arg;
+	struct job alive; /* whether it is alive */
+	bool asked_alive;
+	const char *not_alive;
 };
 
 enum command_phase {
@@ -162,9 +174,17 @@ struct command {
 	/* Of an Abort: the tracker of what it names (NULL: gone with its queue), and the queue (NULL: admin). */
 	struct nvme_rq *names;
 	struct queue *names_queue;
+	bool raw;      /* as the session gave it */
+	bool keep_cid; /* its identifier, too: it is in `sqe`, and the tracker's is not used */
 	command_done done;
 	void *arg;
 };
+
+/* The identifier under which the controller knows the command, which is sent. */
+static inline uint16_t nvme_cid_of(const struct command *cmd)
+{
+	return cmd->keep_cid ? cmd->sqe.cid : cmd->rq->cid;
+}
 
 enum queue_phase {
 	QUEUE_MAKING,  /* memory, Create CQ, Create SQ */
@@ -187,8 +207,12 @@ struct queue {
 	unsigned int vector; /* of its interrupts */
 	unsigned int limited; /* and waiting for the session's limit */
 	enum queue_phase phase;
-	bool has_memory, has_cq, has_sq; /* made so far */
+	bool has_memory, has_cq, has_sq; /* made so far; of raw ones: perhaps */
 	bool named; /* without SQ, and only waits for the Aborts that name its commands */
+	unsigned int kept; /* commands outstanding with identifiers of the session's */
+	uint16_t cqid;     /* of a raw submission queue */
+	bool counted;      /* a raw one that the controller may know, in the memory of any buffer */
+	bool waits;        /* a raw completion queue's deletion, for that of a submission queue */
 	struct job job;
 	union nvme_cmd create_cq, create_sq;
 	int error; /* why it was not made */
@@ -240,6 +264,21 @@ void nvme_slots_reset(struct nvme_device *nd);
 /* nvme-submit.c */
 int nvme_submit(struct opening *opening, struct queue *queue, const struct command_spec *spec,
 		command_done done, void *arg, char *text, size_t size);
+
+/* The queue (NULL: admin) takes commands. 0, or -errno with a text. */
+int nvme_check_queue(const struct nvme_device *nd, const struct queue *queue, char *text, size_t size);
+/* Send a new command, or keep it until it can be, and count it. -errno with a text: it is freed. */
+int nvme_submit_command(struct command *cmd, unsigned int timeout_ms, char *text, size_t size);
+
+/* Admin commands that several files name (NVMe Base 2.0, figure 138). */
+#define NVME_OPCODE_DELETE_SQ    0x00
+#define NVME_OPCODE_CREATE_SQ    0x01
+#define NVME_OPCODE_DELETE_CQ    0x04
+#define NVME_OPCODE_CREATE_CQ    0x05
+#define NVME_OPCODE_ABORT        0x08
+#define NVME_OPCODE_SET_FEATURES 0x09
+#define NVME_OPCODE_AER          0x0c
+#define NVME_OPCODE_DBBUF        0x7c
 
 /* nvme-command.c */
 /* NULL without memory. `opening` NULL: the daemon's own; `queue` NULL: for the admin queue. */
@@ -294,7 +333,7 @@ unsigned int nvme_abort_places(const struct nvme_device *nd);
  * Send an Abort for a tracker of the queue (NULL: admin), which is nobody else's before that has ended; it is for
  * whoever ends the command to see to that. -EAGAIN: as many are under way as there may be; or as nvme_internal().
  */
-int nvme_abort_send(struct nvme_device *nd, struct queue *queue, struct nvme_rq *rq);
+int nvme_abort_send(struct nvme_device *nd, struct queue *queue, struct nvme_rq *rq, uint16_t cid);
 /* Ask the controller to abort it. */
 void nvme_abort(struct command *cmd);
 
@@ -444,8 +483,37 @@ void nvme_ns_fresh(struct nvme_device *nd);
 
 /* nvme-recover.c */
 void nvme_recover(struct nvme_device *nd, const char *why);
+int nvme_reset_by(struct opening *opening, enum reset_kind kind, class_reset_done done, void *arg, char *text,
+		  size_t size);
+/* nvme-reset.c: WORKER: what comes before the controller is disabled. */
+void nvme_reset_prepare(struct nvme_device *nd);
+/* A command is late: recover a controller that is not enabled and ready any more, or in fatal status. */
+void nvme_ask_alive(struct nvme_device *nd);
 void nvme_disable(struct device *dev); /* WORKER */
 void nvme_disabled(struct device *dev, const char *why);
+
+/* nvme-raw.c */
+int nvme_submit_raw(struct opening *opening, struct queue *queue, const struct raw_spec *spec,
+		    command_done done, void *arg, char *text, size_t size);
+void nvme_raw_queue_create(struct opening *opening, class_queue_done done, void *arg);
+/* The command whose identifier is the session's, or NULL. */
+struct command *nvme_raw_find(struct nvme_device *nd, unsigned int qid, uint16_t cid);
+/* A raw command has completed, before its session is told. */
+void nvme_raw_completed(struct command *cmd, const struct nvme_cqe *cqe);
+/* A completion that nobody waits for (any more): an event of the session's. */
+void nvme_raw_stray(struct opening *opening, const struct nvme_cqe *cqe);
+/* Submission queues of the session's making use that completion queue; one whose deletion waited for the last. */
+bool nvme_raw_cq_used(const struct queue *cq);
+struct queue *nvme_raw_cq_waiting(struct opening *opening);
+
+/* nvme-write.c: as struct device_class says */
+int nvme_bar_write_check(struct opening *opening, unsigned int bar, uint64_t offset, size_t length,
+			 char *text, size_t size);
+int nvme_doorbell_find(struct opening *opening, uint32_t qid, bool completion, uint64_t *offset,
+		       char *text, size_t size);
+int nvme_doorbell_ring(struct device *dev, uint64_t offset, uint32_t value);
+const char *nvme_upset(struct device *dev);
+void nvme_recover_from(struct device *dev, const char *why);
 
 /* nvme-state.c */
 int nvme_save(struct device *dev, struct state_device *saved);

@@ -119,6 +119,10 @@ void opening_step(struct opening *o)
 	o->stepping = false;
 	if (!LIST_EMPTY(&o->queues) || !TAILQ_EMPTY(&o->commands) || o->jobs > 0)
 		return;
+	/* The worker resets before it unmaps. */
+	if (o->tainted)
+		o->device->class->recover(o->device, "the memory of a session that has ended is in use by it");
+	o->tainted = false;
 	if (LIST_EMPTY(&o->buffers)) {
 		opening_free(o);
 		return;

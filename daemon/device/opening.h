@@ -53,6 +53,9 @@ struct opening {
 	unsigned int nserved;         /* served queues that the engine knows */
 	unsigned int last_number;     /* counts the numbers that they were given */
 	unsigned int jobs;            /* of the worker that are about this opening */
+	unsigned int nraw;            /* unchecked commands that are not over, and their queues: in any buffer */
+	unsigned int lost_commands, lost_queues; /* by the last reset */
+	bool tainted;                 /* the controller keeps memory that only a reset takes from it */
 	bool ending, stepping, quarantined;
 	uint64_t quarantined_bytes;
 	struct event *grace;

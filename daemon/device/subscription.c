@@ -56,19 +56,24 @@ struct subscription *subscription_find(struct session *session, uint64_t handle)
 	return lease ? container_of(lease, struct subscription, lease) : NULL;
 }
 
+void subscription_tell(struct opening *o, const struct device_event *event)
+{
+	struct subscription *sub;
+
+	if (o->ending)
+		return;
+	LIST_FOREACH (sub, &o->subscriptions, link) {
+		sub->sequence++;
+		if (subscription_out)
+			subscription_out(sub, event);
+	}
+}
+
 void subscription_publish(struct device *device, const struct device_event *event)
 {
 	struct opening *o;
-	struct subscription *sub;
 
 	device->stats.events++;
-	LIST_FOREACH (o, &device->openings, in_device) {
-		if (o->ending)
-			continue;
-		LIST_FOREACH (sub, &o->subscriptions, link) {
-			sub->sequence++;
-			if (subscription_out)
-				subscription_out(sub, event);
-		}
-	}
+	LIST_FOREACH (o, &device->openings, in_device)
+		subscription_tell(o, event);
 }

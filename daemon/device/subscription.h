@@ -17,6 +17,7 @@ enum device_event_kind {
 	DEVICE_EVENT_ASYNC, /* the controller's asynchronous event */
 	DEVICE_EVENT_GONE,
 	DEVICE_EVENT_RESET,
+	DEVICE_EVENT_COMPLETION, /* that nobody waits for; its entry is in `log` */
 };
 
 struct device_event {
@@ -25,6 +26,7 @@ struct device_event {
 	const uint8_t *log;   /* ASYNC: beginning of the log page that clears it; may be NULL */
 	size_t log_length;
 	const char *reason;   /* GONE, RESET */
+	unsigned int kind_of_reset, commands, queues; /* RESET: what a session has lost by it */
 };
 
 struct subscription {
@@ -47,5 +49,8 @@ struct subscription *subscription_find(struct session *session, uint64_t handle)
 
 /* Tell every subscriber of the device. */
 void subscription_publish(struct device *device, const struct device_event *event);
+
+/* Tell the subscribers of one session. */
+void subscription_tell(struct opening *opening, const struct device_event *event);
 
 #endif

@@ -73,6 +73,7 @@ void rpc_buffer_free(struct rpc_call *call)
 		return;
 	}
 	ticket = rpc_defer(call, sizeof(struct rpc_ticket));
-	if (ticket)
-		buffer_free(b, buffer_freed, ticket);
+	if (ticket && buffer_free(b, buffer_freed, ticket) < 0)
+		rpc_ticket_fail(ticket, -EBUSY, "buffer_free.buffer",
+				"commands of served queues use it, or unchecked ones and their queues may");
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include <vfn/support.h>
 
@@ -162,4 +163,34 @@ void rpc_cancel(struct rpc_call *call)
 			return;
 		}
 	rpc_fail(call, -ENOENT, "cancel.request", "request %" PRIu64 " is no outstanding command", id);
+}
+
+void rpc_raw_command(struct rpc_call *call)
+{
+	const Vfnd__RawCommandRequest *req = call->request->raw_command;
+	struct raw_spec spec = {.keep_cid = req->keep_cid, .timeout_ms = req->timeout_ms};
+	struct queue *q = req->queue ? queue_find(call->session, req->queue) : NULL;
+	char text[256] = "";
+	struct opening *o;
+	void *ticket;
+	int ret;
+
+	if (req->queue && !q) {
+		rpc_fail(call, -ENOENT, "raw_command.queue", "there is no queue %" PRIu64, req->queue);
+		return;
+	}
+	o = rpc_raw(call, q ? queue_opening(q)->lease.handle : req->device, "raw_command.device");
+	if (!o)
+		return;
+	if (req->sqe.len != sizeof(spec.sqe)) {
+		rpc_fail(call, -EINVAL, "raw_command.sqe", "a command has %zu bytes", sizeof(spec.sqe));
+		return;
+	}
+	memcpy(&spec.sqe, req->sqe.data, sizeof(spec.sqe));
+	ticket = rpc_defer(call, sizeof(struct rpc_ticket));
+	if (!ticket)
+		return;
+	ret = o->device->class->submit_raw(o, q, &spec, command_over, ticket, text, sizeof(text));
+	if (ret < 0)
+		rpc_ticket_fail(ticket, ret, NULL, text);
 }

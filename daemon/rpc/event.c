@@ -53,6 +53,7 @@ void rpc_event(struct subscription *sub, const struct device_event *what)
 	Vfnd__AsyncEvent async = VFND__ASYNC_EVENT__INIT;
 	Vfnd__DeviceGone gone = VFND__DEVICE_GONE__INIT;
 	Vfnd__DeviceReset reset = VFND__DEVICE_RESET__INIT;
+	Vfnd__StrayCompletion completion = VFND__STRAY_COMPLETION__INIT;
 
 	event.subscription = sub->lease.handle;
 	event.sequence = sub->sequence;
@@ -72,8 +73,17 @@ void rpc_event(struct subscription *sub, const struct device_event *what)
 		event.what_case = VFND__EVENT__WHAT_GONE;
 		event.gone = &gone;
 		break;
+	case DEVICE_EVENT_COMPLETION:
+		completion.cqe.data = (uint8_t *)what->log;
+		completion.cqe.len = what->log_length;
+		event.what_case = VFND__EVENT__WHAT_COMPLETION;
+		event.completion = &completion;
+		break;
 	case DEVICE_EVENT_RESET:
 		reset.reason = (char *)what->reason;
+		reset.kind = (Vfnd__ResetKind)what->kind_of_reset;
+		reset.commands = what->commands;
+		reset.queues = what->queues;
 		event.what_case = VFND__EVENT__WHAT_RESET;
 		event.reset = &reset;
 		break;

@@ -44,7 +44,8 @@ static void queue_created(void *ticket, int error, const char *text, struct queu
 	create.qid = queue_qid(queue);
 	create.entries = queue_entries(queue);
 	create.mode = (Vfnd__QueueMode)queue_mode(queue);
-	ret = create.mode == VFND__QUEUE_MODE__QUEUE_MODE_REQUEST
+	ret = create.mode == VFND__QUEUE_MODE__QUEUE_MODE_REQUEST ||
+			      create.mode == VFND__QUEUE_MODE__QUEUE_MODE_RAW
 		      ? 0
 		      : queue_opening(queue)->device->class->queue_share(queue, &share);
 	if (ret < 0) {
@@ -81,6 +82,15 @@ void rpc_queue_create(struct rpc_call *call)
 	ticket = rpc_defer(call, sizeof(struct rpc_ticket));
 	if (ticket)
 		o->device->class->queue_create(o, &spec, queue_created, ticket);
+}
+
+void rpc_raw_queue(struct rpc_call *call)
+{
+	struct opening *o = rpc_raw(call, call->request->raw_queue->device, "raw_queue.device");
+	void *ticket = o ? rpc_defer(call, sizeof(struct rpc_ticket)) : NULL;
+
+	if (ticket)
+		o->device->class->raw_queue(o, queue_created, ticket);
 }
 
 static void queue_deleted(void *ticket, int error, const char *text)

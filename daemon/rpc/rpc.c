@@ -149,6 +149,18 @@ struct opening *rpc_ready(struct rpc_call *call, uint64_t handle, const char *fi
 	return o;
 }
 
+struct opening *rpc_raw(struct rpc_call *call, uint64_t handle, const char *field)
+{
+	struct opening *o = rpc_opening(call, handle, field);
+
+	if (o && !o->device->settings.raw) {
+		rpc_fail(call, -EPERM, field, "raw = yes in [device %s] of vfnd.conf allows it",
+			 o->device->address);
+		return NULL;
+	}
+	return o ? rpc_ready(call, handle, field) : NULL;
+}
+
 static void rpc_broken(struct session *s, uint64_t id, const char *text)
 {
 	rpc_send_error(s, id, -EPROTO, NULL, text);

@@ -89,6 +89,8 @@ void rpc_ticket_fail(void *ticket, int code, const char *field, const char *text
 struct opening *rpc_opening(struct rpc_call *call, uint64_t handle, const char *field);
 /* The same, and the device is ready. */
 struct opening *rpc_ready(struct rpc_call *call, uint64_t handle, const char *field);
+/* The same, and its configuration has `raw = yes`: what role raw may. */
+struct opening *rpc_raw(struct rpc_call *call, uint64_t handle, const char *field);
 
 /* Handlers, by file. */
 void rpc_hello(struct rpc_call *call);          /* hello.c */
@@ -105,9 +107,18 @@ void rpc_queue_delete(struct rpc_call *call);
 void rpc_admin(struct rpc_call *call);          /* command.c */
 void rpc_io(struct rpc_call *call);
 void rpc_cancel(struct rpc_call *call);
+void rpc_raw_command(struct rpc_call *call);
+void rpc_raw_queue(struct rpc_call *call);      /* queue.c */
 void rpc_subscribe(struct rpc_call *call);      /* event.c */
 void rpc_unsubscribe(struct rpc_call *call);
 void rpc_statistics(struct rpc_call *call);     /* statistics.c */
+void rpc_bar_read(struct rpc_call *call);       /* access.c */
+void rpc_bar_write(struct rpc_call *call);
+void rpc_config_write(struct rpc_call *call);
+void rpc_doorbell(struct rpc_call *call);
+void rpc_reset(struct rpc_call *call);          /* control.c */
+void rpc_claim(struct rpc_call *call);
+void rpc_release(struct rpc_call *call);
 
 /* event.c: how events reach clients, for subscription_set_deliver(). */
 struct device_event;

@@ -106,6 +106,21 @@ check_PROGRAMS += %D%/int-gone
 %C%_int_gone_CFLAGS = $(INT_CFLAGS)
 %C%_int_gone_LDADD = $(INT_LIBS)
 $(%C%_int_gone_OBJECTS): $(PROTO_HEADER)
+check_PROGRAMS += %D%/int-raw
+%C%_int_raw_SOURCES = %D%/int-raw.c
+%C%_int_raw_CFLAGS = $(INT_CFLAGS)
+%C%_int_raw_LDADD = $(INT_LIBS)
+$(%C%_int_raw_OBJECTS): $(PROTO_HEADER)
+check_PROGRAMS += %D%/int-reset
+%C%_int_reset_SOURCES = %D%/int-reset.c
+%C%_int_reset_CFLAGS = $(INT_CFLAGS)
+%C%_int_reset_LDADD = $(INT_LIBS)
+$(%C%_int_reset_OBJECTS): $(PROTO_HEADER)
+check_PROGRAMS += %D%/int-unchecked
+%C%_int_unchecked_SOURCES = %D%/int-unchecked.c
+%C%_int_unchecked_CFLAGS = $(INT_CFLAGS)
+%C%_int_unchecked_LDADD = $(INT_LIBS)
+$(%C%_int_unchecked_OBJECTS): $(PROTO_HEADER)
 check_PROGRAMS += %D%/int-stop
 %C%_int_stop_SOURCES = %D%/int-stop.c
 %C%_int_stop_CFLAGS = $(INT_CFLAGS)

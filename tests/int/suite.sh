@@ -74,6 +74,7 @@ configure() {
     [ -n "$real" ] || echo "abort-timeout-ms = 500"
     echo "[device $INT_DEVICE]"
     echo "direct = yes"
+    echo "raw = yes"
     if [ -n "$few_pairs" ]; then
         echo "queue-pairs = $few_pairs"
         echo "serve = poll"
@@ -199,7 +200,8 @@ export INT_SANITIZED
 
 tap "the daemon claims two controllers" start_daemon
 [ -n "$started" ] || tap_end
-for subject in identity commands events share queues served count direct kill timeouts hostile takeover; do
+for subject in identity commands events share queues served count direct kill timeouts hostile \
+    raw unchecked reset takeover; do
     program $subject
 done
 tap "the daemon ends with status 0" daemon_ends

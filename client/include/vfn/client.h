@@ -268,6 +268,8 @@ enum vfnc_queue_mode {
 	 * buffer must not be freed before the commands that use it are complete.
 	 */
 	VFNC_QUEUE_DIRECT = 2,
+	/* Of vfnc_raw_queue(): an identifier for queues that the session makes by raw commands. */
+	VFNC_QUEUE_RAW = 3,
 };
 
 /* What is wanted; zero what is not used. */
@@ -491,6 +493,11 @@ enum vfnc_event_kind {
 	VFNC_EVENT_ASYNC = 1, /* the controller completed an Asynchronous Event Request */
 	VFNC_EVENT_GONE = 2,  /* the device is gone; `reason` */
 	VFNC_EVENT_RESET = 3, /* the controller was reset: queues and commands are gone; `reason` */
+	/*
+	 * A completion in a queue of the session's own that no command waits for (any more): `log` is the
+	 * completion queue entry, 16 bytes.
+	 */
+	VFNC_EVENT_COMPLETION = 4,
 };
 
 #define VFNC_EVENT_LOG_MAX 4096
@@ -588,5 +595,6 @@ int vfnc_statistics(struct vfnc *conn, const struct vfnc_device *dev,
 #endif
 
 #include "vfn/client-async.h"
+#include <vfn/client-raw.h>
 
 #endif

@@ -146,6 +146,16 @@ size_t sample_pack(size_t i, uint64_t id, uint8_t *buf)
 	Vfnd__UnsubscribeRequest unsubscribe = VFND__UNSUBSCRIBE_REQUEST__INIT;
 	Vfnd__StatisticsRequest statistics = VFND__STATISTICS_REQUEST__INIT;
 	Vfnd__CancelRequest cancel = VFND__CANCEL_REQUEST__INIT;
+	Vfnd__BarReadRequest bar_read = VFND__BAR_READ_REQUEST__INIT;
+	Vfnd__BarWriteRequest bar_write = VFND__BAR_WRITE_REQUEST__INIT;
+	Vfnd__ConfigWriteRequest config_write = VFND__CONFIG_WRITE_REQUEST__INIT;
+	Vfnd__DoorbellRequest doorbell = VFND__DOORBELL_REQUEST__INIT;
+	Vfnd__RawCommandRequest raw_command = VFND__RAW_COMMAND_REQUEST__INIT;
+	Vfnd__RawQueueRequest raw_queue = VFND__RAW_QUEUE_REQUEST__INIT;
+	static uint8_t sqe[64] = {6};
+	Vfnd__ResetRequest reset = VFND__RESET_REQUEST__INIT;
+	Vfnd__ClaimRequest claim = VFND__CLAIM_REQUEST__INIT;
+	Vfnd__ReleaseRequest release = VFND__RELEASE_REQUEST__INIT;
 	char *features[] = {(char *)"one", (char *)"another"};
 	void *const bodies[] = {
 		[VFND__REQUEST__OP_HELLO] = &hello,
@@ -165,6 +175,15 @@ size_t sample_pack(size_t i, uint64_t id, uint8_t *buf)
 		[VFND__REQUEST__OP_UNSUBSCRIBE] = &unsubscribe,
 		[VFND__REQUEST__OP_STATISTICS] = &statistics,
 		[VFND__REQUEST__OP_CANCEL] = &cancel,
+		[VFND__REQUEST__OP_BAR_READ] = &bar_read,
+		[VFND__REQUEST__OP_BAR_WRITE] = &bar_write,
+		[VFND__REQUEST__OP_CONFIG_WRITE] = &config_write,
+		[VFND__REQUEST__OP_DOORBELL] = &doorbell,
+		[VFND__REQUEST__OP_RAW_COMMAND] = &raw_command,
+		[VFND__REQUEST__OP_RAW_QUEUE] = &raw_queue,
+		[VFND__REQUEST__OP_RESET] = &reset,
+		[VFND__REQUEST__OP_CLAIM] = &claim,
+		[VFND__REQUEST__OP_RELEASE] = &release,
 	};
 
 	hello.version = 1;
@@ -174,6 +193,18 @@ size_t sample_pack(size_t i, uint64_t id, uint8_t *buf)
 	open.address = (char *)"0000:01:00.0";
 	close.device = device_info.device = register_read.device = config_read.device = 1;
 	buffer_alloc.device = queue_create.device = subscribe.device = statistics.device = 1;
+	bar_read.device = bar_write.device = config_write.device = doorbell.device = 1;
+	bar_read.width = bar_write.width = config_write.width = 4;
+	bar_read.length = 64;
+	bar_write.data.data = config_write.data.data = (uint8_t *)"four";
+	bar_write.data.len = config_write.data.len = 4;
+	doorbell.qid = 1;
+	raw_command.device = raw_queue.device = 1;
+	raw_command.sqe.data = sqe;
+	reset.device = 1;
+	claim.address = (char *)"none";
+	release.address = (char *)"0000:01:00.0";
+	raw_command.sqe.len = sizeof(sqe);
 	register_read.name = (char *)"cap";
 	config_read.length = 64;
 	buffer_alloc.size = 4096;

@@ -108,6 +108,7 @@ START_TEST(test_everything)
 		  "direct = yes\n"
 		  "session-commands-per-second = 20000\n"
 		  "session-bytes-per-second = 2G\n"
+		  "raw = yes\n"
 		  "[device vfio-user:/tmp/a b]\n"
 		  "queue-pairs=1\n");
 	ck_assert_str_eq(config.socket, "/run/a.sock");
@@ -130,6 +131,7 @@ START_TEST(test_everything)
 	ck_assert_uint_eq(config.devices[0].settings.session_bytes, UINT64_C(2) << 30);
 	ck_assert_uint_eq(config.devices[1].settings.session_commands, 0);
 	ck_assert_uint_eq(config.devices[1].settings.session_bytes, 0);
+	ck_assert(config.devices[0].settings.raw && !config.devices[1].settings.raw);
 	ck_assert_str_eq(config.devices[1].address, "vfio-user:/tmp/a b");
 	ck_assert_uint_eq(config.devices[1].settings.queue_pairs, 1);
 	ck_assert(!config.devices[1].settings.direct);

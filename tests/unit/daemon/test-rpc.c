@@ -235,15 +235,20 @@ START_TEST(test_unknown_handles)
 		{"io", "io.queue"},		       {"subscribe", "subscribe.device"},
 		{"unsubscribe", "unsubscribe.subscription"}, {"statistics", "statistics.device"},
 		{"cancel", "cancel.request"},
+		{"bar_read", "bar_read.device"},       {"bar_write", "bar_write.device"},
+		{"config_write", "config_write.device"}, {"doorbell", "doorbell.device"},
+		{"raw_command", "raw_command.device"}, {"raw_queue", "raw_queue.device"},
+		{"reset", "reset.device"}, {"release", "release.address"},
 	};
 
 	greet();
-	/* hello and list are the others. */
-	ck_assert_uint_eq(sizeof(rows) / sizeof(rows[0]) + 2, sample_count());
+	/* hello, list and claim are the others. */
+	ck_assert_uint_eq(sizeof(rows) / sizeof(rows[0]) + 3, sample_count());
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		send_sample(rows[i].request, i + 1);
 		/* A device has an address, not a handle. */
-		expect_error(i + 1, strcmp(rows[i].request, "open") == 0 ? ENODEV : ENOENT,
+		expect_error(i + 1, strcmp(rows[i].request, "open") == 0 || strcmp(rows[i].request, "release") == 0
+						? ENODEV : ENOENT,
 			     rows[i].field);
 	}
 	expect_alive();

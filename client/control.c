@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Devices are reset, claimed and released. */
+#include "client/private.h"
+
+#include <errno.h>
+
+int vfnc_reset(struct vfnc_device *dev, enum vfnc_reset_kind kind, struct vfnc_reset_result *result)
+{
+	Vfnd__ResetRequest op = VFND__RESET_REQUEST__INIT;
+	Vfnd__Request req = VFND__REQUEST__INIT;
+	struct cl_call *call;
+	int ret;
+
+	op.device = dev->handle;
+	op.kind = (Vfnd__ResetKind)kind;
+	req.op_case = VFND__REQUEST__OP_RESET;
+	req.reset = &op;
+	ret = cl_rpc_call(dev->conn, &req, VFND__ANSWER__BODY_RESET, &call);
+	if (ret < 0)
+		return ret;
+	if (result)
+		*result = (struct vfnc_reset_result){
+			.csts = call->answer->reset->csts,
+			.commands = call->answer->reset->commands,
+			.queues = call->answer->reset->queues,
+		};
+	cl_rpc_free(dev->conn, call);
+	return 0;
+}
+
+static int call_done(struct vfnc *conn, Vfnd__Request *req)
+{
+	struct cl_call *call;
+	int ret = cl_rpc_call(conn, req, VFND__ANSWER__BODY_DONE, &call);
+
+	if (ret == 0)
+		cl_rpc_free(conn, call);
+	return ret;
+}
+
+int vfnc_claim(struct vfnc *conn, const char *address)
+{
+	Vfnd__ClaimRequest op = VFND__CLAIM_REQUEST__INIT;
+	Vfnd__Request req = VFND__REQUEST__INIT;
+
+	if (!address)
+		return cl_fail(conn, -EINVAL, "an address is needed");
+	op.address = (char *)address;
+	req.op_case = VFND__REQUEST__OP_CLAIM;
+	req.claim = &op;
+	return call_done(conn, &req);
+}
+
+int vfnc_release(struct vfnc *conn, const char *address)
+{
+	Vfnd__ReleaseRequest op = VFND__RELEASE_REQUEST__INIT;
+	Vfnd__Request req = VFND__REQUEST__INIT;
+
+	if (!address)
+		return cl_fail(conn, -EINVAL, "an address is needed");
+	op.address = (char *)address;
+	req.op_case = VFND__REQUEST__OP_RELEASE;
+	req.release = &op;
+	return call_done(conn, &req);
+}

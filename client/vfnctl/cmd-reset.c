@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* reset, subsystem-reset, claim, release: devices come, go, and begin again. */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "client/vfnctl/vfnctl.h"
+
+struct settings {
+	enum vfnc_reset_kind kind;
+};
+
+static error_t option(int key, const char *arg, struct argp_state *state, void *settings)
+{
+	static const char *const kinds[] = {"controller", "subsystem", "function", "shutdown", "abrupt"};
+	struct settings *s = settings;
+
+	if (key != 'k')
+		return ARGP_ERR_UNKNOWN;
+	for (unsigned int i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(arg, kinds[i]) == 0) {
+			s->kind = (enum vfnc_reset_kind)i;
+			return 0;
+		}
+	argp_error(state, "--kind: '%s' is not controller, subsystem, function, shutdown or abrupt", arg);
+	return EINVAL;
+}
+
+static int reset(struct tool *tool, enum vfnc_reset_kind kind)
+{
+	struct vfnc_reset_result r;
+
+	if (vfnc_reset(tool->dev, kind, &r) < 0)
+		return report_daemon(tool);
+	printf("reset and ready: CSTS was %#x, %u commands ended, %u queues are gone\n", r.csts, r.commands,
+	       r.queues);
+	return EXIT_OK;
+}
+
+static int run_reset(struct tool *tool, void *settings)
+{
+	return reset(tool, ((const struct settings *)settings)->kind);
+}
+
+static int run_subsystem(struct tool *tool, void *settings)
+{
+	return reset(tool, VFNC_RESET_SUBSYSTEM);
+}
+
+static int run_claim(struct tool *tool, void *settings)
+{
+	if (!tool->address)
+		return report(tool, EXIT_USAGE, "which device?");
+	return vfnc_claim(tool->conn, tool->address) < 0 ? report_daemon(tool) : EXIT_OK;
+}
+
+static int run_release(struct tool *tool, void *settings)
+{
+	if (!tool->address)
+		return report(tool, EXIT_USAGE, "which device?");
+	return vfnc_release(tool->conn, tool->address) < 0 ? report_daemon(tool) : EXIT_OK;
+}
+
+static const struct argp_option reset_options[] = {
+	{"kind", 'k', "KIND", 0, "controller, subsystem, function, shutdown or abrupt; the first where not given", 0},
+	{0},
+};
+
+const struct command cmd_reset = {
+	.name = "reset",
+	.summary = "reset a device",
+	.doc = "Reset a device, or shut it down, and bring it up again. All sessions lose their queues, and are told.",
+	.groups = OPT_DEVICE,
+	.options = reset_options,
+	.option = option,
+	.settings_size = sizeof(struct settings),
+	.run = run_reset,
+};
+
+const struct command cmd_subsystem_reset = {
+	.name = "subsystem-reset",
+	.summary = "reset the whole NVM subsystem",
+	.doc = "Reset the NVM subsystem (NSSR), and bring the controller up again.",
+	.groups = OPT_DEVICE,
+	.run = run_subsystem,
+};
+
+const struct command cmd_claim = {
+	.name = "claim",
+	.summary = "have the daemon claim a device",
+	.doc = "Have the daemon claim a device, and wait until it is ready.",
+	.groups = OPT_ADDRESS,
+	.run = run_claim,
+};
+
+const struct command cmd_release = {
+	.name = "release",
+	.summary = "have the daemon release a device",
+	.doc = "Have the daemon release a device: its sessions lose it, once their commands have ended.",
+	.groups = OPT_ADDRESS,
+	.run = run_release,
+};

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Writes of sessions to registers and doorbells. What they do to the session's own queues is the session's affair;
+ * doorbells of others, and the admin queue's, would have commands of others carried out again or too early. A
+ * controller that was disabled by a write has forgotten the daemon's queues, too: it is reset.
+ */
+#include "daemon/device/nvme.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include <vfn/support.h>
+
+#define NVME_REG_CC       0x14
+#define NVME_REG_CSTS     0x1c
+#define NVME_CC_EN        1u
+#define NVME_CSTS_RDY     1u
+#define NVME_CSTS_CFS     2u
+#define NVME_DOORBELLS    0x1000u
+#define NVME_DOORBELL_END 65536u /* queue identifiers have 16 bits */
+
+static uint64_t write_stride(const struct nvme_device *nd)
+{
+	return UINT64_C(4) << nd->ctrl.config.dstrd;
+}
+
+/* Is the doorbell the session's, or nobody's? */
+static int write_doorbell_check(struct opening *o, uint64_t qid, char *text, size_t size)
+{
+	struct nvme_device *nd = nvme_of(o->device);
+	const struct queue *q = qid <= nd->nqueues ? nd->queues[qid] : NULL;
+
+	if (qid == 0) {
+		snprintf(text, size, "the admin queue's doorbells are the daemon's");
+		return -EPERM;
+	}
+	if (q && (q->pair || q->opening != o)) {
+		snprintf(text, size, "queue %u is another session's, or of served queues", q->qid);
+		return -EPERM;
+	}
+	return 0;
+}
+
+int nvme_bar_write_check(struct opening *o, unsigned int bar, uint64_t offset, size_t length, char *text,
+			 size_t size)
+{
+	struct nvme_device *nd = nvme_of(o->device);
+	uint64_t pair = 2 * write_stride(nd), first, last;
+
+	if (bar != 0 || length == 0 || offset + length <= NVME_DOORBELLS)
+		return 0;
+	first = offset > NVME_DOORBELLS ? (offset - NVME_DOORBELLS) / pair : 0;
+	last = (offset + length - 1 - NVME_DOORBELLS) / pair;
+	for (uint64_t qid = first; qid <= last && qid <= nd->nqueues; qid++) {
+		int ret = write_doorbell_check(o, qid, text, size);
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+int nvme_doorbell_find(struct opening *o, uint32_t qid, bool completion, uint64_t *offset, char *text,
+		       size_t size)
+{
+	struct nvme_device *nd = nvme_of(o->device);
+
+	*offset = NVME_DOORBELLS + (2 * (uint64_t)qid + completion) * write_stride(nd);
+	if (qid >= NVME_DOORBELL_END || *offset + 4 > o->device->id.bar_size[0]) {
+		snprintf(text, size, "BAR 0 has no doorbell for queue %u", qid);
+		return -EINVAL;
+	}
+	return write_doorbell_check(o, qid, text, size);
+}
+
+/* With shadow doorbells the controller looks at the shadow, and may not look at the register at all. */
+int nvme_doorbell_ring(struct device *dev, uint64_t offset, uint32_t value)
+{
+	struct nvme_device *nd = nvme_of(dev);
+	uint64_t at = offset - NVME_DOORBELLS;
+
+	if (nd->ctrl.dbbuf.doorbells && at + 4 <= nd->page_size) {
+		leint32_t *shadow = (leint32_t *)((char *)nd->ctrl.dbbuf.doorbells + at);
+
+		STORE_PTR(shadow, cpu_to_le32(value));
+		mb();
+	}
+	return nvme_reg_write32(&nd->ctrl, offset, value) < 0 ? -errno : 0;
+}
+
+const char *nvme_upset(struct device *dev)
+{
+	struct nvme_ctrl *ctrl = &nvme_of(dev)->ctrl;
+	uint32_t cc, csts;
+
+	if (nvme_reg_read32(ctrl, NVME_REG_CC, &cc) < 0 || nvme_reg_read32(ctrl, NVME_REG_CSTS, &csts) < 0 ||
+	    csts == UINT32_MAX)
+		return "its registers cannot be read";
+	if (!(cc & NVME_CC_EN))
+		return "it is disabled, not by the daemon";
+	if (csts & NVME_CSTS_CFS)
+		return "a fatal status";
+	return csts & NVME_CSTS_RDY ? NULL : "it is not ready";
+}
+
+void nvme_recover_from(struct device *dev, const char *why)
+{
+	nvme_recover(nvme_of(dev), why);
+}
