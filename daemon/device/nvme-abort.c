@@ -10,6 +10,8 @@
 
 #include "daemon/config.h"
 
+#define ABORT_TRIES 6
+
 static struct command *abort_of(const struct nvme_device *nd, const struct nvme_rq *rq)
 {
 	struct command *abort;
@@ -63,19 +65,38 @@ void nvme_abort_ended(struct command *abort)
 	struct nvme_device *nd = abort->nd;
 	struct queue *q = abort->names_queue;
 
-	if (abort->names)
+	if (abort->names) {
+		if (!(q && q->pair) && __nvme_rq_busy(abort->names))
+			abort->named = abort->names->opaque;
 		abort_give_back(nd, q, abort->names);
+	}
 	abort->names = NULL;
 	abort->names_queue = NULL;
 	if (q && nd->owned && !nvme_abort_left(q))
 		nvme_queue_unnamed(q);
 }
 
+/*
+ * An Abort may be quicker than the command, which the controller has not fetched yet. Where a client does not
+ * want that any more it is worth some others; one whose time is over has been there for long.
+ */
+static void abort_again(struct command *cmd)
+{
+	if (cmd->phase != COMMAND_ABORTING || !cmd->cancelled || cmd->timed_out ||
+	    cmd->abort_tries == ABORT_TRIES)
+		return;
+	cmd->phase = COMMAND_SENT;
+	nvme_timer_set(cmd, 20u << cmd->abort_tries++);
+}
+
 static void abort_done(void *arg, const struct command_result *result)
 {
-	struct nvme_device *nd = arg;
+	struct command *abort = arg;
 
-	nd->aborts--;
+	abort->nd->aborts--;
+	/* Dword 0, bit 0: not aborted (NVMe Base 2.0, 5.1). */
+	if (!result->error && abort->named && (le64_to_cpu(result->cqe.qw0) & 1))
+		abort_again(abort->named);
 }
 
 unsigned int nvme_abort_places(const struct nvme_device *nd)
@@ -93,10 +114,11 @@ int nvme_abort_send(struct nvme_device *nd, struct queue *q, struct nvme_rq *rq,
 	if (!nvme_abort_places(nd))
 		return -EAGAIN;
 	sqe.cdw10 = cpu_to_le32((uint32_t)cid << 16 | (q ? q->qid : 0));
-	ret = nvme_internal(nd, &sqe, 0, 2 * ms, abort_done, nd);
+	ret = nvme_internal(nd, &sqe, 0, 2 * ms, abort_done, NULL);
 	if (ret < 0)
 		return ret;
 	abort = TAILQ_LAST(&nd->internal, command_list);
+	abort->arg = abort;
 	abort->names = rq;
 	abort->names_queue = q;
 	nd->aborts++;

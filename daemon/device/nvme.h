@@ -176,6 +176,8 @@ struct command {
 	struct queue *names_queue;
 	bool raw;      /* as the session gave it */
 	bool keep_cid; /* its identifier, too: it is in `sqe`, and the tracker's is not used */
+	struct command *named; /* what the controller still had of it at the end of the Abort */
+	unsigned int abort_tries; /* of a command that is cancelled */
 	command_done done;
 	void *arg;
 };
