@@ -33,6 +33,16 @@ static void reload_socket(const struct config *config, const struct config *fres
 		journal_warn(NULL, 0, "reload: [daemon] group takes effect when the daemon is restarted");
 }
 
+/* Sessions that have the device open keep the limits that they have. */
+static void reload_limit(const struct device *dev, const char *what, uint64_t *was, uint64_t now)
+{
+	if (*was == now)
+		return;
+	*was = now;
+	journal_info(dev->address, 0, "reload: session-%s-per-second is %" PRIu64 " for those who open it from now on",
+		     what, now);
+}
+
 static void reload_device(struct device *dev, const struct device_settings *now)
 {
 	const struct device_settings *was = &dev->settings;
@@ -48,6 +58,12 @@ static void reload_device(struct device *dev, const struct device_settings *now)
 		dev->settings.direct = now->direct;
 		journal_info(dev->address, 0, "reload: direct is %s", now->direct ? "yes" : "no");
 	}
+	if (was->raw != now->raw) {
+		dev->settings.raw = now->raw;
+		journal_info(dev->address, 0, "reload: raw is %s", now->raw ? "yes" : "no");
+	}
+	reload_limit(dev, "commands", &dev->settings.session_commands, now->session_commands);
+	reload_limit(dev, "bytes", &dev->settings.session_bytes, now->session_bytes);
 	snprintf(late, sizeof(late), "%s%s%s%s",
 		 was->queue_pairs != now->queue_pairs ? " queue-pairs" : "",
 		 was->poll != now->poll ? " serve" : "",

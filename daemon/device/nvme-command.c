@@ -339,12 +339,15 @@ void nvme_send_waiting(struct nvme_device *nd)
 	    !nd->barrier->waits && nvme_served_pause(nd))
 		nvme_waiting_add(nd->barrier, false);
 	while ((cmd = TAILQ_FIRST(&nd->pending)) && nvme_admin_has_place(nd, cmd)) {
+		char text[256] = "the command could not be sent";
 		int ret;
 
 		nvme_waiting_remove(cmd);
-		ret = nvme_send(cmd);
+		ret = nvme_raw_recheck(cmd, text, sizeof(text));
+		if (ret == 0)
+			ret = nvme_send(cmd);
 		if (ret < 0)
-			nvme_finish(cmd, NULL, ret, "the command could not be sent");
+			nvme_finish(cmd, NULL, ret, text);
 		else if (cmd == nd->barrier)
 			nvme_timer_set(cmd, cmd->timeout_ms); /* its own time begins now */
 	}

@@ -41,7 +41,8 @@ static int raw_check_create(struct opening *o, const union nvme_cmd *sqe, char *
 	uint32_t qid = raw_qid(sqe), cqid = le32_to_cpu(sqe->cdw11) >> 16;
 	const struct queue *q = raw_queue_of(nd, qid), *cq = raw_queue_of(nd, cqid);
 
-	if (qid && qid <= nd->nqueues && !(q && q->opening == o && q->mode == QUEUE_RAW)) {
+	if (qid && qid <= nd->nqueues && !(q && q->opening == o && q->mode == QUEUE_RAW &&
+					 q->phase == QUEUE_LIVE)) {
 		snprintf(text, size, "queue %u was not set aside for this session: ask for an identifier first",
 			 qid);
 		return -EPERM;
@@ -111,6 +112,11 @@ static int raw_check_admin(struct opening *o, const union nvme_cmd *sqe, char *t
 	default:
 		return 0;
 	}
+}
+
+int nvme_raw_recheck(const struct command *cmd, char *text, size_t size)
+{
+	return cmd->raw && !cmd->queue ? raw_check_admin(cmd->opening, &cmd->sqe, text, size) : 0;
 }
 
 /* Before it is sent: whatever becomes of it, the controller may know the queue from now on. */

@@ -497,6 +497,8 @@ void nvme_disabled(struct device *dev, const char *why);
 /* nvme-raw.c */
 int nvme_submit_raw(struct opening *opening, struct queue *queue, const struct raw_spec *spec,
 		    command_done done, void *arg, char *text, size_t size);
+/* The command has waited: whose queues and commands it names may have changed. 0 or -EPERM, with a text. */
+int nvme_raw_recheck(const struct command *cmd, char *text, size_t size);
 void nvme_raw_queue_create(struct opening *opening, class_queue_done done, void *arg);
 /* The command whose identifier is the session's, or NULL. */
 struct command *nvme_raw_find(struct nvme_device *nd, unsigned int qid, uint16_t cid);

@@ -16,7 +16,9 @@
 #define OPC_CREATE_CQ  0x05
 #define OPC_IDENTIFY   0x06
 #define OPC_ABORT      0x08
+#define OPC_KEEP_ALIVE 0x18
 #define ENTRIES        16u
+#define FILLERS        100 /* more than the admin queue has places for */
 
 struct set {
 	struct vfnc *conn;
@@ -207,6 +209,35 @@ static void unchecked_queues(void)
 	ledger_all_queues();
 }
 
+/* What was allowed when the command came need not be when it goes. */
+static void unchecked_late(void)
+{
+	union nvme_cmd filler = {.opcode = OPC_KEEP_ALIVE}, cmd = {.opcode = OPC_CREATE_CQ};
+	uint64_t tickets[FILLERS], late;
+	struct set s = set_up();
+	struct vfnc_completion c;
+	struct vfnc_queue *q;
+
+	sim_tell(env.sim_control, "delay admin 0x18 0 300");
+	OK(s.conn, vfnc_raw_queue(s.dev, &q));
+	for (int i = 0; i < FILLERS; i++)
+		OK(s.conn, vfnc_submit_raw(s.dev, NULL, &filler, NULL, &tickets[i]));
+	cmd.create_cq.prp1 = cpu_to_le64(s.buf->iova);
+	cmd.create_cq.qid = cpu_to_le16((uint16_t)q->qid);
+	cmd.create_cq.qsize = cpu_to_le16(ENTRIES - 1);
+	cmd.create_cq.qflags = cpu_to_le16(1);
+	OK(s.conn, vfnc_submit_raw(s.dev, NULL, &cmd, NULL, &late));
+	/* The daemon's own commands need not wait. */
+	OK(s.conn, vfnc_queue_delete(q));
+	FAILS_SAYING(s.conn, EPERM, "set aside", vfnc_wait(s.conn, late, &c, INT_SOON_MS));
+	for (int i = 0; i < FILLERS; i++)
+		OK(s.conn, vfnc_wait(s.conn, tickets[i], &c, INT_SOON_MS));
+	sim_tell(env.sim_control, "clear");
+	OK(s.conn, vfnc_raw_queue(s.dev, &q));
+	make_queue(&s, q, q->qid, 0, true);
+	vfnc_disconnect(s.conn);
+}
+
 /* A doorbell that goes too far: what the controller makes of the entry there comes back all the same. */
 static void unchecked_stray(void)
 {
@@ -290,6 +321,7 @@ int main(void)
 		INT_CASE("wrong addresses harm nobody", unchecked_addresses, .faults = true),
 		INT_CASE("what is other sessions' is left alone", unchecked_others),
 		INT_CASE("queues of a session's own making are driven, and deleted with it", unchecked_queues),
+		INT_CASE("commands that waited are looked at again", unchecked_late, .faults = true),
 		INT_CASE("a completion that nobody waits for is told", unchecked_stray),
 		INT_CASE("one identifier for many commands", unchecked_twice),
 		INT_CASE("a controller that dies of a command is told as such", unchecked_fatal, .faults = true),

@@ -142,13 +142,15 @@ tap "changes nothing, either" cmp "$dir/list.before" "$dir/list.after"
 # --- settings --------------------------------------------------------------------------------------
 
 echo "command-timeout-ms = 12345" >>"$dir/daemon.settings"
-printf 'poll-spin-us = 77\ndirect = yes\n' >"$dir/one.settings"
+printf 'poll-spin-us = 77\ndirect = yes\nraw = yes\nsession-bytes-per-second = 5000000\n' >"$dir/one.settings"
 printf 'queue-pairs = 3\n' >"$dir/three.settings"
 conf one three
 tap "SIGHUP with other settings" reload
 tap "a number of the daemon is applied" log_has "[daemon] command-timeout-ms was 60000 and is 12345"
 tap "so is what can be of a device" log_has "$(address one): reload: poll-spin-us is 77"
 tap "and whether clients may have direct queues" log_has "$(address one): reload: direct is yes"
+tap "and may send commands as they are" log_has "$(address one): reload: raw is yes"
+tap "and how much they may send" log_has "$(address one): reload: session-bytes-per-second is 5000000"
 tap "what cannot is told" log_has \
     "$(address three): reload: what has changed takes effect when the device is claimed anew: queue-pairs"
 queue_pairs() {
