@@ -10,7 +10,7 @@ export PATH HOME LC_ALL
 vm=/run/vfnd-vm
 . $vm/env
 VFN_TRANSPORT=$VM_TRANSPORT
-export top_srcdir top_builddir VM_TRANSPORT VFN_TRANSPORT
+export top_srcdir top_builddir VM_ARCH VM_TRANSPORT VFN_TRANSPORT
 [ -z "${LONG:-}" ] || export LONG
 [ -z "${INT_ONLY:-}" ] || export INT_ONLY
 cd "$top_srcdir" || busybox poweroff -f

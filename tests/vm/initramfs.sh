@@ -1,7 +1,8 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # /init of the initial file system: puts the host's root, seen read-only over 9p, under a writable
-# overlay in memory, and goes on there with init.sh. Only busybox exists here.
+# overlay in memory, and goes on there with init.sh. A guest of another processor has a userland of
+# its own above the host's root. Only busybox exists here.
 export PATH=/bin
 /bin/busybox --install -s /bin
 
@@ -12,12 +13,22 @@ fail() {
 
 . /vm/env
 
-mkdir -p /proc /sys /dev /lower /rw /new
+# from_host TAG FOLDER
+from_host() {
+    mount -t 9p -o ro,trans=virtio,version=9p2000.L,cache=loose,msize=262144 "$1" "$2" ||
+        fail "cannot mount $1"
+}
+
+mkdir -p /proc /sys /dev /userland /lower /rw /new
 mount -t proc proc /proc || fail "no /proc"
-mount -t 9p -o ro,trans=virtio,version=9p2000.L,cache=loose,msize=262144 host /lower ||
-    fail "cannot mount the host's root"
+from_host host /lower
+lower=/lower
+if [ -n "$VM_USERLAND" ]; then
+    from_host userland /userland
+    lower=/userland:/lower
+fi
 mount -t tmpfs -o size=60% tmpfs /rw && mkdir /rw/upper /rw/work || fail "no tmpfs"
-mount -t overlay -o lowerdir=/lower,upperdir=/rw/upper,workdir=/rw/work overlay /new ||
+mount -t overlay -o lowerdir=$lower,upperdir=/rw/upper,workdir=/rw/work overlay /new ||
     fail "no overlay"
 
 # /tmp stays the overlay's: what is tested may lie below the host's /tmp.

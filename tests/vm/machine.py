@@ -19,16 +19,41 @@ class Failure(Exception):
     """Something on this side of the machine does not work; the text says what."""
 
 
-def kernel(script):
-    result = subprocess.run([script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+class Arch:
+    """What a guest's processor makes different."""
+
+    def __init__(self, qemu, package, machine, console, faults):
+        self.qemu = qemu
+        self.package = package  # Debian's, that has it
+        self.machine = machine  # QEMU's arguments: the board, its processor and its IOMMU
+        self.console = console  # what the kernel is told of it
+        self.faults = re.compile(faults)  # a line of the kernel's log about DMA that was stopped
+
+
+ARCHS = {
+    "x86_64": Arch("qemu-system-x86_64", "qemu-system-x86",
+                   ["-M", "q35,kernel-irqchip=split", "-cpu", "max",
+                    # Before the devices that it translates for.
+                    "-device", "intel-iommu,intremap=on,device-iotlb=on"],
+                   # The timer is there, if late: on a busy host its check would end in a panic.
+                   "console=ttyS0 intel_iommu=on no_timer_check", r"DMAR:.*[Ff]ault"),
+    "arm64": Arch("qemu-system-aarch64", "qemu-system-arm",
+                  ["-M", "virt,iommu=smmuv3,gic-version=3,its=on", "-cpu", "neoverse-n1"],
+                  "console=ttyAMA0 iommu.passthrough=0", r"arm-smmu-v3.*event 0x"),
+}
+
+
+def printed(script, *arguments):
+    """What a script prints: the path of what it has made."""
+    result = subprocess.run([script, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            text=True)
     if result.returncode:
-        raise Failure("no kernel for the guest")
+        raise Failure(f"{script.name} failed")
     return result.stdout.strip()
 
 
-def initramfs(scratch, init, files):
+def initramfs(scratch, busybox, init, files):
     """A compressed cpio archive with busybox, /init, and FILES (name to text) in /vm."""
-    busybox = shutil.which("busybox")
     if not busybox:
         raise Failure("no busybox (Debian: busybox-static)")
     root = scratch / "initramfs"
@@ -138,7 +163,7 @@ class Lines:
 class Machine:
     """Use as a context manager: whatever happens inside, no emulator is left running."""
 
-    def __init__(self, scratch, logs, kernel, initrd, memory, shell):
+    def __init__(self, arch, scratch, logs, kernel, initrd, userland, memory, shell):
         self.logs = logs
         self.exit_status = None  # what the guest's command returned
         self.timed_out = False
@@ -149,22 +174,20 @@ class Machine:
             self.listeners[name] = socket.socket(socket.AF_UNIX)
             self.listeners[name].bind(str(scratch / name))
             self.listeners[name].listen(1)
-        self.command = self._command(scratch, kernel, initrd, memory, shell)
+        self.command = self._command(arch, scratch, kernel, initrd, userland, memory, shell)
 
-    def _command(self, scratch, kernel, initrd, memory, shell):
-        command = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot",
+    def _command(self, arch, scratch, kernel, initrd, userland, memory, shell):
+        command = [arch.qemu, "-nodefaults", "-no-user-config", "-no-reboot",
                    "-display", "none", "-vga", "none", "-nic", "none",
-                   "-M", "q35,kernel-irqchip=split", "-accel", "tcg,thread=multi", "-cpu", "max",
-                   "-smp", "2", "-m", memory,
+                   *arch.machine, "-accel", "tcg,thread=multi", "-smp", "2", "-m", memory,
                    "-kernel", kernel, "-initrd", str(initrd),
-                   # The timer is there, if late: on a busy host its check would end in a panic.
-                   "-append", "console=ttyS0 loglevel=5 panic=-1 oops=panic intel_iommu=on "
-                   "no_timer_check",
-                   # Before the devices that it translates for.
-                   "-device", "intel-iommu,intremap=on,device-iotlb=on",
-                   "-fsdev", "local,id=host,path=/,security_model=none,readonly=on,multidevs=remap",
-                   "-device", "virtio-9p-pci,fsdev=host,mount_tag=host",
+                   "-append", f"{arch.console} loglevel=5 panic=-1 oops=panic",
                    "-mon", "chardev=qmp,mode=control", "-device", "virtio-serial-pci"]
+        for tag, path in (("host", "/"), ("userland", userland)):
+            if path:
+                command += ["-fsdev", f"local,id={tag},path={path},security_model=none,"
+                                      "readonly=on,multidevs=remap",
+                            "-device", f"virtio-9p-pci,fsdev={tag},mount_tag={tag}"]
         if shell:
             command += ["-serial", "mon:stdio"]
         else:

@@ -14,10 +14,23 @@
 #include <sys/wait.h>
 #include <vfn/iommu.h>
 #include <vfn/nvme.h>
+#include <vfn/pci.h>
 #include <vfn/support.h>
 #include <vfn/vfio.h>
 
 #define PAGE 4096u
+
+/*
+ * What no memory can have: writes to these addresses are interrupts. On x86 the processor's own;
+ * with SMMUv3 where the kernel maps the doorbell of the interrupt translation service.
+ */
+#ifdef __aarch64__
+#define MSI_FIRST 0x8000000
+#define MSI_LAST  0x80fffff
+#else
+#define MSI_FIRST 0xfee00000
+#define MSI_LAST  0xfeefffff
+#endif
 
 static const char *transport, *nvme0, *nvme1, *nvme2, *nvme3;
 
@@ -88,10 +101,28 @@ START_TEST(test_choice)
 }
 END_TEST
 
+/* nvme2 and nvme3 share one, or it is said that they do not; guest.sh tells where they must. */
+static bool groups_differ(void)
+{
+	char *a = pci_get_iommu_group(nvme2), *b = pci_get_iommu_group(nvme3);
+	bool differ;
+
+	ck_assert_ptr_nonnull(a);
+	ck_assert_ptr_nonnull(b);
+	differ = strcmp(a, b);
+	if (differ)
+		printf("# SKIP groups of several devices: %s has %s, %s has %s\n", nvme2, a, nvme3, b);
+	free(a);
+	free(b);
+	return differ;
+}
+
 START_TEST(test_refused)
 {
 	struct vfio_pci_device pci = {0};
 
+	if (groups_differ())
+		return;
 	ck_assert_int_eq(vfio_pci_open(&pci, nvme2), -1);
 	ck_assert_msg(errno == EBUSY, "%s", vfn_error());
 	ck_assert_msg(strstr(vfn_error(), nvme3) && strstr(vfn_error(), "still bound to nvme"),
@@ -109,6 +140,8 @@ START_TEST(test_group)
 {
 	struct vfio_pci_device a = {0}, b = {0};
 
+	if (groups_differ())
+		return;
 	ck_assert_msg(!pci_bind(nvme3, "vfio-pci"), "%s", vfn_error());
 	ck_assert_msg(!vfio_pci_open(&a, nvme2), "%s", vfn_error());
 	b.dev.ctx = iommu_get_context("other");
@@ -159,16 +192,16 @@ START_TEST(test_ranges)
 {
 	struct vfio_pci_device pci = {0};
 	struct iommu_iova_range *ranges;
-	uint64_t iova = 0xfee00000;
+	uint64_t iova = MSI_FIRST;
 	char *mem = pages(1), *gone;
 	int n;
 
 	ck_assert_msg(!vfio_pci_open(&pci, nvme0), "%s", vfn_error());
 	n = iommu_get_iova_ranges(pci.dev.ctx, &ranges);
-	/* Below and above what the processor keeps for interrupts. */
+	/* Below and above what is kept for interrupts. */
 	ck_assert_int_ge(n, 2);
 	for (int i = 0; i < n; i++)
-		ck_assert(ranges[i].last < 0xfee00000 || ranges[i].start > 0xfeefffff);
+		ck_assert(ranges[i].last < MSI_FIRST || ranges[i].start > MSI_LAST);
 	ck_assert_uint_ge(ranges[n - 1].last, (1ull << 32) - 1);
 	ck_assert_int_eq(iommu_map_vaddr(pci.dev.ctx, mem, PAGE, &iova, IOMMU_MAP_FIXED_IOVA), -1);
 	ck_assert_int_eq(errno, ERANGE);
