@@ -76,7 +76,7 @@ def bars_of_counts(rows, mode, depth, found):
     if mode == "idle":
         yield "bytes of the daemon for a session with a queue of 128", found["daemon_bytes"][0], 65536
     if mode == "direct" and "client_instructions" in found:
-        one = rows["libvfn", bs, depth]["client_instructions"][0]
+        one = rows["libvfn", 512, depth]["client_instructions"][0]
         yield "the client's instructions, to those of libvfn alone", found["client_instructions"][0] / one, 1.02
     if mode == "served-step":
         yield "the daemon's instructions", found["daemon_instructions"][0], 250
