@@ -54,7 +54,8 @@ static void refused(struct set *s, const char *text, union nvme_cmd cmd)
 
 static void unchecked_commands(void)
 {
-	union nvme_cmd cmd = {.opcode = 0x7f};
+	/* Which of two mistakes is told is up to the controller: there is one. */
+	union nvme_cmd cmd = {.opcode = 0x7f, .nsid = cpu_to_le32(1)};
 	struct vfnc_raw_opts keep = {.keep_cid = true};
 	struct set s = set_up();
 	struct vfnc_completion c;
