@@ -11,7 +11,7 @@ packages_build='
 packages_targets='
     abigail-tools clang gcc-aarch64-linux-gnu libc6-dev-arm64-cross musl-tools qemu-user sparse'
 packages_guest='
-    bc bison busybox-static cpio flex kmod libelf-dev libssl-dev linux-source-6.12
+    bc bison busybox-static cpio flex kmod libelf-dev libssl-dev linux-source-6.12 nvme-cli
     qemu-system-x86 rsync xz-utils'
 
 # Prints those of "$@" that are not installed.

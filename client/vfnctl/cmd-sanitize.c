@@ -58,6 +58,7 @@ static int wait_end(struct tool *tool)
 	unsigned int status;
 	int code;
 
+	progress_show("sanitizing: 0.0%%");
 	for (;;) {
 		/* the event belongs to those who have subscribed */
 		code = command_log_page(tool, NVME_LOG_LID_SANITIZE, true, &log, sizeof(log));

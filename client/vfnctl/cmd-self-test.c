@@ -63,6 +63,7 @@ static int wait_end(struct tool *tool, bool ours)
 	struct nvme_self_test_log log;
 	int code;
 
+	progress_show("self-test: 0%%");
 	for (;;) {
 		code = get_log(tool, &log);
 		if (code || !(log.current_operation & 0xf))

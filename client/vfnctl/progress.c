@@ -97,6 +97,8 @@ int progress_command(struct tool *tool, const struct vfnc_cmd *cmd, struct vfnc_
 		return EXIT_SIGINT;
 	if (vfnc_submit_admin(tool->dev, cmd, &ticket) < 0)
 		return report_daemon(tool);
+	if (tick)
+		tick(tool, arg, 0);
 	do {
 		ret = vfnc_wait(tool->conn, ticket, cpl, INTERVAL_MS);
 		if (ret == -ETIMEDOUT && tick)

@@ -26,8 +26,8 @@ void progress_clear(void);
 bool progress_sleep(unsigned int ms);
 
 /*
- * Send an admin command and wait. `tick` (or NULL) is called from time to time, with the seconds
- * gone by. Returns EXIT_*; all but an interruption has been said.
+ * Send an admin command and wait. `tick` (or NULL) is called at first and from time to time, with
+ * the seconds gone by. Returns EXIT_*; all but an interruption has been said.
  */
 int progress_command(struct tool *tool, const struct vfnc_cmd *cmd, struct vfnc_completion *cpl,
 		     void (*tick)(struct tool *tool, void *arg, unsigned int seconds), void *arg);

@@ -18,6 +18,10 @@ TESTS += %D%/test-libvfn-examples.sh
 dist_check_SCRIPTS += %D%/test-polled.sh
 TESTS += %D%/test-polled.sh
 
+# vfnctl's commands.
+dist_check_SCRIPTS += %D%/test-vfnctl.sh
+TESTS += %D%/test-vfnctl.sh
+
 # The units as systemd reads them.
 dist_check_SCRIPTS += %D%/test-units.sh
 TESTS += %D%/test-units.sh

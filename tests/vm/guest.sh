@@ -213,6 +213,7 @@ append "tests of controller memory" "$top_builddir/tests/vm/vm-memory"
 append "tests of late commands and events" "$top_builddir/tests/vm/vm-recover"
 append "tests of virtual functions" "$top_builddir/tests/vm/vm-sriov"
 [ ! -x tests/int/suite.sh ] || append "integration suite" tests/int/suite.sh --real "$VM_NVME0" "$VM_NVME1"
+append "comparison with nvme-cli" tests/vm/nvme-cli.sh "$VM_NVME0"
 append "examples of libvfn" tests/int/test-libvfn-examples.sh --real "$VM_NVME0" "$VM_NVME1" "$VM_EDU"
 
 check "reads of nvme0 are measured" measured "$VM_NVME0"

@@ -1,0 +1,260 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vfnctl's commands on a software controller: what they do to it, what they show, and how they fail.
+. "${top_srcdir:?}/tests/int/lib.sh"
+lib_begin
+start_sim one --ns 16M --ns 8M --capacity 64M --max-ns 8 --time format=100 --time self-test=300 \
+    --time extended-self-test=60000 --time sanitize=300 || exit 99
+start_vfnd --device "vfio-user:$dir/one.sock" || exit 99
+
+# ctl CODE PATTERN ARGUMENT...: vfnctl ends with CODE and prints a line like PATTERN.
+ctl() {
+    ctl_code=$1 ctl_pattern=$2
+    shift 2
+    "$vfnctl" "$@" >"$dir/out" 2>&1 </dev/null
+    ctl_got=$?
+    cat "$dir/out"
+    echo "exit code $ctl_got, $ctl_code is wanted, and: $ctl_pattern"
+    [ $ctl_got -eq "$ctl_code" ] && grep -q -e "$ctl_pattern" "$dir/out"
+}
+
+# after FAULT CODE PATTERN ARGUMENT...: the same, with a fault in the controller.
+after() {
+    after_fault=$1
+    shift
+    tell_sim one "$after_fault" && ctl "$@"
+}
+
+# terminal CODE PROGRESS PATTERN ARGUMENT...: the same on a terminal, where progress is shown.
+terminal() {
+    ctl_code=$1 ctl_progress=$2 ctl_pattern=$3
+    shift 3
+    script -qec "$vfnctl $*" /dev/null >"$dir/out" 2>&1 </dev/null
+    ctl_got=$?
+    tr '\r' '\n' <"$dir/out" | tee "$dir/lines"
+    echo "exit code $ctl_got, $ctl_code is wanted, and: $ctl_progress; $ctl_pattern"
+    [ $ctl_got -eq "$ctl_code" ] && grep -q -e "$ctl_progress" "$dir/lines" &&
+        grep -q -e "$ctl_pattern" "$dir/lines"
+}
+
+# interrupted SAYS WHEN ARGUMENT...: it says that when it is interrupted once the command WHEN succeeds.
+interrupted() {
+    int_says=$1 int_when=$2
+    shift 2
+    "$vfnctl" "$@" >"$dir/int" 2>&1 </dev/null &
+    int_pid=$!
+    wait_for 20 eval "$int_when"
+    kill -INT $int_pid
+    wait $int_pid
+    int_code=$?
+    cat "$dir/int"
+    echo "exit code $int_code, 130 is wanted, and: $int_says"
+    [ $int_code -eq 130 ] && grep -q "$int_says" "$dir/int"
+}
+
+hits() { # how often a fault has hit
+    tell_sim one stats | sed 's/.*"fault_hits":\([0-9]*\).*/\1/'
+}
+
+more_hits() { # THAN
+    [ "$(hits)" -gt "$1" ]
+}
+
+blocks() { # FIRST COUNT BYTE: whether these blocks of namespace 1 have this byte everywhere
+    "$vfnctl" read -n 1 -s "$1" -c $(($2 - 1)) >"$dir/blocks" 2>/dev/null &&
+        [ "$(tr -d "\\$3" <"$dir/blocks" | wc -c)" -eq 0 ] && [ -s "$dir/blocks" ]
+}
+
+# what there is
+tap "list-ns" ctl 0 '^\[   1\]:0x2$' list-ns
+tap "list-ns from a namespace on" ctl 0 '^\[   0\]:0x2$' list-ns -n 2
+tap "list-ns -y, in JSON" ctl 0 '"nsid":2' list-ns -y 0 -o json
+tap "id-ns-descs" ctl 0 '^uuid    : ' id-ns-descs -n 2
+tap "nvm-id-ns" ctl 0 '^pic   : 0$' nvm-id-ns -n 1
+tap "fw-log" ctl 0 '^frs1 : 0x' fw-log
+tap "effects-log" ctl 0 '^ACS128   \[Format NVM  *\] 0*[1-9a-f][0-9a-f]*$' effects-log
+tap "effects-log -H" ctl 0 '\[Write Zeroes  *\] .* CSUPP+  LBCC+' effects-log -H
+tap "smart-log" ctl 0 '^critical_warning' smart-log
+tap "self-test-log: nothing yet" ctl 0 'Operation Result             : 0xf Entry not used' self-test-log -v
+tap "sanitize-log: never" ctl 0 'NVM Subsystem has never been sanitized' sanitize-log -H
+tap "get-log" ctl 0 '^Device:.* log-id:2 namespace-id:0xffffffff$' get-log -i 2 -l 64
+tap "error-log has what failed" sh -c "'$vfnctl' admin-passthru -o 0x44 >/dev/null 2>&1
+    '$vfnctl' error-log -e 1 | grep 'status_field.*0x4001(Invalid Command Opcode'"
+tap "error-log in JSON" ctl 0 '"status_field":16385' error-log -e 1 -o json
+tap "a log page that is not there" ctl 1 'NVMe status: Invalid Log Page.*(0x4109)' get-log -i 0x77 -l 4
+tap "list-secondary: no such thing" ctl 1 'NVMe status: Invalid Field' list-secondary
+tap "virt-mgmt: no such thing" ctl 1 'NVMe status: Invalid Command Opcode' virt-mgmt -c 1 -a 9
+
+# features
+tap "set-feature" ctl 0 'value:0x00000150' set-feature -f 4 -v 0x150
+tap "get-feature has what was set" ctl 0 '(TMPTH): 63°C (336 Kelvin)' get-feature -f 4 -H
+tap "get-feature of all" ctl 0 '^get-feature:0x07 (Number of Queues)' get-feature
+tap "set-feature of what is the daemon's own" ctl 3 'Number of Queues is set by the daemon' set-feature -f 7 -v 0
+tap "set-feature of what is not there" ctl 1 'NVMe status: Invalid Field' set-feature -f 0x11 -v 0
+tap "get-feature: how much it transfers cannot be told" ctl 3 'cannot be told' get-feature -f 0xc0
+
+# blocks
+head -c 8192 /dev/zero | tr '\0' a >"$dir/a"
+tap "write" ctl 0 'write: Success' write -n 1 -s 10 -c 15 -d "$dir/a"
+tap "compare" ctl 0 'compare: Success' compare -n 1 -s 10 -c 15 -d "$dir/a"
+tap "compare with other blocks" ctl 1 'Compare Failure' compare -n 1 -s 11 -c 15 -d "$dir/a"
+tap "write-zeroes" ctl 0 'Write Zeroes Success' write-zeroes -n 1 -s 12 -c 1
+tap "blocks are zero where they should be" blocks 12 2 000
+tap "and not behind" blocks 14 2 141
+tap "dsm" ctl 0 'NVMe DSM: success' dsm -n 1 -d -b 1,2 -s 10,20
+tap "deallocated blocks are zero" blocks 20 2 000
+tap "and not before" blocks 18 2 141
+tap "verify" ctl 0 'Verify Success' verify -n 1 -s 10 -c 15
+tap "verify behind the end" ctl 1 'LBA Out of Range' verify -n 1 -s 32768
+tap "dsm behind the end" ctl 1 'LBA Out of Range' dsm -n 1 -d -b 1 -s 32768
+tap "flush" ctl 0 'NVMe Flush: success' flush -n 1
+tap "flush of which one" ctl 2 'the device has 2 namespaces' flush
+tap "flush of one that is not there" ctl 1 'Invalid Namespace or Format' flush -n 9
+for opcode in 5:compare 8:write-zeroes 9:dsm 0xc:verify 0:flush; do
+    command=${opcode#*:}
+    case $command in
+    compare) options="-d $dir/a" ;;
+    dsm) options="-b 1" ;;
+    *) options= ;;
+    esac
+    # shellcheck disable=SC2086
+    tap "$command: the controller's error" after "status io ${opcode%%:*} 1 2 0x81 dnr" 1 \
+        'NVMe status: Unrecovered Read Error.*(0x4281)' $command -n 1 $options
+done
+
+# namespaces
+tap "create-ns" ctl 0 '^create-ns: Success, created nsid:3$' create-ns -S 4Mi -b 4096
+tap "it is not active yet" ctl 0 '^\[   1\]:0x2$' list-ns
+tap "it is there, though" ctl 0 '^\[   2\]:0x3$' list-ns -a
+tap "id-ns -f" ctl 0 '^nsze    : 0x400$' id-ns -n 3 -f
+tap "attach-ns" ctl 0 '^attach-ns: Success, nsid:3$' attach-ns -n 3
+tap "attach-ns of what is attached" ctl 1 'Namespace Already Attached' attach-ns -n 3
+tap "it is active" ctl 0 '^\[   2\]:0x3$' list-ns
+tap "the daemon has seen it" wait_for 10 sh -c "'$vfnctl' info | grep -q 'namespace 3 *: 1024 blocks of 4096 bytes'"
+tap "it can be written" ctl 0 'write: Success' write -n 3 -s 0 -d "$dir/a"
+tap "detach-ns" ctl 0 '^detach-ns: Success, nsid:3$' detach-ns -n 3
+tap "detach-ns of what is not attached" ctl 1 'Namespace Not Attached' detach-ns -n 3
+tap "attach-ns to a controller that is not there" ctl 1 'Controller List Invalid' attach-ns -n 3 -c 99
+tap "create-ns of more than there is" ctl 1 'Namespace Insufficient Capacity' create-ns -S 1Gi -b 512
+tap "create-ns: no such format" ctl 2 'no format with blocks of 8192 bytes' create-ns -S 1Mi -b 8192
+tap "delete-ns" ctl 0 '^delete-ns: Success, deleted nsid:3$' delete-ns -n 3
+tap "delete-ns of what is not there" ctl 1 'NVMe status: Invalid ' delete-ns -n 3
+
+# formats
+tap "format, its progress on a terminal" terminal 0 '^formatting: ' '^.*Success formatting namespace:1' \
+    format -n 1 -b 4096 --force
+tap_formatted() {
+    ctl 0 '^lbaf .* lbads:12 .*(in use)' id-ns -n 1 && blocks 2 2 000 && [ "$(wc -c <"$dir/blocks")" -eq 8192 ]
+}
+tap "the namespace has the format, and no data" tap_formatted
+tap "format back" ctl 0 '^Success formatting namespace:1$' format -n 1 -l 0 --force
+tap "format: no such format" ctl 1 'NVMe status: Invalid Format' format -n 1 -l 40 --force
+tap "format: the controller's error" after 'status admin 0x80 1 0 6' 1 'NVMe status: Internal Error' \
+    format -n 1 --force
+tap "format: of a namespace that is not there" ctl 1 'NVMe status: Invalid ' format -n 7 --force
+tap_format() {
+    tell_sim one 'delay admin 0x80 1 3000' || return 1
+    interrupted 'may go on formatting' "more_hits $(hits)" format -n 2 --force
+}
+tap "format: interrupted while the controller is at it" tap_format
+tap "the controller works afterwards" wait_for 20 sh -c "'$vfnctl' read -n 2 -s 0 >/dev/null"
+
+# firmware
+{ echo 'vfnd-sim firmware 9.9'; head -c 20000 /dev/zero; } | head -c 20000 >"$dir/fw"
+tap "fw-commit without an image" ctl 1 'NVMe status: ' fw-commit -s 4 -a 1
+tap "fw-download, its progress on a terminal" terminal 0 '0x00001000/0x00004e20 bytes: 020%' 'download success' \
+    fw-download -f "$dir/fw"
+tap "fw-commit to the slot that cannot be written" ctl 1 'NVMe status: ' fw-commit -s 1 -a 0
+tap "fw-commit" ctl 0 'Success committing firmware action:3 slot:2' fw-commit -s 2 -a 3
+tap "it is active" ctl 0 '^fr  *: 9.9 ' id-ctrl
+tap "fw-log tells so" ctl 0 '^frs2 : .*(9.9' fw-log
+tap_overlap() {
+    ctl 0 success fw-download -f "$dir/fw" && ctl 1 'Overlapping Range' fw-download -f "$dir/fw" -o 1024 &&
+        ctl 0 success fw-download -f "$dir/fw" -o 1024 -i && ctl 0 Success fw-commit -s 2 -a 0
+}
+tap "fw-download of parts that overlap, and -i" tap_overlap
+tap "fw-commit: a reset is needed" after 'status admin 0x10 1 1 0x11' 1 'active after a reset of the controller' \
+    fw-commit -s 2 -a 3
+# what is in the controller of an image that is not complete goes with the next commit
+tap_failed() {
+    after 'status admin 0x11 2 0 6' 1 'failed after 4096 of 20000 bytes' fw-download -f "$dir/fw"
+    failed_code=$?
+    "$vfnctl" fw-commit -s 2 -a 0
+    return $failed_code
+}
+tap "fw-download: the controller's error" tap_failed
+tap_fw() {
+    tell_sim one 'delay admin 0x11 2 3000' || return 1
+    interrupted 'interrupted after 4096 of 20000 bytes' "more_hits $(hits)" fw-download -f "$dir/fw"
+}
+tap "fw-download: interrupted" tap_fw
+
+# self-tests
+tap "device-self-test -w, its progress on a terminal" terminal 0 '^self-test: 0%' \
+    'Operation Result             : 0 Operation completed without error' \
+    device-self-test -s 1 -w
+tap "self-test-log has it" ctl 0 'Self Test Code               : 1 Short' self-test-log -v -e 1
+tap "device-self-test of a long one" ctl 0 'Extended Device self-test started' device-self-test -s 2
+tap "a second one" ctl 1 'Device Self-test In Progress' device-self-test -s 1
+tap "its progress" ctl 0 '^progress [0-9]*%$' device-self-test
+tap "abort" ctl 0 'Aborting device self-test operation' device-self-test -s 0xf
+tap "it is aborted" ctl 0 'aborted by a Device Self-test command' self-test-log -v -e 1
+tap "none is running" ctl 0 '^no self test running$' device-self-test
+tap "interrupted: aborted as well" interrupted 'the self-test was aborted' \
+    "'$vfnctl' device-self-test | grep -q progress" device-self-test -s 2 -w
+tap "a test that fails" after 'self-test-result 7 3' 1 'failed segments' device-self-test -s 1 -w
+
+# sanitize
+tap "write before sanitize" ctl 0 'write: Success' write -n 1 -s 10 -c 15 -d "$dir/a"
+tap "sanitize -w, its progress on a terminal" terminal 0 '^sanitizing: ' \
+    'Most Recent Sanitize Command Completed Successfully' sanitize -a 2 -w
+tap "the data is gone" blocks 10 16 000
+tap "sanitize-log" ctl 0 '"status":"(1) Most Recent Sanitize Command Completed Successfully."' sanitize-log -o json
+tap "sanitize that fails" after sanitize-fails 1 'Most Recent Sanitize Command Failed' sanitize -a 4 -w
+tap "what is left to do then" ctl 1 'Sanitize Failed' write -n 1 -s 0 -d "$dir/a"
+tap "sanitize again" ctl 0 'Completed Successfully' sanitize -a 2 -w
+tap "sanitize: no such action" ctl 2 'is none of' sanitize -a 7
+
+# security
+tap "security-recv of the protocols" ctl 0 '^NVME Security Receive Command Success$' security-recv -t 16
+tap "security-recv of a protocol that is not there" ctl 1 'NVMe status: ' security-recv -p 0xea -t 16
+tap "security-send to a protocol that is not there" ctl 1 'NVMe status: ' security-send -p 0xea -t 16 -f "$dir/a"
+
+# each admin command: the controller's error as it is
+for opcode in 6:list-ns 6:id-ns-descs 6:nvm-id-ns 6:list-secondary 2:fw-log 2:effects-log 2:changed-ns-list-log \
+    2:self-test-log 2:sanitize-log 2:get-log 0xa:get-feature 9:set-feature 0xd:create-ns 0xd:delete-ns 0x15:attach-ns \
+    0x15:detach-ns 0x10:fw-commit 0x14:device-self-test 0x84:sanitize 0x81:security-send 0x82:security-recv; do
+    command=${opcode#*:}
+    case $command in
+    get-log) options="-i 2 -l 64" ;;
+    get-feature) options="-f 4" ;;
+    set-feature) options="-f 4 -v 1" ;;
+    create-ns) options="-s 1 -f 0" ;;
+    attach-ns | detach-ns) options="-n 2 -c 0" ;;
+    device-self-test) options="-s 1" ;;
+    sanitize) options="-a 2" ;;
+    security-send) options="-t 8 -f $dir/a" ;;
+    security-recv) options="-t 8" ;;
+    delete-ns | id-ns-descs | nvm-id-ns) options="-n 2" ;;
+    *) options= ;;
+    esac
+    # shellcheck disable=SC2086
+    tap "$command: the controller's error" after "status admin ${opcode%%:*} 1 0 4 dnr" 1 \
+        'NVMe status: Data Transfer Error.*(0x4004)' $command $options
+done
+
+# the daemon goes while a command is under way
+tap_gone() {
+    tell_sim one 'delay admin 0x80 1 20000' || return 1
+    gone_hits=$(hits)
+    "$vfnctl" format -n 1 --force >"$dir/gone" 2>&1 </dev/null &
+    gone_pid=$!
+    wait_for 20 more_hits "$gone_hits" || return 1
+    stop $vfnd_pid KILL
+    wait $gone_pid
+    gone_code=$?
+    cat "$dir/gone"
+    [ $gone_code -eq 3 ]
+}
+tap "the daemon goes while a format is under way" tap_gone
+tap_end
