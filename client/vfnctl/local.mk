@@ -52,9 +52,12 @@ bin_PROGRAMS += %D%/vfnctl
 	%D%/cmd-show-regs.c \
 	%D%/cmd-smart-log.c \
 	%D%/cmd-stats.c \
+	%D%/cmd-top.c \
 	%D%/cmd-virt-mgmt.c \
 	%D%/command.c \
 	%D%/command.h \
+	%D%/counters.c \
+	%D%/counters.h \
 	%D%/file.c \
 	%D%/help.c \
 	%D%/host.c \
@@ -69,7 +72,10 @@ bin_PROGRAMS += %D%/vfnctl
 	%D%/table.c \
 	%D%/tags.c \
 	%D%/tags.h \
+	%D%/top.c \
+	%D%/top.h \
+	%D%/top-screen.c \
 	%D%/vfnctl.h
 %C%_vfnctl_CPPFLAGS = $(AM_CPPFLAGS) -DSBINDIR='"$(sbindir)"'
-%C%_vfnctl_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(LIBNVME_CFLAGS)
-%C%_vfnctl_LDADD = $(VFNCTL_PRINT) $(VFNCLIENT_CORE) $(LIBNVME_LIBS) $(JSONC_LIBS)
+%C%_vfnctl_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(LIBNVME_CFLAGS) $(NCURSES_CFLAGS)
+%C%_vfnctl_LDADD = $(VFNCTL_PRINT) $(VFNCLIENT_CORE) $(LIBNVME_LIBS) $(JSONC_LIBS) $(NCURSES_LIBS)

@@ -108,6 +108,7 @@ static error_t parse_format(int key, char *arg, struct argp_state *state)
 {
 	struct parse *p = state->input;
 	bool binary = p->cmd->groups & OPT_BINARY;
+	bool prometheus = p->cmd->groups & OPT_PROMETHEUS;
 
 	switch (key) {
 	case 'o':
@@ -117,9 +118,13 @@ static error_t parse_format(int key, char *arg, struct argp_state *state)
 			p->tool->format = FORMAT_JSON;
 		else if (strcmp(arg, "binary") == 0 && binary)
 			p->tool->format = FORMAT_BINARY;
+		else if (strcmp(arg, "prometheus") == 0 && prometheus)
+			p->tool->format = FORMAT_PROMETHEUS;
 		else
 			argp_error(state, "--output-format: '%s' is not %s", arg,
-				   binary ? "normal, json or binary" : "normal or json");
+				   binary	? "normal, json or binary"
+				   : prometheus ? "normal, json or prometheus"
+						: "normal or json");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -170,6 +175,10 @@ static const struct argp_option format3_options[] = {
 	{"output-format", 'o', "FORMAT", 0, "normal, json or binary", 0},
 	{0},
 };
+static const struct argp_option prometheus_options[] = {
+	{"output-format", 'o', "FORMAT", 0, "normal, json or prometheus", 0},
+	{0},
+};
 static const struct argp_option binary_options[] = {
 	{"raw-binary", 'b', NULL, 0, "the structure as it is, the same as -o binary", 0},
 	{0},
@@ -186,6 +195,7 @@ static const struct argp_option nsid_options[] = {
 static const struct argp common = {.options = common_options, .parser = parse_common};
 static const struct argp format2 = {.options = format_options, .parser = parse_format};
 static const struct argp format3 = {.options = format3_options, .parser = parse_format};
+static const struct argp prometheus = {.options = prometheus_options, .parser = parse_format};
 static const struct argp binary = {.options = binary_options, .parser = parse_binary};
 static const struct argp human = {.options = human_options, .parser = parse_human};
 static const struct argp nsid = {.options = nsid_options, .parser = parse_nsid};
@@ -241,6 +251,8 @@ static void make_argp(struct parse *p, struct argp *argp)
 		p->children[n++].argp = &nsid;
 	if (cmd->groups & OPT_BINARY)
 		p->children[n++].argp = &format3;
+	else if (cmd->groups & OPT_PROMETHEUS)
+		p->children[n++].argp = &prometheus;
 	else if (cmd->groups & OPT_FORMAT)
 		p->children[n++].argp = &format2;
 	if (cmd->groups & OPT_BINARY)

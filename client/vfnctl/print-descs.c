@@ -9,24 +9,32 @@
 
 #define DESCS_SIZE 4096
 
+/* A descriptor may begin at any byte: type, length, two that are reserved, the identifier. */
+enum {
+	NIDT = 0,
+	NIDL = 1,
+	HEADER = 4,
+};
+
 static const char *const types[] = {NULL, "eui64", "nguid", "uuid", "csi"};
 
 /* A descriptor's identifier as text; NULL: of no known type, or not as long as that is. */
-static const char *identifier(const struct nvme_ns_id_desc *d, char text[48])
+static const char *identifier(const uint8_t *d, char text[48])
 {
 	static const uint8_t sizes[] = {0, 8, 16, 16, 1};
+	const uint8_t *nid = d + HEADER;
 	int n = 0;
 
-	if (!d->nidt || d->nidt >= sizeof(sizes) || d->nidl != sizes[d->nidt])
+	if (!d[NIDT] || d[NIDT] >= sizeof(sizes) || d[NIDL] != sizes[d[NIDT]])
 		return NULL;
-	if (d->nidt == NVME_NIDT_CSI) {
-		snprintf(text, 48, "%#x", d->nid[0]);
+	if (d[NIDT] == NVME_NIDT_CSI) {
+		snprintf(text, 48, "%#x", nid[0]);
 		return text;
 	}
-	for (int i = 0; i < d->nidl; i++) {
-		bool dash = d->nidt == NVME_NIDT_UUID && (i == 4 || i == 6 || i == 8 || i == 10);
+	for (int i = 0; i < d[NIDL]; i++) {
+		bool dash = d[NIDT] == NVME_NIDT_UUID && (i == 4 || i == 6 || i == 8 || i == 10);
 
-		n += snprintf(text + n, 48 - (size_t)n, dash ? "-%02x" : "%02x", d->nid[i]);
+		n += snprintf(text + n, 48 - (size_t)n, dash ? "-%02x" : "%02x", nid[i]);
 	}
 	return text;
 }
@@ -47,26 +55,26 @@ void print_descs(FILE *out, const void *data, uint32_t nsid, enum format format)
 	} else {
 		fprintf(out, "NVME Namespace Identification Descriptors NS %u:\n", nsid);
 	}
-	for (int at = 0; at + 4 <= DESCS_SIZE;) {
-		const struct nvme_ns_id_desc *d = (const void *)(bytes + at);
+	for (int at = 0; at + HEADER <= DESCS_SIZE;) {
+		const uint8_t *d = bytes + at;
 		const char *id;
 		struct json_object *obj;
 
-		if (!d->nidl || at + 4 + d->nidl > DESCS_SIZE)
+		if (!d[NIDL] || at + HEADER + d[NIDL] > DESCS_SIZE)
 			break;
 		id = identifier(d, text);
 		if (id && list) {
 			obj = json_object_new_object();
 			json_object_object_add(obj, "loc", json_object_new_int(at));
-			json_object_object_add(obj, "nidt", json_object_new_int(d->nidt));
-			json_object_object_add(obj, "nidl", json_object_new_int(d->nidl));
-			json_object_object_add(obj, "type", json_object_new_string(types[d->nidt]));
-			json_object_object_add(obj, types[d->nidt], json_object_new_string(id));
+			json_object_object_add(obj, "nidt", json_object_new_int(d[NIDT]));
+			json_object_object_add(obj, "nidl", json_object_new_int(d[NIDL]));
+			json_object_object_add(obj, "type", json_object_new_string(types[d[NIDT]]));
+			json_object_object_add(obj, types[d[NIDT]], json_object_new_string(id));
 			json_object_array_add(list, obj);
 		} else if (id) {
-			fprintf(out, "%-8s: %s\n", types[d->nidt], id);
+			fprintf(out, "%-8s: %s\n", types[d[NIDT]], id);
 		}
-		at += 4 + d->nidl;
+		at += HEADER + d[NIDL];
 	}
 	if (root) {
 		json_object_object_add(root, "ns-descs", list);

@@ -13,7 +13,7 @@ extern const struct command cmd_admin_passthru, cmd_attach_ns, cmd_bind, cmd_cha
 	cmd_id_ns_descs, cmd_info, cmd_io_passthru, cmd_list, cmd_list_ns, cmd_list_secondary,
 	cmd_nvm_id_ns, cmd_raw, cmd_read, cmd_sanitize, cmd_sanitize_log, cmd_security_recv,
 	cmd_security_send, cmd_self_test_log, cmd_set_feature, cmd_show_regs, cmd_smart_log,
-	cmd_stats, cmd_unbind, cmd_verify, cmd_virt_mgmt, cmd_write, cmd_write_zeroes;
+	cmd_stats, cmd_top, cmd_unbind, cmd_verify, cmd_virt_mgmt, cmd_write, cmd_write_zeroes;
 
 extern const struct command cmd_bar_read, cmd_bar_write, cmd_config_read, cmd_config_write, cmd_doorbell;
 extern const struct command cmd_claim, cmd_release, cmd_reset, cmd_subsystem_reset;
@@ -61,6 +61,7 @@ const struct command *const command_table[] = {
 	&cmd_io_passthru,
 	&cmd_events,
 	&cmd_stats,
+	&cmd_top,
 	&cmd_bind,
 	&cmd_unbind,
 	&cmd_bar_read,

@@ -29,6 +29,7 @@ enum format {
 	FORMAT_NORMAL,
 	FORMAT_JSON,
 	FORMAT_BINARY,
+	FORMAT_PROMETHEUS,
 };
 
 /* Groups of options that several commands share; their values are in struct tool. */
@@ -41,6 +42,7 @@ enum {
 	OPT_ADDRESS = 1 << 5, /* a device as argument, which the command opens itself if at all */
 	OPT_NSID_NEEDED = 1 << 6, /* with OPT_NSID: which has no default */
 	OPT_LOCAL = 1 << 7, /* does without the daemon */
+	OPT_PROMETHEUS = 1 << 8, /* with OPT_FORMAT: also prometheus */
 };
 
 struct tool {

@@ -90,7 +90,7 @@ expect() { # WANTED WORD...
     [ "$got" = "$wanted " ] || echo "$*: '$got', not '$wanted '"
 }
 {
-    expect "binary json normal" id-ctrl -o ""
+    expect "binary json normal prometheus" id-ctrl -o ""
     expect "json" id-ctrl --output-format = j
     expect "" admin-passthru -o ""
     expect "" read -n ""
