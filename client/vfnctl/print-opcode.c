@@ -53,6 +53,9 @@ static const struct opcode io_opcodes[] = {
 	{nvme_cmd_resv_acquire, "Reservation Acquire"},
 	{nvme_cmd_resv_release, "Reservation Release"},
 	{nvme_cmd_copy, "Copy"},
+	{nvme_zns_cmd_mgmt_send, "Zone Management Send"},
+	{nvme_zns_cmd_mgmt_recv, "Zone Management Receive"},
+	{nvme_zns_cmd_append, "Zone Append"},
 };
 
 const char *print_opcode(bool admin, uint8_t opcode)

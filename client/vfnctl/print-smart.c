@@ -75,7 +75,7 @@ static void json_rows(struct json_object *obj, const struct row *r, size_t n, co
 /* Thousands of 512 bytes, as a size with a decimal unit. */
 static void print_units(FILE *out, const char *name, const uint8_t *at)
 {
-	static const char units[] = {0, 'K', 'M', 'G', 'T', 'P', 'E', 'Z', 'Y'};
+	static const char units[] = {0, 'k', 'M', 'G', 'T', 'P', 'E', 'Z', 'Y'};
 	char text[FIELD_U128_SIZE];
 	long double bytes = 0;
 	int unit = 0;

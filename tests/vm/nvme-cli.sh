@@ -55,7 +55,7 @@ each() { # FOLDER DEVICE NAME PROGRAM...: what the program prints, its exit code
         each_code=$?
         case $each_file in
         *.bin) ;;
-        *) sed -i "s,$each_name,DEVICE,g" "$each_to/$each_file" ;;
+        *) sed -i -e "s,evice:$each_name\\b,evice:DEVICE," -e "s,\"$each_name\",\"DEVICE\"," "$each_to/$each_file" ;;
         esac
         echo "exit code $each_code" >>"$each_to/$each_file"
     done <"$dir/cases"

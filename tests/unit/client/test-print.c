@@ -173,7 +173,7 @@ START_TEST(test_smart_units)
 	print_smart(f, &log, "dev", 5, FORMAT_NORMAL, false);
 	end(f);
 	ck_assert(has("Smart Log for NVME device:dev namespace-id:5\n"));
-	ck_assert(has("Data Units Read\t\t\t\t: 1 (512.00 KB)\n"));
+	ck_assert(has("Data Units Read\t\t\t\t: 1 (512.00 kB)\n"));
 	ck_assert(has(": 340282366920938463463374607431768211455 (174"));
 	ck_assert(has(" YB)\n"));
 	ck_assert(has("temperature\t\t\t\t: -273°C (0 Kelvin)\n"));
