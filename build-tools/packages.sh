@@ -6,7 +6,8 @@
 # in a virtual machine.
 packages_build='
     autoconf automake libtool pkg-config make gcc g++ python3
-    binutils check groff-base libevent-dev libinih-dev libjson-c-dev libncurses-dev libnvme-dev libprotobuf-c-dev libsystemd-dev
+    binutils check groff-base libevent-dev libinih-dev libjson-c-dev
+    libncurses-dev libnvme-dev libprotobuf-c-dev libsystemd-dev
     protobuf-c-compiler spin systemtap-sdt-dev uthash-dev valgrind'
 packages_targets='
     abigail-tools clang gcc-aarch64-linux-gnu libc6-dev-arm64-cross musl-tools qemu-user sparse'
