@@ -17,6 +17,33 @@
 
 const char *busy_mounts = "/proc/self/mountinfo", *busy_swaps = "/proc/swaps";
 
+/*
+ * A disk that several controllers lead to is in the folder of their subsystem, which links to them. Another way
+ * to it may be left; that is for the caller to know.
+ */
+static bool busy_subsystem_is_on(const char *real, const char *pci_name)
+{
+	static const char subsystem[] = "/nvme-subsystem/";
+	const char *at = strstr(real, subsystem), *end = at ? strchr(at + strlen(subsystem), '/') : NULL;
+	char path[PATH_MAX], controller[PATH_MAX];
+	struct dirent *e;
+	bool on = false;
+	DIR *d;
+
+	if (!end)
+		return false;
+	snprintf(path, sizeof(path), "%.*s", (int)(end - real), real);
+	d = opendir(path);
+	while (d && !on && (e = readdir(d)))
+		on = e->d_name[0] != '.' &&
+		     snprintf(path, sizeof(path), "%.*s/%s", (int)(end - real), real, e->d_name) <
+			     (int)sizeof(path) &&
+		     realpath(path, controller) && strstr(controller, pci_name);
+	if (d)
+		closedir(d);
+	return on;
+}
+
 /* Whether the block device whose folder this is, or one that it consists of, is a part of the PCI device. */
 static bool busy_is_on(const char *folder, const char *bdf, int depth)
 {
@@ -28,7 +55,7 @@ static bool busy_is_on(const char *folder, const char *bdf, int depth)
 	if (depth == 0 || !realpath(folder, real))
 		return false;
 	snprintf(name, sizeof(name), "/%s/", bdf);
-	if (strstr(real, name))
+	if (strstr(real, name) || busy_subsystem_is_on(real, name))
 		return true;
 	if (snprintf(part, sizeof(part), "%s/slaves", real) >= (int)sizeof(part))
 		return false;

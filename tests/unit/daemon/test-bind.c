@@ -228,6 +228,22 @@ START_TEST(test_busy_btrfs)
 }
 END_TEST
 
+/* Several controllers lead to it. */
+START_TEST(test_busy_multipath)
+{
+	fake_sysfs_link("sys/dev/block/259:3",
+			"../../devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1/nvme0n1p1");
+	fake_sysfs_file("sys/devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1/nvme0n1p1/size", "1");
+	fake_sysfs_link("sys/devices/virtual/nvme-subsystem/nvme-subsys0/nvme0",
+			"../../../pci0000:00/" DEV "/nvme/nvme0");
+	fake_sysfs_file("sys/devices/pci0000:00/" DEV "/nvme/nvme0/size", "1");
+	fake_sysfs_file("mounts", "30 1 259:3 / /srv rw,relatime shared:1 - ext4 /dev/nvme0n1p1 rw\n");
+	ck_assert_int_eq(bind_give(DEV, false), -1);
+	has("nvme");
+	ck_assert(!busy_find(OTHER, (char[64]){0}, 64));
+}
+END_TEST
+
 UNIT_MAIN("bind", tcase_add_checked_fixture(tc, setup, fake_sysfs_stop);
 			tcase_add_test(tc, test_there_and_back); tcase_add_test(tc, test_had_none);
 			tcase_add_test(tc, test_had_another); tcase_add_test(tc, test_not_noted);
@@ -235,4 +251,5 @@ UNIT_MAIN("bind", tcase_add_checked_fixture(tc, setup, fake_sysfs_stop);
 			tcase_add_test(tc, test_driver_is_loaded); tcase_add_test(tc, test_refused);
 			tcase_add_test(tc, test_foreign_in_group);
 			tcase_add_test(tc, test_notes_of_others); tcase_add_test(tc, test_busy);
-			tcase_add_test(tc, test_busy_btrfs))
+			tcase_add_test(tc, test_busy_btrfs);
+			tcase_add_test(tc, test_busy_multipath))
