@@ -202,8 +202,8 @@ static void show_timestamp(FILE *out, uint32_t v, const uint8_t *data)
 {
 	static const char *const origins[8] = {
 		"The Timestamp field was initialized to ‘0’ by a Controller Level Reset.",
-		"The Timestamp field was initialized with a Timestamp value using a Set Features "
-		"command.",
+		("The Timestamp field was initialized with a Timestamp value using a Set Features "
+		 "command."),
 		"Reserved", "Reserved", "Reserved", "Reserved", "Reserved", "Reserved"};
 	uint64_t ms = field_number(data, 6);
 	time_t seconds = (time_t)(ms / 1000);

@@ -30,8 +30,8 @@ const char *print_sanitize_status(unsigned int sstat)
 		"Most Recent Sanitize Command Completed Successfully.",
 		"Sanitize in Progress.",
 		"Most Recent Sanitize Command Failed.",
-		"Most Recent Sanitize Command (No-Deallocate After Sanitize) Completed "
-		"Successfully.",
+		("Most Recent Sanitize Command (No-Deallocate After Sanitize) Completed "
+		 "Successfully."),
 		"Unknown",
 		"Unknown",
 		"Unknown",

@@ -438,7 +438,12 @@ static void *run(void *arg)
 	struct message *m = malloc(sizeof(*m));
 	struct fake *f = arg;
 
-	while ((f->client = accept(f->listener, NULL, NULL)) >= 0) {
+	for (;;) {
+		int sock = accept(f->listener, NULL, NULL);
+
+		f->client = sock;
+		if (sock < 0)
+			break;
 		while (serve_one(f, m))
 			;
 		drop_client(f);
