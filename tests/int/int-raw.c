@@ -136,7 +136,7 @@ static void raw_config(void)
 	if (pm)
 		config_refused(&s, "D0", pm + PCI_PM_CTRL, 2, 3);
 	config_refused(&s, "request of its own", exp + PCI_EXP_DEVCTL, 2, PCI_EXP_DEVCTL_BCR_FLR);
-	FAILS(s.conn, EINVAL, vfnc_config_write(s.dev, CONFIG_SCRATCH, 8, &command, 8));
+	FAILS(s.conn, EINVAL, vfnc_config_write(s.dev, CONFIG_SCRATCH, 8, &(uint64_t){0}, 8));
 	FAILS(s.conn, EINVAL, vfnc_config_write(s.dev, 4096, 1, &byte, 1));
 	vfnc_disconnect(s.conn);
 }
