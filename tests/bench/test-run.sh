@@ -18,8 +18,13 @@ ok() { # ok STATUS NUMBER TEXT
 }
 
 run=$top_srcdir/tests/bench/run
-# Who finds how much to do at a time depends on what else the machine does: the best of three counts.
-for try in 1 2 3; do
+# Who finds how much to do at a time depends on what else the machine does: the best of three counts, where
+# bars are judged at all. A sanitizer's allocator asks the system for memory, and a machine that is shared has
+# more to do than this, so that is for `LONG=1` and by hand.
+tries='1 2 3' unjudged=
+[ -n "${LONG:-}" ] || tries=1 unjudged='with LONG=1'
+! nm "$top_builddir/daemon/vfnd" 2>/dev/null | grep -q __asan_init || tries=1 unjudged='without sanitizers'
+for try in $tries; do
     "$run" --short --no-times --json "$dir/json" --plot "$dir/svg" >"$dir/out" 2>"$dir/err"
     status=$?
     grep MISSED "$dir/out" | sed "s/^/# try $try: /"
@@ -58,7 +63,11 @@ for mode in "request", "register":
     assert found[mode, 1, "daemon_system_calls"] > 2.9, found[mode, 1, "daemon_system_calls"]
 END
     ok $? 2 'system calls are counted'
-    ok $status 3 'the bars hold'
+    if [ -n "$unjudged" ] && [ "$status" -le 1 ] && grep -q '^held' "$dir/out"; then
+        echo "ok 3 - the bars hold # SKIP judged $unjudged"
+    else
+        ok $status 3 'the bars hold'
+    fi
 fi
 
 bad=0
