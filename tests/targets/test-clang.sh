@@ -14,9 +14,9 @@ failed=0
 folders='libvfn tests/unit/libvfn tests/vm'
 [ ! -e "$top_builddir/proto/vfnd.pb-c.h" ] || folders='libvfn proto client daemon doc tests'
 
-flags="-D_GNU_SOURCE -DHAVE_CONFIG_H -DFUZZ_NAME=\"\" -DSBINDIR=\"\" -Ilibvfn/include -Ilibvfn/src -Iclient/include -I. \
-    -Itests/unit -Itests/unit/libvfn/pci -Itests -I$top_builddir $(pkg-config --cflags libnvme json-c libevent_core \
-    libprotobuf-c libsystemd check 2>/dev/null)"
+flags="-D_GNU_SOURCE -DHAVE_CONFIG_H -DFUZZ_NAME=\"\" -DSBINDIR=\"\" -Ilibvfn/include -Ilibvfn/src -Iclient/include \
+    -I. -Itests/unit -Itests/unit/libvfn/pci -Itests -I$top_builddir \
+    $(pkg-config --cflags libnvme json-c libevent_core libprotobuf-c libsystemd check 2>/dev/null)"
 export flags
 
 # Each file gets what any file of the tree gets; those of the simulator find its headers first, since
