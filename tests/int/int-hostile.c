@@ -16,7 +16,7 @@
 
 #include "proto/frame.h"
 
-#define HOSTILE_TIMES (env.longer ? 20000 : 1000)
+#define HOSTILE_TIMES (env.longer ? 20000 : env.sim_control ? 1000 : 200)
 
 /* ---- the others ------------------------------------------------------------------------------ */
 
@@ -335,7 +335,7 @@ static void hostile_handles(void)
 {
 	Vfnd__BufferAllocRequest alloc = VFND__BUFFER_ALLOC_REQUEST__INIT;
 	Vfnd__Request request = VFND__REQUEST__INIT;
-	unsigned int made = 0, refused = 0;
+	unsigned int made = 0, refused = 0, most = env.sim_control || env.longer ? 3000 : 500;
 	struct decent d;
 	int fd;
 
@@ -345,7 +345,7 @@ static void hostile_handles(void)
 	alloc.size = 4096;
 	request.op_case = VFND__REQUEST__OP_BUFFER_ALLOC;
 	request.buffer_alloc = &alloc;
-	while (made + refused < 3000 && refused < 50) {
+	while (made + refused < most && refused < 50) {
 		Vfnd__Answer *answer = raw_call(fd, &request);
 
 		made += answer->body_case == VFND__ANSWER__BODY_BUFFER_ALLOC;
