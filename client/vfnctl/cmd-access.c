@@ -99,7 +99,9 @@ static int run_config_read(struct tool *tool, void *settings)
 		return report(tool, EXIT_USAGE, "configuration space has %zu bytes", sizeof(data));
 	if (!s->length)
 		s->length = s->width ? s->width : (uint32_t)(s->offset < 256 ? 256 - s->offset : 4);
-	s->width = s->width ? s->width : s->length;
+	/* What is read at once; more than a number of the machine's is a dump. */
+	if (!s->width)
+		s->width = s->length <= 8 ? s->length : 1;
 	n = vfnc_config_read(tool->dev, (uint32_t)s->offset, data, s->length);
 	if (n < 0)
 		return report_daemon(tool);

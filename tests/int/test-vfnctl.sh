@@ -66,6 +66,8 @@ blocks() { # FIRST COUNT BYTE: whether these blocks of namespace 1 have this byt
 }
 
 # what there is
+tap "config-read is a dump" ctl 0 '^0000: 34 12 ' config-read
+tap "config-read of one number" ctl 0 '^0x1234$' config-read --length 2
 tap "list-ns" ctl 0 '^\[   1\]:0x2$' list-ns
 tap "list-ns from a namespace on" ctl 0 '^\[   0\]:0x2$' list-ns -n 2
 tap "list-ns -y, in JSON" ctl 0 '"nsid":2' list-ns -y 0 -o json
