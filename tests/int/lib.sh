@@ -83,9 +83,11 @@ lib_ready() { # every device is claimed, or has failed
     "$vfnctl" list -o json >"$dir/list" 2>/dev/null && ! grep -q '"State":"claiming"' "$dir/list"
 }
 
-# start_vfnd OPTION...: the daemon at $VFND_SOCKET; returns when its devices are ready or failed.
+# start_vfnd OPTION...: the daemon at $VFND_SOCKET; returns when its devices are ready or failed. With $vfnd_one_cpu
+# it has all processors only from then on.
+vfnd_one_cpu=
 start_vfnd() {
-    "$vfnd" --config /dev/null --socket "$VFND_SOCKET" "$@" >"$dir/vfnd.log" 2>&1 &
+    ${vfnd_one_cpu:+taskset 1} "$vfnd" --config /dev/null --socket "$VFND_SOCKET" "$@" >"$dir/vfnd.log" 2>&1 &
     vfnd_pid=$!
     lib_pids="$vfnd_pid $lib_pids"
     if ! wait_for 30 lib_ready || ! kill -0 $vfnd_pid 2>/dev/null; then
@@ -93,6 +95,8 @@ start_vfnd() {
         cat "$dir/vfnd.log" >&2
         return 1
     fi
+    # Those of its threads that have just ended are no failure.
+    [ -z "$vfnd_one_cpu" ] || taskset -ap ffffffff $vfnd_pid >/dev/null 2>&1 || :
 }
 
 # Gone, or waiting for its exit code to be taken.
