@@ -122,6 +122,16 @@ for x in json.load(open(sys.argv[1]))["results"]:
     assert x["commands"] == x["reads"] > 0 and not x["errors"], x' $vm/tmp/json
 }
 
+# What the suite takes for a sign of DMA gone astray is one.
+strays() {
+    "$top_builddir/tests/vm/vm-transport" --stray "$VM_EDU" || return 1
+    for _ in $(seq 100); do
+        tests/vm/faults.sh && return
+        sleep 0.1
+    done
+    return 1
+}
+
 unplugged() {
     answers ok unplug nvme1 || return 1
     for _ in $(seq 100); do
@@ -217,6 +227,7 @@ append "comparison with nvme-cli" tests/vm/nvme-cli.sh "$VM_NVME0"
 append "examples of libvfn" tests/int/test-libvfn-examples.sh --real "$VM_NVME0" "$VM_NVME1" "$VM_EDU"
 
 check "reads of nvme0 are measured" measured "$VM_NVME0"
+check "DMA to memory that is not mapped is stopped, and seen" strays
 
 check "a device can be pulled" unplugged
 echo "1..$cases"

@@ -39,7 +39,7 @@ ARCHS = {
                    "console=ttyS0 intel_iommu=on no_timer_check", r"DMAR:.*[Ff]ault"),
     "arm64": Arch("qemu-system-aarch64", "qemu-system-arm",
                   ["-M", "virt,iommu=smmuv3,gic-version=3,its=on", "-cpu", "neoverse-n1"],
-                  "console=ttyAMA0 iommu.passthrough=0", r"arm-smmu-v3.*event 0x"),
+                  "console=ttyAMA0 iommu.passthrough=0", r"arm-smmu-v3.*event[ :]"),
 }
 
 

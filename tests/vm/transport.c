@@ -450,6 +450,31 @@ START_TEST(test_many)
 }
 END_TEST
 
+/* Has the edu device reach for memory that is not mapped for it, which the IOMMU has to stop. */
+static int stray(const char *edu)
+{
+	struct vfio_pci_device pci = {0};
+	uint16_t command;
+	char *bar;
+
+	MUST(!vfio_pci_open(&pci, edu));
+	MUST(vfio_pci_read_config(&pci, &command, sizeof(command), 4) == sizeof(command));
+	command = cpu_to_le16(le16_to_cpu(command) | 0x4);
+	MUST(vfio_pci_write_config(&pci, &command, sizeof(command), 4) == sizeof(command));
+	bar = vfio_pci_map_bar(&pci, 0, PAGE, 0, PROT_READ | PROT_WRITE);
+	MUST(bar);
+	mmio_write32(bar + 0x80, cpu_to_le32(0x5000)); /* from there */
+	mmio_write32(bar + 0x88, cpu_to_le32(0x40000)); /* into its buffer */
+	mmio_write32(bar + 0x90, cpu_to_le32(16));
+	mmio_write32(bar + 0x98, cpu_to_le32(1));
+	for (int i = 0; i < 1000 && le32_to_cpu(mmio_read32(bar + 0x98)) & 1; i++)
+		usleep(10000);
+	MUST(!(le32_to_cpu(mmio_read32(bar + 0x98)) & 1));
+	vfio_pci_unmap_bar(&pci, 0, bar, PAGE, 0);
+	vfio_pci_close(&pci);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	Suite *suite;
@@ -469,6 +494,8 @@ int main(int argc, char **argv)
 		return taken();
 	if (argc == 3 && !strcmp(argv[1], "--successor"))
 		return successor(atoi(argv[2]));
+	if (argc == 3 && !strcmp(argv[1], "--stray"))
+		return stray(argv[2]);
 
 	suite = suite_create(transport);
 	tc = tcase_create(transport);
