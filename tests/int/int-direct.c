@@ -36,12 +36,15 @@ static void verify(void)
 /* Many outstanding, and a client that now and then sleeps over it. */
 static void pipelined(void)
 {
-	unsigned int sent = 0, done = 0, total = env.longer ? 1000000 : 20000;
+	unsigned int sent = 0, done = 0, total = 20000;
+	uint64_t until = int_now_ms() + (env.longer ? 20000 : 0);
 	struct client c;
 
 	client_open(&c, NULL, VFNC_QUEUE_DIRECT, DEPTH, DEPTH * LENGTH);
 	int_seed(2);
 	while (done < total) {
+		if (sent == total && int_now_ms() < until)
+			total += 1000;
 		while (sent < total && sent - done < DEPTH - 1 && int_random(8)) {
 			client_post(&c, sent & 1, sent % 512, LENGTH, sent % DEPTH * LENGTH);
 			sent++;

@@ -16,7 +16,9 @@
 
 #include "proto/frame.h"
 
-#define HOSTILE_TIMES (env.longer ? 20000 : env.sim_control ? 1000 : 200)
+/* So often, or for so long if that is more. */
+#define HOSTILE_TIMES (env.sim_control ? 1000 : 200)
+#define HOSTILE_MS    (env.longer ? 20000 : 0)
 
 /* ---- the others ------------------------------------------------------------------------------ */
 
@@ -87,9 +89,11 @@ static void hostile_garbage(void)
 {
 	static uint8_t packet[FRAME_MAX];
 	struct decent d;
+	uint64_t until;
 
 	decent_open(&d);
-	for (int i = 0; i < HOSTILE_TIMES; i++) {
+	until = int_now_ms() + HOSTILE_MS;
+	for (int i = 0; i < HOSTILE_TIMES || int_now_ms() < until; i++) {
 		int fd = i % 2 ? raw_hello() : raw_connect();
 		size_t len = 1 + int_random(int_random(4) ? 64 : sizeof(packet));
 
@@ -116,6 +120,7 @@ static void hostile_mutations(void)
 	uint8_t sound[4][512], packet[512], data[64] = {0};
 	size_t length[4];
 	struct decent d;
+	uint64_t until;
 	int fd = -1;
 
 	for (int i = 0; i < 4; i++) {
@@ -152,7 +157,8 @@ static void hostile_mutations(void)
 		CHECK(length[i] <= sizeof(sound[i]), "a request is too long");
 	}
 	decent_open(&d);
-	for (int i = 0; i < 4 * HOSTILE_TIMES; i++) {
+	until = int_now_ms() + HOSTILE_MS;
+	for (int i = 0; i < 4 * HOSTILE_TIMES || int_now_ms() < until; i++) {
 		unsigned int which = (unsigned int)int_random(4);
 		size_t len = length[which];
 
@@ -369,10 +375,12 @@ static void hostile_open_close(void)
 	struct vfnc_device *dev;
 	struct vfnc *conn;
 	struct decent d;
+	uint64_t until;
 
 	decent_open(&d);
 	conn = int_connect();
-	for (int i = 0; i < HOSTILE_TIMES; i++) {
+	until = int_now_ms() + HOSTILE_MS;
+	for (int i = 0; i < HOSTILE_TIMES || int_now_ms() < until; i++) {
 		dev = int_open(conn, NULL);
 		OK(conn, vfnc_subscribe(dev, &sub));
 		OK(conn, vfnc_close(dev));
@@ -387,6 +395,7 @@ static void hostile_flood(void)
 	enum { N = 400 };
 	int fd[N];
 	struct decent d;
+	uint64_t until;
 
 	decent_open(&d);
 	for (int i = 0; i < N; i++)
@@ -394,10 +403,12 @@ static void hostile_flood(void)
 	decent_check(&d);
 	for (int i = 0; i < N; i++)
 		close(fd[i]);
-	for (int i = 0; i < HOSTILE_TIMES; i++)
+	until = int_now_ms() + HOSTILE_MS;
+	for (int i = 0; i < HOSTILE_TIMES || int_now_ms() < until; i++)
 		close(raw_connect());
 	/* Asked, and gone before the answer. */
-	for (int i = 0; i < HOSTILE_TIMES / 4; i++) {
+	until = int_now_ms() + HOSTILE_MS;
+	for (int i = 0; i < HOSTILE_TIMES / 4 || int_now_ms() < until; i++) {
 		Vfnd__OpenRequest open = VFND__OPEN_REQUEST__INIT;
 		Vfnd__Request request = VFND__REQUEST__INIT;
 		int gone = raw_hello();

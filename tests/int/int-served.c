@@ -73,13 +73,16 @@ static void verify(void)
 static void pipelined(void)
 {
 	struct client c;
-	unsigned int sent = 0, done = 0, total = env.longer ? 2000000 : 20000;
+	unsigned int sent = 0, done = 0, total = 20000;
+	uint64_t until = int_now_ms() + (env.longer ? 20000 : 0);
 
 	client_open(&c, DEPTH, DEPTH * 4096);
 	int_seed(2);
 	while (done < total) {
 		bool any = false;
 
+		if (sent == total && int_now_ms() < until)
+			total += 1000;
 		while (sent < total && sent - done < DEPTH - 1 && int_random(8)) {
 			client_post(&c, sent & 1, sent % 512, 4096 / c.bs, sent % DEPTH * 4096);
 			sent++;
@@ -290,7 +293,8 @@ static void killed_client(void *arg)
 
 static void killed(void)
 {
-	unsigned int times = env.longer ? 1000 : env.sim_control ? 100 : 15;
+	unsigned int times = env.sim_control ? 100 : 15;
+	uint64_t until = int_now_ms() + (env.longer ? 30000 : 0);
 	struct ledger before;
 	struct client c;
 	int fds[2];
@@ -299,7 +303,7 @@ static void killed(void)
 	ledger_take(&before);
 	CHECK(pipe2(fds, O_CLOEXEC) == 0, "pipe");
 	client_open(&c, 16, 2 * 4096);
-	for (unsigned int i = 0; i < times; i++) {
+	for (unsigned int i = 0; i < times || int_now_ms() < until; i++) {
 		pid_t pid = int_spawn(killed_client, &fds[1]);
 
 		int_await_poke(fds[0], INT_SOON_MS);

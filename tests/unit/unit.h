@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 /*
@@ -28,6 +29,21 @@ static inline void unit_exec_self(const char *option, const char *value)
 	self[n] = '\0';
 	execl("/bin/sh", "sh", "-c", "exec $UNIT_WRAPPER \"$@\"", "sh", self, option, value,
 	      (char *)NULL);
+}
+
+/*
+ * Whether a test does its work once more: with $LONG for so many seconds, without it never. The first
+ * call finds 0 in `end`.
+ */
+static inline int unit_again(time_t *end, int seconds)
+{
+	const char *value = getenv("LONG");
+
+	if (!value || *value != '1')
+		return 0;
+	if (!*end)
+		*end = time(NULL) + seconds;
+	return time(NULL) < *end;
 }
 
 /* Runs `suite` and returns the program's exit status. TAP goes to stdout. */

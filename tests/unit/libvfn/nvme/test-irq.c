@@ -45,9 +45,10 @@ static int drain(struct nvme_cq *cq)
 
 static void run(unsigned int quirks)
 {
-	int rounds = getenv("LONG") ? 200000 : 3000, submitted = 0, completed = 0, waits = 0;
+	int rounds = 3000, submitted = 0, completed = 0, waits = 0;
 	struct epoll_event events[QUEUES + 1];
 	unsigned int seed = 5;
+	time_t end = 0;
 	uint64_t count;
 
 	rig_start(&rig, quirks);
@@ -61,6 +62,8 @@ static void run(unsigned int quirks)
 	while (completed < rounds) {
 		int n;
 
+		if (submitted == rounds && unit_again(&end, 15))
+			rounds += 3000;
 		/* nothing at all, one, or as much as there is place for; and now and then the device sleeps */
 		for (int i = 1; i <= QUEUES; i++) {
 			struct nvme_rq *rq;

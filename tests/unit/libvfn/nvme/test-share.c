@@ -32,10 +32,11 @@ static bool stop;
 static unsigned int drop; /* one command of so many is never completed */
 static unsigned long dropped;
 
-static int rounds(int n)
-{
-	return getenv("LONG") ? 50 * n : n;
-}
+#define BY_HAND 1000
+#define SHARED	200
+#define MIXED	300
+#define RESETS	20
+#define AGAIN	10 /* seconds, with LONG */
 
 static void post(int *tail, int *phase, uint16_t sqid, const union nvme_cmd *cmd)
 {
@@ -185,10 +186,9 @@ struct request {
 static void *by_hand(void *arg)
 {
 	struct nvme_sq *sq = arg;
-	int n = rounds(1000);
-	struct request *requests = calloc((size_t)n, sizeof(*requests));
+	struct request *requests = calloc(BY_HAND, sizeof(*requests));
 
-	for (int i = 0; i < n; i++) {
+	for (int i = 0; i < BY_HAND; i++) {
 		struct nvme_rq *rq;
 
 		while (!(rq = nvme_rq_acquire_atomic(sq)))
@@ -197,7 +197,7 @@ static void *by_hand(void *arg)
 		rq->opaque = &requests[i];
 		submit(rq, requests[i].mark);
 	}
-	for (int i = 0; i < n; i++) {
+	for (int i = 0; i < BY_HAND; i++) {
 		while (!__atomic_load_n(&requests[i].done, __ATOMIC_ACQUIRE))
 			sched_yield();
 		EXPECT(__atomic_load_n(&requests[i].done, __ATOMIC_RELAXED) == 1);
@@ -208,7 +208,7 @@ static void *by_hand(void *arg)
 
 static void *complete(void *arg)
 {
-	unsigned long n = (unsigned long)rounds(1000) * SQS;
+	unsigned long n = BY_HAND * SQS;
 
 	while (n) {
 		struct nvme_cqe *cqe = nvme_cq_get_cqe(cq);
@@ -244,13 +244,16 @@ static void run_threads(void *(*fn)(void *), int n)
 START_TEST(test_by_hand)
 {
 	pthread_t completer;
+	time_t end = 0;
 
-	start(32);
-	ck_assert_int_eq(pthread_create(&completer, NULL, complete, NULL), 0);
-	run_threads(by_hand, SQS);
-	ck_assert_int_eq(pthread_join(completer, NULL), 0);
-	stop_device();
-	finish();
+	do {
+		start(32);
+		ck_assert_int_eq(pthread_create(&completer, NULL, complete, NULL), 0);
+		run_threads(by_hand, SQS);
+		ck_assert_int_eq(pthread_join(completer, NULL), 0);
+		stop_device();
+		finish();
+	} while (unit_again(&end, AGAIN));
 }
 END_TEST
 
@@ -258,9 +261,8 @@ END_TEST
 static void *waits(void *arg)
 {
 	struct nvme_sq *sq = arg;
-	int n = rounds(200);
 
-	for (int i = 0; i < n; i++) {
+	for (int i = 0; i < SHARED; i++) {
 		struct nvme_rq *rqs[QSIZE - 1];
 		uint32_t marks[QSIZE - 1];
 		int k, burst = 1 + i % (QSIZE - 1);
@@ -291,9 +293,8 @@ static void *waits(void *arg)
 static void *syncs(void *arg)
 {
 	struct nvme_sq *sq = arg;
-	int n = rounds(200);
 
-	for (int i = 0; i < n; i++) {
+	for (int i = 0; i < SHARED; i++) {
 		union nvme_cmd cmd = {.opcode = 1, .cdw10 = cpu_to_le32((uint32_t)i)};
 		struct nvme_cqe cqe;
 
@@ -307,17 +308,21 @@ static void *syncs(void *arg)
 
 START_TEST(test_shared)
 {
-	/* one thread a queue, then two; a queue with room for all, and for two only */
-	start(_i / 2 ? 3 : 64);
-	ck_assert_int_eq(nvme_cq_share(cq, NULL, NULL), 0);
-	errno = 0;
-	ck_assert_int_eq(nvme_cq_share(cq, NULL, NULL), -1);
-	ck_assert_int_eq(errno, EBUSY);
-	run_threads(waits, _i % 2 ? 2 * SQS : SQS);
-	run_threads(syncs, 2 * SQS);
-	stop_device();
-	ck_assert_int_eq(nvme_cq_dispatch(cq), 0);
-	finish();
+	time_t end = 0;
+
+	do {
+		/* one thread a queue, then two; a queue with room for all, and for two only */
+		start(_i / 2 ? 3 : 64);
+		ck_assert_int_eq(nvme_cq_share(cq, NULL, NULL), 0);
+		errno = 0;
+		ck_assert_int_eq(nvme_cq_share(cq, NULL, NULL), -1);
+		ck_assert_int_eq(errno, EBUSY);
+		run_threads(waits, _i % 2 ? 2 * SQS : SQS);
+		run_threads(syncs, 2 * SQS);
+		stop_device();
+		ck_assert_int_eq(nvme_cq_dispatch(cq), 0);
+		finish();
+	} while (unit_again(&end, AGAIN));
 }
 END_TEST
 
@@ -341,10 +346,9 @@ static bool take(struct nvme_rq *rq, struct nvme_cqe *cqe, void *arg)
 static void *mixed(void *arg)
 {
 	struct nvme_sq *sq = arg;
-	int n = rounds(300);
-	struct request *requests = calloc((size_t)n, sizeof(*requests));
+	struct request *requests = calloc(MIXED, sizeof(*requests));
 
-	for (int i = 0; i < n; i++) {
+	for (int i = 0; i < MIXED; i++) {
 		struct nvme_rq *rq;
 
 		while (!(rq = nvme_rq_acquire_atomic(sq)))
@@ -357,7 +361,7 @@ static void *mixed(void *arg)
 		EXPECT(!nvme_rq_spin(rq, NULL));
 		nvme_rq_release_atomic(rq);
 	}
-	for (int i = 1; i < n; i += 2) {
+	for (int i = 1; i < MIXED; i += 2) {
 		while (!__atomic_load_n(&requests[i].done, __ATOMIC_ACQUIRE))
 			nvme_cq_dispatch(cq);
 		EXPECT(__atomic_load_n(&requests[i].done, __ATOMIC_RELAXED) == 1);
@@ -368,13 +372,17 @@ static void *mixed(void *arg)
 
 START_TEST(test_function)
 {
-	taken = 0;
-	start(16);
-	ck_assert_int_eq(nvme_cq_share(cq, take, &taken), 0);
-	run_threads(mixed, SQS);
-	stop_device();
-	ck_assert_uint_eq(taken, (unsigned long)(rounds(300) / 2 * SQS));
-	finish();
+	time_t end = 0;
+
+	do {
+		taken = 0;
+		start(16);
+		ck_assert_int_eq(nvme_cq_share(cq, take, &taken), 0);
+		run_threads(mixed, SQS);
+		stop_device();
+		ck_assert_uint_eq(taken, MIXED / 2 * SQS);
+		finish();
+	} while (unit_again(&end, AGAIN));
 }
 END_TEST
 
@@ -413,8 +421,9 @@ START_TEST(test_reset)
 {
 	pthread_t threads[2 * SQS];
 	unsigned long ended = 0;
+	time_t end = 0;
 
-	for (int round = 0; round < rounds(20); round++) {
+	for (int round = 0; round < RESETS || unit_again(&end, AGAIN); round++) {
 		int n;
 
 		submitted = completed = canceled = 0;
@@ -425,7 +434,7 @@ START_TEST(test_reset)
 			ck_assert_int_eq(pthread_create(&threads[i], NULL, until_the_end,
 							&ctrl.sq[1 + i % SQS]),
 					 0);
-		usleep((useconds_t)(500 * round));
+		usleep((useconds_t)(500 * (round % RESETS)));
 		stop_device();
 		__atomic_store_n(&ctrl.priv->enabled, false, __ATOMIC_RELAXED);
 		n = nvme_fail_outstanding(&ctrl, NULL, NULL);
