@@ -3,7 +3,7 @@
 #
 # This is the one list of Debian packages. `build` is needed to build and to run the demonstration,
 # `targets` to check and build for other compilers, processors and libraries, `guest` to run the tests
-# in a virtual machine.
+# in a virtual machine, `long` for what only `./bootstrap check --long` does.
 packages_build='
     autoconf automake libtool pkg-config make gcc g++ python3
     binutils check groff-base libevent-dev libinih-dev libjson-c-dev
@@ -14,6 +14,8 @@ packages_targets='
 packages_guest='
     bc bison busybox-static cpio flex kmod libelf-dev libssl-dev linux-source-6.12 nvme-cli
     qemu-system-x86 rsync xz-utils'
+packages_long='
+    debhelper dpkg-dev mmdebstrap qemu-system-arm'
 
 # Prints those of "$@" that are not installed.
 packages_missing() {
@@ -47,6 +49,7 @@ packages_need() {
         build) wanted="$wanted $packages_build" ;;
         targets) wanted="$wanted $packages_targets" ;;
         guest) wanted="$wanted $packages_guest" ;;
+        long) wanted="$wanted $packages_long" ;;
         esac
     done
     # The lists are words without special characters, meant to be split.

@@ -29,8 +29,8 @@ def counts(result):
     return result.passed, result.failed, result.skipped
 
 
-def part(script, count=run_all.count_nothing, limit=30, needs=(), name="part"):
-    return run_all.Part(name, ["sh", "-c", script], limit, count, needs)
+def part(script, count=run_all.count_nothing, limit=30, needs=(), name="part", brief=False):
+    return run_all.Part(name, ["sh", "-c", script], limit, count, needs, brief=brief)
 
 
 def outcome(*args, **kwargs):
@@ -48,6 +48,23 @@ def whole(*parts):
     with contextlib.redirect_stdout(out):
         status = run_all.main()
     return status, out.buffer.getvalue().decode().splitlines()[-1]
+
+
+def told(long, brief=False):
+    """What the tests of a part are told of long variants."""
+    told_to = part("echo told=$LONG", brief=brief)
+    run_all.run(told_to, long)
+    return told_to.log.read_text().strip()
+
+
+def unmet(long):
+    """Parts that need one which does not come before them, or that have the name of another."""
+    before, wrong = set(), []
+    for group in run_all.parts(long):
+        group = group if isinstance(group, tuple) else (group,)
+        wrong += [p.name for p in group if not before.issuperset(p.needs) or p.name in before]
+        before.update(p.name for p in group)
+    return wrong
 
 
 def leaves_no_process():
@@ -92,6 +109,12 @@ def cases():
     yield "a hang", outcome("sleep 100", limit=0.3), (0, 1, 0, True)
     yield "make check that ran no test", outcome("true", run_all.count_automake), (0, 1, 0, True)
     yield "nothing is left running", leaves_no_process(), True
+
+    yield "a long run tells the tests so", told(long=True), "told=1"
+    yield "but not all of them", told(long=True, brief=True), "told="
+    yield "another run does not", told(long=False), "told="
+    yield "what a part needs comes before it", unmet(long=False), []
+    yield "in a long run, too", unmet(long=True), []
 
     good = part(f"printf '{GOOD}'", tap_of, name="good")
     bad = part("exit 1", name="bad")
