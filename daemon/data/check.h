@@ -71,15 +71,14 @@ static inline uint16_t data_check(const struct data_rules *rules, struct data_ma
 				  struct data_refs *refs, uint64_t *length)
 {
 	const struct data_format *format = &rules->formats.of[0];
-	uint8_t opcode = sqe->opcode;
+	unsigned int first = sqe->opcode | (unsigned int)sqe->flags << 8;
 	uint64_t prp1 = le64_to_cpu(sqe->dptr.prp1), len;
 	struct data_buffer *b;
 
 	/* Read or write, without a list, of the first namespace: all else is the same, and slower.
 	 */
-	if (__builtin_expect((opcode != 0x01 && opcode != 0x02) || sqe->flags ||
-				     !rules->formats.n || le32_to_cpu(sqe->nsid) != format->nsid ||
-				     format->metadata,
+	if (__builtin_expect((first != 0x01 && first != 0x02) || !rules->formats.n ||
+				     le32_to_cpu(sqe->nsid) != format->nsid || format->metadata,
 			     0))
 		return data_check_slow(rules, map, sqe, list, refs, length);
 	len = (uint64_t)((le32_to_cpu(sqe->cdw12) & 0xffff) + 1) << format->shift;

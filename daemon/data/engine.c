@@ -139,7 +139,8 @@ static void engine_tell(struct data_engine *engine, bool all)
 			continue;
 		}
 		q->touched = false;
-		served_wake(q);
+		if (q->asked)
+			served_wake(q);
 	}
 	engine->touched = held;
 }
@@ -252,9 +253,9 @@ static unsigned int engine_forward(struct data_engine *engine)
 		return n;
 	/* Each is first in its turn: what the pairs have no places for is not always the same
 	 * one's. */
-	at = ++engine->first;
-	if (unlikely(at >= count))
-		at = engine->first = 0;
+	at = engine->first + 1;
+	at = at < count ? at : 0;
+	engine->first = at;
 	while (count--) {
 		struct served *q;
 		unsigned int taken;
@@ -292,18 +293,19 @@ static unsigned int engine_forward(struct data_engine *engine)
 
 unsigned int data_engine_round(struct data_engine *engine)
 {
-	unsigned int n = 0, before = engine->inflight;
+	unsigned int n = 0, taken;
 
 	if (unlikely(engine->halted))
 		return 0;
-	for (unsigned int i = 0; i < engine->npairs; i++)
-		if (engine->pairs[i]->inflight)
-			n += data_pair_reap(engine, engine->pairs[i]);
-	if (unlikely(engine->paused)) {
-		if (before && !engine->inflight && engine->quiet)
+	if (engine->inflight) {
+		for (unsigned int i = 0; i < engine->npairs; i++)
+			if (engine->pairs[i]->inflight)
+				n += data_pair_reap(engine, engine->pairs[i]);
+		if (unlikely(engine->paused) && !engine->inflight && engine->quiet)
 			engine->quiet(engine);
-	} else {
-		n += engine_forward(engine);
+	}
+	if (likely(!engine->paused) && (taken = engine_forward(engine))) {
+		n += taken;
 		for (unsigned int i = 0; i < engine->npairs; i++)
 			nvme_sq_update_tail(engine->pairs[i]->sq);
 	}
@@ -332,9 +334,7 @@ bool data_engine_settle(struct data_engine *engine)
 
 void data_engine_fail_pair(struct data_engine *engine, struct data_pair *pair, uint16_t status)
 {
-	for (int cid = 0; cid < pair->sq->nrqs && pair->inflight; cid++)
-		if (__nvme_rq_busy(&pair->sq->rqs[cid]))
-			data_pair_end(engine, pair, &pair->sq->rqs[cid], 0, status);
+	data_pair_fail(engine, pair, status);
 	engine_tell(engine, true);
 }
 

@@ -14,10 +14,7 @@
 #define FUSE_FIRST  0x1
 #define FUSE_SECOND 0x2
 
-static inline uint32_t word_load(const uint32_t *word)
-{
-	return le32toh(__atomic_load_n(word, __ATOMIC_ACQUIRE));
-}
+#define STAMP_PHASE (UINT64_C(1) << 48)
 
 static inline void word_store(uint32_t *word, uint32_t value)
 {
@@ -27,7 +24,7 @@ static inline void word_store(uint32_t *word, uint32_t value)
 void served_start(struct served *q)
 {
 	q->state = SERVED_ASLEEP;
-	q->phase = 1;
+	q->stamp = (uint64_t)q->qid << 16 | STAMP_PHASE;
 	q->room = q->entries - 1;
 	word_store(&q->control->cq_wake, SERVED_AWAKE);
 	word_store(&q->control->cq_event, 0);
@@ -55,13 +52,12 @@ static inline void served_put(struct served *q, uint16_t cid, uint64_t result, u
 	cqe[0] = htole64(result);
 	/* The phase tag is in the word that is written last: the client reads it first. */
 	__atomic_store_n(&cqe[1],
-			 htole64((uint64_t)q->sq_head | (uint64_t)q->qid << 16 |
-				 (uint64_t)le16toh(cid) << 32 |
-				 (uint64_t)((uint32_t)status << 1 | q->phase) << 48),
+			 htole64(q->stamp | q->sq_head | (uint64_t)le16toh(cid) << 32 |
+				 (uint64_t)status << 49),
 			 __ATOMIC_RELEASE);
 	if (unlikely(++q->cq_tail == q->entries)) {
 		q->cq_tail = 0;
-		q->phase ^= 1;
+		q->stamp ^= STAMP_PHASE;
 	}
 	served_touch(q);
 }
@@ -115,44 +111,31 @@ static void served_refuse(struct served *q, uint16_t cid, uint16_t status)
 	served_put(q, cid, 0, (uint16_t)(status | 1u << 14));
 }
 
-bool served_asked(struct served *q)
-{
-	uint32_t wake, old = q->cq_told;
-
-	if (q->cq_tail == old)
-		return q->asked;
-	q->cq_told = q->cq_tail;
-	/* The completions before the look at the index: the client does it the other way round. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	wake = word_load(&q->control->cq_wake);
-	if (unlikely(wake != SERVED_AWAKE))
-		q->asked |= (uint16_t)(q->cq_tail - wake - 1) < (uint16_t)(q->cq_tail - old);
-	return q->asked;
-}
-
 void served_wake(struct served *q)
 {
-	if (likely(!q->asked))
-		return;
 	q->asked = false;
 	/* Awake again, it looks for itself before it sleeps. */
-	if (word_load(&q->control->cq_wake) == SERVED_AWAKE)
+	if (served_load(&q->control->cq_wake) == SERVED_AWAKE)
 		return;
 	q->stats.wakes++;
 	/* Full, it has been woken already; gone, nobody waits. */
 	(void)!send(q->wake_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static inline void pair_end(struct data_engine *engine, struct data_pair *pair, struct nvme_rq *rq,
-			    uint64_t result, uint16_t status)
+static inline void pair_give(struct data_pair *pair, struct data_cmd *cmd)
 {
-	struct data_cmd *cmd = &pair->cmds[rq->cid];
+	cmd->next = pair->free;
+	pair->free = cmd;
+}
+
+/* A command has ended; it is for the caller to count it on pair and engine. */
+static inline void pair_end(struct data_pair *pair, struct data_cmd *cmd, uint64_t result,
+			    uint16_t status)
+{
 	struct served *q = cmd->served;
 
 	data_refs_drop(q->map, &cmd->refs);
 	q->inflight--;
-	pair->inflight--;
-	engine->inflight--;
 	if (likely(!status)) {
 		if (cmd->opcode & 1)
 			q->stats.bytes_written += cmd->length;
@@ -162,18 +145,27 @@ static inline void pair_end(struct data_engine *engine, struct data_pair *pair, 
 		q->stats.failed++;
 	}
 	served_put(q, cmd->cid, result, status);
+	cmd->served = NULL;
 	if (likely(!cmd->named))
-		nvme_rq_release(rq);
-	else
-		atomic_store_relaxed(&rq->state, NVME_RQ_FREE); /* but on no stack */
+		pair_give(pair, cmd);
 	if (unlikely(q->state == SERVED_STOPPED) && !q->inflight && q->drained)
 		q->drained(q);
 }
 
-void data_pair_end(struct data_engine *engine, struct data_pair *pair, struct nvme_rq *rq,
-		   uint64_t result, uint16_t status)
+static void pair_ended(struct data_engine *engine, struct data_pair *pair, unsigned int n)
 {
-	pair_end(engine, pair, rq, result, status);
+	pair->inflight -= n;
+	engine->inflight -= n;
+}
+
+void data_pair_fail(struct data_engine *engine, struct data_pair *pair, uint16_t status)
+{
+	for (unsigned int id = 0; id < pair->ncmds && pair->inflight; id++) {
+		if (!pair->cmds[id].served)
+			continue;
+		pair_end(pair, &pair->cmds[id], 0, status);
+		pair_ended(engine, pair, 1);
+	}
 }
 
 unsigned int data_pair_name(struct served *q, struct nvme_rq **rqs, unsigned int most)
@@ -181,39 +173,60 @@ unsigned int data_pair_name(struct served *q, struct nvme_rq **rqs, unsigned int
 	struct data_pair *pair = q->pair;
 	unsigned int n = 0;
 
-	for (int cid = 0; cid < pair->sq->nrqs && n < most; cid++) {
-		struct data_cmd *cmd = &pair->cmds[cid];
+	for (unsigned int id = 0; id < pair->ncmds && n < most; id++) {
+		struct data_cmd *cmd = &pair->cmds[id];
 
-		if (!__nvme_rq_busy(&pair->sq->rqs[cid]) || cmd->served != q || cmd->named)
+		if (cmd->served != q || cmd->named)
 			continue;
 		cmd->named = true;
-		rqs[n++] = &pair->sq->rqs[cid];
+		rqs[n++] = &pair->sq->rqs[id];
 	}
 	return n;
 }
 
 void data_pair_unname(struct data_pair *pair, struct nvme_rq *rq)
 {
-	pair->cmds[rq->cid].named = false;
-	if (!__nvme_rq_busy(rq))
-		nvme_rq_release(rq);
+	struct data_cmd *cmd = &pair->cmds[rq->cid];
+
+	cmd->named = false;
+	if (!cmd->served)
+		pair_give(pair, cmd);
 }
 
 unsigned int data_pair_reap(struct data_engine *engine, struct data_pair *pair)
 {
-	struct nvme_cqe *cqe;
-	unsigned int n = 0;
+	struct nvme_cq *cq = pair->cq;
+	const struct nvme_cqe *cqes = cq->vaddr;
+	unsigned int size = (unsigned int)cq->qsize, head = cq->head, left = size, strays = 0, n;
+	uint16_t phase = (uint16_t)cq->phase;
 
-	while ((cqe = nvme_cq_get_cqe(pair->cq))) {
-		struct nvme_rq *rq = __nvme_rq_from_cqe(pair->sq, cqe);
+	/* No more than there can be: a controller that makes up completions must not keep the thread. */
+	do {
+		const struct nvme_cqe *cqe = &cqes[head];
+		uint16_t sfp = le16_to_cpu(LOAD(cqe->sfp));
+		unsigned int id;
 
-		n++;
-		if (likely(rq))
-			pair_end(engine, pair, rq, le64_to_cpu(cqe->qw0),
-				 le16_to_cpu(cqe->sfp) >> 1);
-	}
-	if (n)
-		nvme_cq_update_head(pair->cq);
+		if ((sfp & 1) == phase)
+			break;
+		/* the phase tag before the rest of the entry */
+		dma_rmb();
+		id = cqe->cid;
+		if (likely(id < pair->ncmds && pair->cmds[id].served))
+			pair_end(pair, &pair->cmds[id], le64_to_cpu(cqe->qw0), sfp >> 1);
+		else
+			strays++;
+		if (unlikely(++head == size)) {
+			head = 0;
+			phase ^= 1;
+		}
+	} while (--left);
+	n = size - left;
+	if (!n)
+		return 0;
+	cq->head = (uint16_t)head;
+	cq->phase = phase;
+	pair_ended(engine, pair, n - strays);
+	nvme_cq_update_head(cq);
 	return n;
 }
 
@@ -222,7 +235,7 @@ unsigned int data_pair_reap(struct data_engine *engine, struct data_pair *pair)
 /* Look how far the client has read. False when there is no room still. */
 static bool served_make_room(struct served *q)
 {
-	uint32_t head = word_load(&q->control->cq_head), used;
+	uint32_t head = served_load(&q->control->cq_head), used;
 
 	if (head >= q->entries) {
 		q->broken = true;
@@ -236,40 +249,22 @@ static bool served_make_room(struct served *q)
 	return q->room > 0;
 }
 
-/* Copy the command at `at` to where the pair's next one goes, `ahead` places further on. */
-static inline union nvme_cmd *served_copy(struct served *q, uint32_t at, unsigned int ahead)
+/* What the client has written is read once: what is checked is this copy. */
+static inline void served_copy(const struct served *q, uint32_t at, union nvme_cmd *sqe)
 {
-	struct nvme_sq *sq = q->pair->sq;
-	unsigned int to = sq->tail + ahead;
-	union nvme_cmd *sqe;
-
-	if (unlikely(to >= (unsigned int)sq->qsize))
-		to -= (unsigned int)sq->qsize;
-	sqe = (union nvme_cmd *)sq->vaddr + to;
 	memcpy(sqe, (const void *)(q->sqes + (size_t)at * sizeof(*sqe)), sizeof(*sqe));
-	/* What is checked is this copy: the compiler must not load the client's once more. */
+	/* the compiler must not load the client's once more */
 	barrier();
-	return sqe;
 }
 
-static inline void served_post(struct served *q, struct nvme_rq *rq, union nvme_cmd *sqe,
-			       uint64_t length)
+static inline union nvme_cmd *pair_sqe(const struct data_pair *pair, uint32_t at)
 {
-	struct nvme_sq *sq = q->pair->sq;
-	struct data_cmd *cmd = &q->pair->cmds[rq->cid];
-	unsigned int tail = sq->tail + 1u;
+	return (union nvme_cmd *)pair->sq->vaddr + at;
+}
 
-	cmd->served = q;
-	cmd->length = length;
-	cmd->opcode = sqe->opcode;
-	cmd->cid = sqe->cid;
-	sqe->cid = rq->cid;
-	sq->tail = (uint16_t)(unlikely(tail == (unsigned int)sq->qsize) ? 0 : tail);
-	q->spent += length;
-	q->inflight++;
-	q->room--;
-	q->pair->inflight++;
-	q->engine->inflight++;
+static inline uint32_t pair_after(const struct data_pair *pair, uint32_t at)
+{
+	return unlikely(at + 1 == (uint32_t)pair->sq->qsize) ? 0 : at + 1;
 }
 
 static inline uint32_t served_after(const struct served *q, uint32_t at)
@@ -277,56 +272,65 @@ static inline uint32_t served_after(const struct served *q, uint32_t at)
 	return unlikely(at + 1 == q->entries) ? 0 : at + 1;
 }
 
+/* The command, which is in the pair's queue, has passed; counting it is for the caller. */
+static inline void served_pass(struct served *q, struct data_cmd *cmd, union nvme_cmd *sqe,
+			       uint64_t length)
+{
+	cmd->served = q;
+	cmd->length = length;
+	cmd->opcode = sqe->opcode;
+	cmd->cid = sqe->cid;
+	sqe->cid = cmd->id;
+}
+
+static inline void served_posted(struct served *q, unsigned int n, uint32_t tail)
+{
+	q->pair->sq->tail = (uint16_t)tail;
+	q->pair->inflight += n;
+	q->engine->inflight += n;
+	q->inflight += n;
+	q->room -= n;
+}
+
 /*
  * The command at the head has FUSE bits: a first and a second one go together or not at all. How
  * many were taken; 0 when the second one is not there yet, or has no place.
  */
-static unsigned int served_fused(struct served *q, union nvme_cmd *first, struct nvme_rq *rq,
-				 uint32_t tail)
+static unsigned int served_fused(struct served *q, uint32_t tail)
 {
 	struct data_engine *e = q->engine;
-	uint32_t next = served_after(q, q->sq_head);
+	struct data_pair *pair = q->pair;
+	struct data_cmd *cmd = pair->free, *cmd2 = cmd->next;
+	uint32_t next = served_after(q, q->sq_head), at = pair->sq->tail, at2 = pair_after(pair, at);
+	union nvme_cmd *first = pair_sqe(pair, at), *second = pair_sqe(pair, at2);
 	uint64_t len_first, len_second;
-	struct data_cmd *cmd, *cmd2;
 	uint16_t bad_first, bad_second;
-	union nvme_cmd *second;
-	struct nvme_rq *rq2;
 
 	if ((first->flags & FUSE_MASK) != FUSE_FIRST) {
 		uint16_t status = (first->flags & FUSE_MASK) == FUSE_SECOND ? DATA_MISSING_FUSED
 									    : DATA_INVALID_FIELD;
 
-		nvme_rq_release(rq);
 		q->sq_head = next;
 		served_refuse(q, first->cid, status);
 		return 1;
 	}
-	if (next == tail) {
-		nvme_rq_release(rq);
+	if (next == tail)
 		return 0;
-	}
 	if (q->room < 2 && (!served_make_room(q) || q->room < 2)) {
 		q->starved = true;
-		nvme_rq_release(rq);
 		return 0;
 	}
-	rq2 = nvme_rq_acquire(q->pair->sq);
-	if (!rq2) {
+	if (!cmd2) {
 		q->blocked = true;
-		nvme_rq_release(rq);
 		return 0;
 	}
-	second = served_copy(q, next, 1);
+	served_copy(q, next, second);
 	q->sq_head = next;
 	if ((second->flags & FUSE_MASK) != FUSE_SECOND) {
-		nvme_rq_release(rq2);
-		nvme_rq_release(rq);
 		served_refuse(q, first->cid, DATA_MISSING_FUSED);
 		return 1;
 	}
 	q->sq_head = served_after(q, next);
-	cmd = &q->pair->cmds[rq->cid];
-	cmd2 = &q->pair->cmds[rq2->cid];
 	bad_first = data_check(&e->rules, q->map, first, &cmd->list, &cmd->refs, &len_first);
 	bad_second = data_check(&e->rules, q->map, second, &cmd2->list, &cmd2->refs, &len_second);
 	if (bad_first || bad_second) {
@@ -334,20 +338,21 @@ static unsigned int served_fused(struct served *q, union nvme_cmd *first, struct
 			data_refs_drop(q->map, &cmd->refs);
 		if (!bad_second)
 			data_refs_drop(q->map, &cmd2->refs);
-		nvme_rq_release(rq2);
-		nvme_rq_release(rq);
 		served_refuse(q, first->cid, bad_first ? bad_first : DATA_FAILED_FUSED);
 		served_refuse(q, second->cid, bad_second ? bad_second : DATA_FAILED_FUSED);
 		return 2;
 	}
-	served_post(q, rq, first, len_first);
-	served_post(q, rq2, second, len_second);
+	pair->free = cmd2->next;
+	served_pass(q, cmd, first, len_first);
+	served_pass(q, cmd2, second, len_second);
+	q->spent += len_first + len_second;
+	served_posted(q, 2, pair_after(pair, at2));
 	return 2;
 }
 
 bool served_pending(struct served *q)
 {
-	if (word_load(&q->control->sq_tail) != q->sq_head && !q->broken)
+	if (served_load(&q->control->sq_tail) != q->sq_head && !q->broken)
 		return true;
 	q->blocked = false;
 	q->starved = false;
@@ -355,17 +360,84 @@ bool served_pending(struct served *q)
 	return false;
 }
 
-unsigned int served_forward(struct served *q, unsigned int burst)
+/* How many of the commands up to `tail` may be looked at. 0: the queue is blocked or starved. */
+static inline unsigned int served_budget(struct served *q, unsigned int burst, uint32_t tail)
+{
+	unsigned int n = tail - q->sq_head, active = q->engine->nactive;
+
+	if (unlikely(tail < q->sq_head))
+		n += q->entries;
+	n = n < burst ? n : burst;
+	if (active > 1) {
+		/* A part of what the pair holds, too: nobody finds all of it taken by those before.
+		 */
+		unsigned int window = q->pair->ncmds / active;
+
+		window = window > q->window ? q->window : window ? window : 1;
+		if (q->inflight >= window) {
+			q->blocked = true;
+			return 0;
+		}
+		n = n < window - q->inflight ? n : window - q->inflight;
+	}
+	if (unlikely(q->room < n)) {
+		if (!served_make_room(q)) {
+			q->starved = true;
+			return 0;
+		}
+		n = n < q->room ? n : q->room;
+	}
+	return n;
+}
+
+/* Forward `n` commands. How many were taken; fewer before one with FUSE bits, and where the pair is full. */
+static inline unsigned int served_run(struct served *q, unsigned int n, bool *fused)
 {
 	struct data_engine *e = q->engine;
 	struct data_pair *pair = q->pair;
-	uint32_t tail = word_load(&q->control->sq_tail);
-	uint32_t window = UINT32_MAX;
+	struct data_cmd *cmd = pair->free;
+	uint32_t at = pair->sq->tail;
+	unsigned int posted = 0, taken = 0;
+	uint64_t spent = 0;
+
+	do {
+		union nvme_cmd *sqe = pair_sqe(pair, at);
+		uint64_t length;
+		uint16_t status;
+
+		if (unlikely(!cmd)) {
+			q->blocked = true;
+			break;
+		}
+		served_copy(q, q->sq_head, sqe);
+		if (unlikely(sqe->flags) && sqe->flags & FUSE_MASK) {
+			*fused = true;
+			break;
+		}
+		status = data_check(&e->rules, q->map, sqe, &cmd->list, &cmd->refs, &length);
+		q->sq_head = served_after(q, q->sq_head);
+		taken++;
+		if (unlikely(status)) {
+			served_refuse(q, sqe->cid, status);
+			continue;
+		}
+		pair->free = cmd->next;
+		served_pass(q, cmd, sqe, length);
+		cmd = pair->free;
+		at = pair_after(pair, at);
+		spent += length;
+		posted++;
+	} while (taken < n);
+	q->spent += spent;
+	served_posted(q, posted, at);
+	return taken;
+}
+
+unsigned int served_forward_to(struct served *q, unsigned int burst, uint32_t tail)
+{
 	unsigned int n = 0;
 
-	q->blocked = false;
-	q->starved = false;
-	if (tail == q->sq_head || unlikely(q->broken)) {
+	if (unlikely(q->broken)) {
 		q->sq_seen = q->sq_head;
 		return 0;
 	}
@@ -375,52 +447,20 @@ unsigned int served_forward(struct served *q, unsigned int burst)
 		return 0;
 	}
 	q->sq_seen = tail;
-	if (e->nactive > 1) {
-		/* A part of what the pair holds, too: nobody finds all of it taken by those before.
-		 */
-		window = (uint32_t)pair->sq->nrqs / e->nactive;
-		window = window > q->window ? q->window : window ? window : 1;
-	}
 	do {
-		struct data_cmd *cmd;
-		union nvme_cmd *sqe;
-		struct nvme_rq *rq;
-		uint64_t length;
-		uint16_t status;
+		unsigned int most = served_budget(q, burst - n, tail), taken;
+		bool fused = false;
 
-		if (q->inflight >= window) {
-			q->blocked = true;
+		if (!most)
 			break;
-		}
-		if (unlikely(!q->room) && !served_make_room(q)) {
-			q->starved = true;
+		n += served_run(q, most, &fused);
+		if (likely(!fused))
 			break;
-		}
-		rq = nvme_rq_acquire(pair->sq);
-		if (unlikely(!rq)) {
-			q->blocked = true;
+		taken = served_fused(q, tail);
+		n += taken;
+		if (!taken)
 			break;
-		}
-		sqe = served_copy(q, q->sq_head, 0);
-		if (unlikely(sqe->flags & FUSE_MASK)) {
-			unsigned int taken = served_fused(q, sqe, rq, tail);
-
-			if (!taken)
-				break;
-			n += taken;
-			continue;
-		}
-		cmd = &pair->cmds[rq->cid];
-		status = data_check(&e->rules, q->map, sqe, &cmd->list, &cmd->refs, &length);
-		q->sq_head = served_after(q, q->sq_head);
-		n++;
-		if (likely(!status)) {
-			served_post(q, rq, sqe, length);
-		} else {
-			nvme_rq_release(rq);
-			served_refuse(q, sqe->cid, status);
-		}
-	} while (q->sq_head != tail && n < burst);
+	} while (n < burst && q->sq_head != tail);
 	return n;
 }
 
@@ -434,8 +474,8 @@ bool served_arm(struct served *q)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (q->broken)
 		return true;
-	if (word_load(&q->control->sq_tail) == q->sq_seen &&
-	    (!q->starved || word_load(&q->control->cq_head) == q->cq_head))
+	if (served_load(&q->control->sq_tail) == q->sq_seen &&
+	    (!q->starved || served_load(&q->control->cq_head) == q->cq_head))
 		return true;
 	served_disarm(q);
 	return false;
@@ -451,15 +491,18 @@ void served_disarm(struct served *q)
 
 int data_pair_init(struct data_pair *pair, struct nvme_sq *sq, struct nvme_cq *cq)
 {
-	*pair = (struct data_pair){.sq = sq, .cq = cq};
-	pair->cmds = calloc((size_t)sq->nrqs, sizeof(*pair->cmds));
+	*pair = (struct data_pair){.sq = sq, .cq = cq, .ncmds = (unsigned int)sq->nrqs};
+	pair->cmds = calloc(pair->ncmds, sizeof(*pair->cmds));
 	if (!pair->cmds)
 		return -ENOMEM;
-	for (int i = 0; i < sq->nrqs; i++)
-		pair->cmds[i].list = (struct data_list){
-			.entries = sq->rqs[i].page.vaddr,
-			.iova = sq->rqs[i].page.iova,
+	for (unsigned int id = pair->ncmds; id-- > 0;) {
+		pair->cmds[id].id = (uint16_t)id;
+		pair->cmds[id].list = (struct data_list){
+			.entries = sq->rqs[id].page.vaddr,
+			.iova = sq->rqs[id].page.iova,
 		};
+		pair_give(pair, &pair->cmds[id]);
+	}
 	return 0;
 }
 

@@ -31,20 +31,29 @@ struct served;
 
 /* A command that the controller has. */
 struct data_cmd {
-	struct served *served;
-	uint64_t length; /* bytes that it transfers */
+	struct served *served; /* NULL: it has none under this identifier */
+	union {
+		uint64_t length;       /* bytes that it transfers */
+		struct data_cmd *next; /* the next free one */
+	};
 	struct data_refs refs;
 	struct data_list list;
 	uint16_t cid; /* the client's */
+	uint16_t id;  /* the controller's: its place in the pair's */
 	uint8_t opcode;
 	bool named; /* by an Abort: no other command gets the identifier before that has ended */
 };
 
-/* A queue pair of the controller that only the daemon can see. */
+/*
+ * A queue pair of the controller that only the daemon can see. The trackers of its submission queue lend their pages,
+ * and are no more than names for Aborts: which identifiers are free is known from `free`.
+ */
 struct data_pair {
 	struct nvme_sq *sq;
 	struct nvme_cq *cq;
-	struct data_cmd *cmds; /* by the tracker's identifier */
+	struct data_cmd *cmds; /* by identifier */
+	struct data_cmd *free; /* of them, linked by `next` */
+	unsigned int ncmds;
 	unsigned int inflight;
 	unsigned int users; /* served queues */
 };
@@ -96,7 +105,7 @@ struct served {
 	uint32_t cq_tail; /* the next completion's place */
 	uint32_t cq_head; /* how far the client has read, when that was last looked at */
 	uint32_t cq_told; /* cq_tail, when the wake index was last looked at */
-	uint32_t phase;	  /* 0 or 1, of the next completion */
+	uint64_t stamp;	  /* what the next completion's last word has of queue and phase */
 	uint32_t room;	  /* completions that are sure to have a place, beside those in flight */
 	uint32_t inflight;
 	uint32_t window; /* most in flight while others want the controller as well */
@@ -127,15 +136,47 @@ struct served {
  */
 void served_start(struct served *q);
 
-/* Forward at most `burst` commands; how many were taken from the queue. */
-unsigned int served_forward(struct served *q, unsigned int burst);
+static inline uint32_t served_load(const uint32_t *word)
+{
+	return le32toh(__atomic_load_n(word, __ATOMIC_ACQUIRE));
+}
+
+/* Forward at most `burst` commands; how many were taken from the queue. Its client's tail is `tail`. */
+unsigned int served_forward_to(struct served *q, unsigned int burst, uint32_t tail);
+
+/* The same, when it has looked at that. */
+static inline unsigned int served_forward(struct served *q, unsigned int burst)
+{
+	uint32_t tail = served_load(&q->control->sq_tail);
+
+	q->blocked = q->starved = false;
+	if (tail == q->sq_head) {
+		q->sq_seen = tail;
+		return 0;
+	}
+	return served_forward_to(q, burst, tail);
+}
 
 /* There are commands to forward. False: it can go to sleep. */
 bool served_pending(struct served *q);
 
 /* Whether the client has asked to be woken by what has been completed since it last was. */
-bool served_asked(struct served *q);
-/* If so, wake it. */
+static inline bool served_asked(struct served *q)
+{
+	uint32_t wake, old = q->cq_told;
+
+	if (q->cq_tail == old)
+		return q->asked;
+	q->cq_told = q->cq_tail;
+	/* The completions before the look at the index: the client does it the other way round. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	wake = served_load(&q->control->cq_wake);
+	if (__builtin_expect(wake != SERVED_AWAKE, 0))
+		q->asked |= (uint16_t)(q->cq_tail - wake - 1) < (uint16_t)(q->cq_tail - old);
+	return q->asked;
+}
+
+/* Wake the client, which has asked for it, unless it has looked for itself meanwhile. */
 void served_wake(struct served *q);
 
 /*
@@ -147,13 +188,13 @@ bool served_arm(struct served *q);
 /* The opposite: no kicks are needed. */
 void served_disarm(struct served *q);
 
-/* A command of the pair has ended: its client is told, and what it held is given back. */
-void data_pair_end(struct data_engine *engine, struct data_pair *pair, struct nvme_rq *rq,
-		   uint64_t result, uint16_t status);
+/* All commands of the pair end with the status: clients are told, and what they held is given back. */
+void data_pair_fail(struct data_engine *engine, struct data_pair *pair, uint16_t status);
 
 /*
  * At most `most` commands of the queue that the controller has are going to be aborted, and were not
- * before; how many. Each is unnamed again when its Abort has ended, or could not be sent.
+ * before; how many, and the trackers of their identifiers. Each is unnamed again when its Abort has ended, or could
+ * not be sent.
  */
 unsigned int data_pair_name(struct served *q, struct nvme_rq **rqs, unsigned int most);
 void data_pair_unname(struct data_pair *pair, struct nvme_rq *rq);
