@@ -39,6 +39,7 @@ struct raw_spec {
 	union nvme_cmd sqe;
 	bool keep_cid;
 	unsigned int timeout_ms; /* 0: the configured one */
+	uint64_t id;             /* by which it can be cancelled; of the session */
 };
 
 /* Valid during the callback. */

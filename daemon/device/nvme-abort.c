@@ -60,14 +60,28 @@ static void abort_give_back(struct nvme_device *nd, struct queue *q, struct nvme
 	}
 }
 
+/* The command that has the tracker still, or NULL. One under an identifier of its session's is not the tracker's. */
+static struct command *abort_target(const struct queue *q, const struct nvme_rq *rq)
+{
+	struct command *cmd = rq->opaque;
+
+	if (!__nvme_rq_busy(rq) || (q && q->pair))
+		return NULL;
+	if (cmd || !q)
+		return cmd;
+	TAILQ_FOREACH (cmd, &q->opening->commands, link)
+		if (cmd->rq == rq)
+			break;
+	return cmd;
+}
+
 void nvme_abort_ended(struct command *abort)
 {
 	struct nvme_device *nd = abort->nd;
 	struct queue *q = abort->names_queue;
 
 	if (abort->names) {
-		if (!(q && q->pair) && __nvme_rq_busy(abort->names))
-			abort->named = abort->names->opaque;
+		abort->named = abort_target(q, abort->names);
 		abort_give_back(nd, q, abort->names);
 	}
 	abort->names = NULL;

@@ -18,8 +18,6 @@
 #include "daemon/config.h"
 #include "daemon/journal.h"
 
-#define NVME_FEATURE_ASYNC_EVENTS 0x0b
-
 /* Milliseconds between two looks for completions, without interrupts: doubled from the first to the last. */
 #define NVME_LOOK_FIRST 1
 #define NVME_LOOK_LAST	100
@@ -36,7 +34,7 @@ static void nvme_copy_text(char *to, const uint8_t *from, size_t len)
 }
 
 /* Identify Controller (NVMe Base 2.0, figure 275), by offset. Byte access: any alignment. */
-static int nvme_identify(struct nvme_device *nd, uint32_t *aec)
+static int nvme_identify(struct nvme_device *nd)
 {
 	struct device_identity *id = &nd->dev->id;
 	union nvme_cmd sqe = {.identify = {.opcode = 0x06, .cns = 1}};
@@ -58,7 +56,7 @@ static int nvme_identify(struct nvme_device *nd, uint32_t *aec)
 			nd->max_transfer = mdts;
 	}
 	/* OAES names the notices; bits 7:0 are the SMART warnings (feature 0Bh), there is no mask for these */
-	*aec = (nvme_get32(data + 92) & 0xffffff00) | 0x1f;
+	nd->aec = (nvme_get32(data + 92) & 0xffffff00) | 0x1f;
 	nd->max_aborts = data[258] + 1u;
 	nd->aers = data[259] + 1u < NVME_MAX_AERS ? data[259] + 1u : NVME_MAX_AERS;
 	nd->nn = nvme_get32(data + 516);
@@ -72,12 +70,11 @@ int nvme_setup(struct nvme_device *nd)
 {
 	union nvme_cmd sqe = {.opcode = 0x09};
 	struct nvme_cqe cqe;
-	uint32_t aec;
 
-	if (nvme_identify(nd, &aec) < 0)
+	if (nvme_identify(nd) < 0)
 		return -1;
 	sqe.cdw10 = cpu_to_le32(NVME_FEATURE_ASYNC_EVENTS);
-	sqe.cdw11 = cpu_to_le32(aec);
+	sqe.cdw11 = cpu_to_le32(nd->aec);
 	if (nvme_admin(&nd->ctrl, &sqe, NULL, 0, &cqe) < 0) {
 		if (errno != EIO)
 			return -1;

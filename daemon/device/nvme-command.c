@@ -15,6 +15,7 @@
 #include "daemon/journal.h"
 
 #define NVME_SC_SQ_DELETED 0x08 /* Command Aborted due to SQ Deletion */
+#define STRAYS_TOLD	   8
 
 static struct nvme_sq *nvme_sq_of(struct command *cmd)
 {
@@ -293,22 +294,34 @@ int nvme_send_or_wait(struct command *cmd)
 }
 
 /* A held command's namespace may have another format by now. */
+static int nvme_check_held(struct nvme_device *nd, struct command *cmd, char *text, size_t size)
+{
+	uint64_t need, meta;
+	int ret;
+
+	if (cmd->raw)
+		return 0;
+	ret = nvme_data_length(nd, false, &cmd->sqe, &need, &meta, text, size);
+	if (ret < 0)
+		return ret;
+	if (need > cmd->length || (cmd->meta && meta > cmd->meta_length)) {
+		snprintf(text, size, "the namespace was formatted while the command waited");
+		return -ESTALE;
+	}
+	cmd->least = ret == 1 ? 0 : need;
+	if (ret == 1)
+		cmd->sqe.mptr = 0;
+	return 0;
+}
+
 static void nvme_send_held(struct nvme_device *nd, struct command *cmd)
 {
-	uint64_t need = 0, meta = 0;
 	char text[160] = "out of memory";
 	int ret;
 
 	nvme_waiting_remove(cmd);
-	ret = cmd->raw ? 0 : nvme_data_length(nd, false, &cmd->sqe, &need, &meta, text, sizeof(text));
-	if (ret >= 0 && (need > cmd->length || (cmd->meta && meta > cmd->meta_length))) {
-		snprintf(text, sizeof(text), "the namespace was formatted while the command waited");
-		ret = -ESTALE;
-	}
-	if (ret >= 0) {
-		cmd->least = ret == 1 ? 0 : need;
-		if (ret == 1)
-			cmd->sqe.mptr = 0;
+	ret = nvme_check_held(nd, cmd, text, sizeof(text));
+	if (ret == 0) {
 		ret = nvme_send(cmd);
 		if (ret == -EAGAIN)
 			snprintf(text, sizeof(text), "the queue is full");
@@ -482,8 +495,14 @@ static struct command *nvme_command_of(struct nvme_device *nd, struct nvme_sq *s
 /* A completion of a command that is not outstanding: the queue's session may have asked for it. */
 static void nvme_unexpected(struct nvme_device *nd, unsigned int qid, const struct nvme_cqe *cqe)
 {
-	journal_warn(nd->dev->address, 0, "queue %u: completion of command %u, which is not outstanding", qid,
-		     cqe->cid);
+	/* A session can bring about as many as it likes: some are told of, then how many they have become. */
+	nd->strays++;
+	if (nd->strays <= STRAYS_TOLD)
+		journal_warn(nd->dev->address, 0, "queue %u: completion of command %u, which is not outstanding",
+			     qid, cqe->cid);
+	else if (!(nd->strays & (nd->strays - 1)))
+		journal_warn(nd->dev->address, 0, "%llu completions of commands that were not outstanding, so far",
+			     (unsigned long long)nd->strays);
 	if (qid && nd->queues[qid])
 		nvme_raw_stray(nd->queues[qid]->opening, cqe);
 }

@@ -108,6 +108,29 @@ static void nvme_event_ask(struct nvme_device *nd)
 		journal_error(nd->dev->address, 0, "no events are reported: out of memory");
 }
 
+static void nvme_event_restored(void *arg, const struct command_result *result)
+{
+	struct nvme_device *nd = arg;
+
+	if (!result->error && !nvme_cqe_ok(&result->cqe))
+		journal_warn(nd->dev->address, 0, "asynchronous events cannot be configured: status %03xh",
+			     le16_to_cpu(result->cqe.sfp) >> 1);
+}
+
+void nvme_events_configured(struct nvme_device *nd, uint32_t value)
+{
+	union nvme_cmd sqe = {.opcode = NVME_OPCODE_SET_FEATURES};
+
+	/* What it wants more is its affair, but nobody is to miss anything. */
+	if ((value & nd->aec) == nd->aec)
+		return;
+	sqe.cdw10 = cpu_to_le32(NVME_FEATURE_ASYNC_EVENTS);
+	sqe.cdw11 = cpu_to_le32(value | nd->aec);
+	journal_info(nd->dev->address, 0, "a session has switched asynchronous events off: on again, for all");
+	if (nvme_internal(nd, &sqe, 0, nd->dev->devices->config->command_timeout_ms, nvme_event_restored, nd) < 0)
+		journal_error(nd->dev->address, 0, "not all events are reported: out of memory");
+}
+
 void nvme_events_start(struct nvme_device *nd)
 {
 	for (unsigned int i = 0; i < nd->aers; i++)

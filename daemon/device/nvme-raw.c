@@ -18,6 +18,8 @@
 
 #define RAW_NUMBER_OF_QUEUES   0x07
 #define RAW_HOST_MEMORY_BUFFER 0x0d
+#define RAW_OPCODE_DATA_QUEUE  0x45 /* Controller Data Queue (NVMe Base 2.1, 5.1.4) */
+#define RAW_DATA_QUEUE_CREATE  0
 
 static int raw_refuse(char *text, size_t size, const char *what)
 {
@@ -145,11 +147,32 @@ void nvme_raw_completed(struct command *cmd, const struct nvme_cqe *cqe)
 
 	if (cmd->queue || !nvme_cqe_ok((struct nvme_cqe *)cqe))
 		return;
+	switch (cmd->sqe.opcode) {
 	/* Memory that the controller keeps, and no identifier of ours to take it back by. */
-	if (((cmd->sqe.opcode == NVME_OPCODE_CREATE_SQ || cmd->sqe.opcode == NVME_OPCODE_CREATE_CQ) &&
-	     !raw_queue_of(nd, qid)) ||
-	    (cmd->sqe.opcode == NVME_OPCODE_SET_FEATURES && (qid & 0xff) == RAW_HOST_MEMORY_BUFFER))
-		cmd->opening->tainted = true;
+	case NVME_OPCODE_CREATE_SQ:
+	case NVME_OPCODE_CREATE_CQ:
+		cmd->opening->tainted |= !raw_queue_of(nd, qid);
+		break;
+	case RAW_OPCODE_DATA_QUEUE:
+		cmd->opening->tainted |= (qid & 0xff) == RAW_DATA_QUEUE_CREATE;
+		break;
+	case NVME_OPCODE_SET_FEATURES:
+		cmd->opening->tainted |= (qid & 0xff) == RAW_HOST_MEMORY_BUFFER;
+		if ((qid & 0xff) == NVME_FEATURE_ASYNC_EVENTS)
+			nvme_events_configured(nd, le32_to_cpu(cmd->sqe.cdw11));
+		break;
+	default:
+		break;
+	}
+}
+
+/* What it transfers as far as that can be told, for the session's limit and what is counted; nothing depends on it. */
+static uint64_t raw_bytes(const struct nvme_device *nd, const struct queue *q, const union nvme_cmd *sqe)
+{
+	uint64_t bytes, meta;
+	char text[160];
+
+	return nvme_data_length(nd, !q, sqe, &bytes, &meta, text, sizeof(text)) == 0 ? bytes : 0;
 }
 
 int nvme_submit_raw(struct opening *o, struct queue *q, const struct raw_spec *spec, command_done done,
@@ -171,7 +194,9 @@ int nvme_submit_raw(struct opening *o, struct queue *q, const struct raw_spec *s
 		return -ENOMEM;
 	}
 	cmd->raw = true;
+	cmd->least = raw_bytes(nd, q, &spec->sqe);
 	cmd->keep_cid = spec->keep_cid;
+	cmd->id = spec->id;
 	o->nraw++;
 	if (!q)
 		raw_note(o, &spec->sqe);

@@ -9,10 +9,19 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include <vfn/iommu.h>
 #include <vfn/support.h>
 
+#include "daemon/journal.h"
+
+#define NVME_REG_INTMS    0x0c
+#define NVME_REG_INTMC    0x10
 #define NVME_REG_CC       0x14
 #define NVME_REG_CSTS     0x1c
+#define NVME_REG_CMBSZ    0x3c
+#define NVME_REG_CMBMSC   0x50
+#define NVME_CAP_CMBS     57
+#define NVME_CMBMSC_CMSE  2u
 #define NVME_CC_EN        1u
 #define NVME_CSTS_RDY     1u
 #define NVME_CSTS_CFS     2u
@@ -88,11 +97,61 @@ int nvme_doorbell_ring(struct device *dev, uint64_t offset, uint32_t value)
 	return nvme_reg_write32(&nd->ctrl, offset, value) < 0 ? -errno : 0;
 }
 
+/* Interrupts that are masked would be missed by all. */
+static void write_unmask(struct nvme_device *nd)
+{
+	uint32_t masked;
+
+	if (nvme_reg_read32(&nd->ctrl, NVME_REG_INTMS, &masked) < 0 || !masked || masked == UINT32_MAX)
+		return;
+	if (nvme_reg_write32(&nd->ctrl, NVME_REG_INTMC, masked) == 0)
+		journal_warn(nd->dev->address, 0, "a session has masked interrupts (INTMS %#x): unmasked again",
+			     masked);
+}
+
+struct write_range {
+	uint64_t first, size;
+};
+
+static int write_overlaps(const struct iommu_mapping *mapping, void *opaque)
+{
+	const struct write_range *r = opaque;
+
+	return mapping->iova < r->first + r->size && r->first < mapping->iova + mapping->len;
+}
+
+/*
+ * The controller finds its own memory where a session has put it (CMBMSC), in place of what is mapped there. The
+ * daemon does not use that memory: if it is over somebody's, it goes.
+ */
+static void write_uncover(struct nvme_device *nd)
+{
+	struct write_range range;
+	uint64_t msc;
+	uint32_t size;
+
+	if (!(nd->cap >> NVME_CAP_CMBS & 1) || nvme_reg_read64(&nd->ctrl, NVME_REG_CMBMSC, &msc) < 0 ||
+	    nvme_reg_read32(&nd->ctrl, NVME_REG_CMBSZ, &size) < 0 || msc == UINT64_MAX || !(msc & NVME_CMBMSC_CMSE))
+		return;
+	range.first = msc & ~UINT64_C(0xfff);
+	/* SZ units of 4 KiB times 16 to the power SZU, of which there are seven */
+	range.size = (uint64_t)(size >> 12) << (12 + 4 * ((size >> 8 & 0xf) < 7 ? size >> 8 & 0xf : 6));
+	if (range.size > UINT64_MAX - range.first)
+		range.size = UINT64_MAX - range.first;
+	if (!iommu_for_each_mapping(nd->ctrl.pci.dev.ctx, write_overlaps, &range))
+		return;
+	if (nvme_reg_write64(&nd->ctrl, NVME_REG_CMBMSC, 0) == 0)
+		journal_warn(nd->dev->address, 0, "a session has put the controller's memory over what is mapped "
+						  "at %#llx: it was switched off", (unsigned long long)range.first);
+}
+
 const char *nvme_upset(struct device *dev)
 {
 	struct nvme_ctrl *ctrl = &nvme_of(dev)->ctrl;
 	uint32_t cc, csts;
 
+	write_unmask(nvme_of(dev));
+	write_uncover(nvme_of(dev));
 	if (nvme_reg_read32(ctrl, NVME_REG_CC, &cc) < 0 || nvme_reg_read32(ctrl, NVME_REG_CSTS, &csts) < 0 ||
 	    csts == UINT32_MAX)
 		return "its registers cannot be read";

@@ -104,6 +104,7 @@ struct nvme_device {
 	unsigned int admin_sent, admin_places;
 	unsigned int io_sent;
 	unsigned int aborts, max_aborts;
+	uint64_t strays; /* completions of commands that were not outstanding */
 	bool owned; /* the loop may use the queues */
 	struct data_driver *driver; /* of served queues; NULL before start() and after stop() */
 	LIST_HEAD(, nvme_pair) pairs;
@@ -113,6 +114,7 @@ struct nvme_device {
 	bool served_quiet;      /* reached */
 
 	unsigned int aers; /* to keep outstanding */
+	uint32_t aec;      /* events that are reported, of feature 0Bh */
 	uint32_t nn; /* NN of Identify Controller */
 	unsigned int nns;
 	struct device_namespace ns[NVME_MAX_NAMESPACES];
@@ -281,6 +283,8 @@ int nvme_submit_command(struct command *cmd, unsigned int timeout_ms, char *text
 #define NVME_OPCODE_SET_FEATURES 0x09
 #define NVME_OPCODE_AER          0x0c
 #define NVME_OPCODE_DBBUF        0x7c
+
+#define NVME_FEATURE_ASYNC_EVENTS 0x0b
 
 /* nvme-command.c */
 /* NULL without memory. `opening` NULL: the daemon's own; `queue` NULL: for the admin queue. */
@@ -475,6 +479,8 @@ struct nvme_served {
 void nvme_events_start(struct nvme_device *nd);
 /* The event requests that are outstanding already, after a take-over. 0 or -errno. */
 int nvme_events_resume(struct nvme_device *nd, const uint16_t *cids, unsigned int n);
+/* A session has set feature 0Bh to that: what others are told of goes on. */
+void nvme_events_configured(struct nvme_device *nd, uint32_t value);
 
 /* nvme-ns.c */
 int nvme_ns_identify(struct nvme_device *nd); /* WORKER; 0 or -1, errno */

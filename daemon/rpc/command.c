@@ -168,7 +168,7 @@ void rpc_cancel(struct rpc_call *call)
 void rpc_raw_command(struct rpc_call *call)
 {
 	const Vfnd__RawCommandRequest *req = call->request->raw_command;
-	struct raw_spec spec = {.keep_cid = req->keep_cid, .timeout_ms = req->timeout_ms};
+	struct raw_spec spec = {.keep_cid = req->keep_cid, .timeout_ms = req->timeout_ms, .id = call->id};
 	struct queue *q = req->queue ? queue_find(call->session, req->queue) : NULL;
 	char text[256] = "";
 	struct opening *o;

@@ -103,6 +103,37 @@ static unsigned int raw_capability(struct set *s, uint8_t id)
 	return 0;
 }
 
+static uint64_t register_of(struct set *s, const char *name)
+{
+	uint64_t v;
+
+	OK(s->conn, vfnc_register_read(s->dev, name, &v));
+	return v;
+}
+
+/* What a session writes takes nothing from others: interrupts go on, and memory stays what it was. */
+static void raw_covered(void)
+{
+	struct set s = set_up(env.device), other = set_up(env.device);
+	struct vfnc_buffer *buf = int_buffer(other.dev, 65536);
+	uint64_t cap = register_of(&s, "cap");
+
+	OK(s.conn, vfnc_register_write(s.dev, "intms", 0xff));
+	CHECK(register_of(&s, "intms") == 0, "interrupts stay masked");
+	OK(other.conn, vfnc_identify_ctrl(other.dev, buf->vaddr, NULL));
+	if (cap >> 57 & 1) {
+		OK(s.conn, vfnc_register_write(s.dev, "cmbmsc", 1));
+		OK(s.conn, vfnc_register_write(s.dev, "cmbmsc", buf->iova | 3));
+		CHECK(register_of(&s, "cmbmsc") == 0, "the controller's memory is over a session's");
+		/* Where nothing is mapped it does no harm. */
+		OK(s.conn, vfnc_register_write(s.dev, "cmbmsc", UINT64_C(1) << 50 | 3));
+		CHECK(register_of(&s, "cmbmsc") >> 50 == 1, "the controller's memory is not where nothing was");
+		OK(s.conn, vfnc_register_write(s.dev, "cmbmsc", 0));
+	}
+	vfnc_disconnect(s.conn);
+	vfnc_disconnect(other.conn);
+}
+
 static void config_refused(struct set *s, const char *text, unsigned int at, unsigned int width, uint32_t value)
 {
 	FAILS_SAYING(s->conn, EPERM, text, vfnc_config_write(s->dev, at, width, &value, width));
@@ -215,6 +246,7 @@ int main(void)
 		INT_CASE("nothing is written where the configuration does not allow it", raw_not_allowed),
 		INT_CASE("BARs are read in every width", raw_widths),
 		INT_CASE("registers are written", raw_registers),
+		INT_CASE("interrupts and memory of others are not covered", raw_covered),
 		INT_CASE("configuration space is written, but for what the daemon needs", raw_config),
 		INT_CASE("doorbells are rung, but for those of others", raw_doorbells),
 		INT_CASE("a controller that a write disabled is brought back", raw_disable),

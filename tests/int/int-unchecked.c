@@ -10,6 +10,7 @@
 
 #define SC_MASK        0x7ff
 #define SC_INVALID_OPC 0x001
+#define SC_ABORT_REQ   0x007
 #define OPC_DELETE_SQ  0x00
 #define OPC_CREATE_SQ  0x01
 #define OPC_DELETE_CQ  0x04
@@ -277,6 +278,51 @@ static void unchecked_twice(void)
 	vfnc_disconnect(s.conn);
 }
 
+/*
+ * A session does not want them any more: one under an identifier of its own, one under the daemon's, one of the admin
+ * queue, and one that has not been sent yet. Others of the same queue go on.
+ */
+static void unchecked_cancel(void)
+{
+	struct vfnc_raw_opts keep = {.keep_cid = true};
+	union nvme_cmd slow = {.opcode = 2, .cid = 0xbeef, .nsid = cpu_to_le32(1)};
+	union nvme_cmd filler = {.opcode = OPC_KEEP_ALIVE};
+	uint64_t tickets[2], admin, fillers[FILLERS];
+	struct vfnc_completion c;
+	struct set s = set_up();
+
+	sim_tell(env.sim_control, "delay io 2 0 60000");
+	slow.dptr.prp1 = cpu_to_le64(s.buf->iova);
+	OK(s.conn, vfnc_submit_raw(s.dev, s.queue, &slow, &keep, &tickets[0]));
+	OK(s.conn, vfnc_submit_raw(s.dev, s.queue, &slow, NULL, &tickets[1]));
+	OK(s.conn, vfnc_flush(s.queue, 1, NULL));
+	for (int i = 0; i < 2; i++) {
+		OK(s.conn, vfnc_cancel(s.conn, tickets[i]));
+		OK(s.conn, vfnc_wait(s.conn, tickets[i], &c, INT_SOON_MS));
+		CHECK((c.status & SC_MASK) == SC_ABORT_REQ && !c.timed_out, "status %#x, timed out: %d", c.status,
+		      c.timed_out);
+		CHECK((c.cid == 0xbeef) == (i == 0), "identifier %#x", c.cid);
+	}
+	FAILS(s.conn, ENOENT, vfnc_cancel(s.conn, tickets[0]));
+
+	sim_tell(env.sim_control, "delay admin 0x18 0 60000");
+	for (int i = 0; i < FILLERS; i++)
+		OK(s.conn, vfnc_submit_raw(s.dev, NULL, &filler, NULL, &fillers[i]));
+	OK(s.conn, vfnc_submit_raw(s.dev, NULL, &filler, NULL, &admin));
+	OK(s.conn, vfnc_cancel(s.conn, admin));
+	FAILS_SAYING(s.conn, ECANCELED, "before it was sent", vfnc_wait(s.conn, admin, &c, INT_SOON_MS));
+	for (int i = 0; i < FILLERS; i++)
+		OK(s.conn, vfnc_cancel(s.conn, fillers[FILLERS - 1 - i]));
+	for (int i = 0; i < FILLERS; i++) {
+		int ret = vfnc_wait(s.conn, fillers[i], &c, INT_SOON_MS);
+
+		CHECK(ret == -ECANCELED || (ret == 0 && (c.status & SC_MASK) == SC_ABORT_REQ),
+		      "number %d: %d, status %#x", i, ret, c.status);
+	}
+	sim_tell(env.sim_control, "clear");
+	vfnc_disconnect(s.conn);
+}
+
 static void unchecked_silence(void)
 {
 	struct vfnc_raw_opts soon = {.timeout_ms = 50};
@@ -326,6 +372,7 @@ int main(void)
 		INT_CASE("a completion that nobody waits for is told", unchecked_stray),
 		INT_CASE("one identifier for many commands", unchecked_twice),
 		INT_CASE("a controller that dies of a command is told as such", unchecked_fatal, .faults = true),
+		INT_CASE("a session cancels them", unchecked_cancel, .faults = true),
 		INT_CASE("silence is told as such", unchecked_silence, .faults = true),
 		{0},
 	};
