@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <event2/event.h>
 
@@ -295,8 +296,14 @@ static void device_try_release(struct device *dev)
 	worker_post(dev->worker, &dev->job);
 }
 
+void device_step(struct device *dev)
+{
+	device_retire_soon(dev);
+}
+
 void device_opening_gone(struct device *dev)
 {
+	device_retire_soon(dev);
 	device_try_release(dev);
 	dev->devices->drained(dev->devices->arg);
 }
@@ -327,7 +334,13 @@ void device_release(struct device *dev)
 
 /* ---- retiring ---------------------------------------------------------------------------- */
 
-#define DEVICE_DRAIN_STEP_MS 10
+static uint64_t device_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
 
 /* Nothing of the device is left; what is called in the end may free others, too. */
 static void device_leave(struct device *dev)
@@ -362,12 +375,21 @@ static bool device_has_commands(const struct device *dev)
 	return false;
 }
 
-/* Commands end first, then openings, and both have their time; the device itself is disabled last. */
+static void device_drain_until(struct device *dev, unsigned int ms)
+{
+	dev->drain_until = device_now_ms() + ms;
+}
+
+/*
+ * Something has ended, or the time is over. Commands end first, then openings, and both have their time; the device
+ * itself is disabled last.
+ */
 static void device_drain(evutil_socket_t fd, short what, void *arg)
 {
 	struct device *dev = arg;
-	struct timeval tv = {.tv_usec = DEVICE_DRAIN_STEP_MS * 1000};
-	bool late = dev->drained_ms >= dev->drain_ms;
+	uint64_t now = device_now_ms(), left;
+	bool late = now >= dev->drain_until;
+	struct timeval tv;
 
 	if (dev->released) {
 		device_leave(dev);
@@ -375,19 +397,21 @@ static void device_drain(evutil_socket_t fd, short what, void *arg)
 	}
 	if (dev->closing || dev->state == DEVICE_CLAIMING)
 		return; /* what comes of that goes on here */
-	dev->drained_ms += DEVICE_DRAIN_STEP_MS;
 	if (!dev->told && (late || !device_has_commands(dev))) {
 		if (device_has_commands(dev))
 			journal_warn(dev->address, 0, "released, though commands are outstanding");
 		dev->told = true;
-		dev->drained_ms = 0;
 		/* As long as an opening that ends waits for its controller. */
-		dev->drain_ms = 2 * dev->devices->config->abort_timeout_ms;
+		device_drain_until(dev, 2 * dev->devices->config->abort_timeout_ms);
 		device_end_openings(dev);
-	} else if (dev->told && (late || LIST_EMPTY(&dev->openings))) {
+		late = false;
+	}
+	if (dev->told && (late || LIST_EMPTY(&dev->openings))) {
 		device_close(dev, dev->why);
 		return;
 	}
+	left = dev->drain_until > now ? dev->drain_until - now : 1;
+	tv = (struct timeval){.tv_sec = (time_t)(left / 1000), .tv_usec = (suseconds_t)(left % 1000 * 1000)};
 	evtimer_add(dev->drain, &tv);
 }
 
@@ -409,7 +433,7 @@ int device_retire(struct device *dev, const char *reason, void (*gone)(void *arg
 	dev->retiring = true;
 	dev->gone = gone;
 	dev->gone_arg = arg;
-	dev->drain_ms = dev->devices->config->shutdown_timeout_ms;
+	device_drain_until(dev, dev->devices->config->shutdown_timeout_ms);
 	snprintf(dev->why, sizeof(dev->why), "%s", reason);
 	if (!*dev->reason)
 		snprintf(dev->reason, sizeof(dev->reason), "%s", reason);

@@ -79,7 +79,7 @@ struct device {
 	bool retiring; /* takes nothing new, and leaves the list once it is released */
 	bool again;    /* and is claimed once more then */
 	struct event *drain; /* retiring: looks whether it can go on */
-	unsigned int drained_ms, drain_ms; /* how long that was tried, and may be */
+	uint64_t drain_until; /* that it waits for others, milliseconds of CLOCK_MONOTONIC */
 	bool told;     /* retiring: the sessions have lost it */
 	char why[256]; /* retiring */
 	void (*gone)(void *arg);
@@ -129,6 +129,9 @@ unsigned int device_sessions(const struct device *device);
  * and loses it; it stays in the list as failed.
  */
 void device_lost(struct device *device, const char *reason) __attribute__((nonnull));
+
+/* A command or job of the device has ended: one that is being retired looks whether it can go on. */
+void device_step(struct device *device);
 
 /* An opening of the device is gone for good. */
 void device_opening_gone(struct device *device);

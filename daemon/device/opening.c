@@ -112,6 +112,7 @@ void opening_step(struct opening *o)
 {
 	struct buffer *b, *next;
 
+	device_step(o->device);
 	if (!o->ending || o->stepping)
 		return;
 	o->stepping = true; /* what is called here may step again */
