@@ -274,6 +274,8 @@ int nvme_send_or_wait(struct command *cmd)
 	if (nvme_is_barrier(cmd)) {
 		if (nd->barrier || nd->refreshing)
 			return -EAGAIN;
+		if (nvme_direct_excludes(nd, &cmd->sqe))
+			return -EBUSY;
 		nd->barrier = cmd;
 		if (!nvme_served_pause(nd) || nd->io_sent > 0) {
 			cmd->phase = COMMAND_PENDING;

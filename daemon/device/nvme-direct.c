@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -49,7 +50,64 @@ int nvme_direct_allowed(const struct nvme_device *nd, const char **text)
 		*text = "a device that has only a line for interrupts has no direct queues";
 		return -EOPNOTSUPP;
 	}
+	/* Nobody could keep it from the namespace that is being changed. */
+	if (nd->barrier || nd->refreshing) {
+		*text = "namespaces are being changed; try again";
+		return -EAGAIN;
+	}
 	return 0;
+}
+
+static const struct queue *direct_first(const struct nvme_device *nd)
+{
+	for (unsigned int qid = 1; qid <= nd->nqueues; qid++)
+		if (nd->queues[qid] && nd->queues[qid]->direct)
+			return nd->queues[qid];
+	return NULL;
+}
+
+bool nvme_direct_any(const struct nvme_device *nd)
+{
+	return direct_first(nd);
+}
+
+bool nvme_direct_excludes(const struct nvme_device *nd, const union nvme_cmd *sqe)
+{
+	switch (sqe->opcode) {
+	case 0x10: /* Firmware Commit: one that activates the image at once */
+		return (le32_to_cpu(sqe->cdw10) >> 3 & 7) == 3 && nvme_direct_any(nd);
+	case 0x0d: /* Namespace Management */
+	case 0x15: /* Namespace Attachment */
+	case 0x20: /* Capacity Management */
+	case 0x80: /* Format NVM */
+	case 0x84: /* Sanitize */
+		return nvme_direct_any(nd);
+	default:
+		return false;
+	}
+}
+
+void nvme_direct_who(const struct nvme_device *nd, char *text, size_t size)
+{
+	const struct queue *q = direct_first(nd);
+
+	snprintf(text, size, "session %llu has a direct queue (%u), whose commands nobody can wait for: it is to be "
+			     "deleted first", (unsigned long long)q->opening->session_number, q->qid);
+}
+
+/* A page of the controller's or the processor's size for each command. */
+static size_t direct_pages_size(const struct queue *q)
+{
+	size_t page = (size_t)__mps_to_pagesize(q->nd->ctrl.config.mps);
+
+	return (q->entries - 1) * (page > (size_t)__VFN_PAGESIZE ? page : (size_t)__VFN_PAGESIZE);
+}
+
+/* What its client maps, and the daemon has for it alone. */
+static uint64_t direct_memory(const struct queue *q)
+{
+	return ALIGN_UP((size_t)q->entries << NVME_CQES, (size_t)__VFN_PAGESIZE) +
+	       ALIGN_UP((size_t)q->entries << NVME_SQES, (size_t)__VFN_PAGESIZE) + direct_pages_size(q);
 }
 
 static bool direct_vector_used(const struct nvme_device *nd, unsigned int vector)
@@ -65,10 +123,15 @@ static bool direct_vector_used(const struct nvme_device *nd, unsigned int vector
 int nvme_direct_new(struct queue *q)
 {
 	struct nvme_device *nd = q->nd;
-	struct nvme_direct *d = calloc(1, sizeof(*d));
+	struct nvme_direct *d;
 
-	if (!d)
+	if (quota_charge(q->opening->user, QUOTA_BUFFER_BYTES, direct_memory(q)) < 0)
+		return -EDQUOT;
+	d = calloc(1, sizeof(*d));
+	if (!d) {
+		quota_release(q->opening->user, QUOTA_BUFFER_BYTES, direct_memory(q));
 		return -ENOMEM;
+	}
 	*d = (struct nvme_direct){
 		.queue = q,
 		.irq_fd = -1,
@@ -178,14 +241,6 @@ int nvme_direct_start(struct queue *q)
 	return 0;
 }
 
-/* A page of the controller's or the processor's size for each command. */
-static size_t direct_pages_size(const struct queue *q)
-{
-	size_t page = (size_t)__mps_to_pagesize(q->nd->ctrl.config.mps);
-
-	return (q->entries - 1) * (page > (size_t)__VFN_PAGESIZE ? page : (size_t)__VFN_PAGESIZE);
-}
-
 /* The client may keep the memory mapped: it is empty then. */
 static void direct_empty(const void *vaddr, size_t len)
 {
@@ -225,6 +280,7 @@ void nvme_direct_free(struct queue *q)
 	else if (d->lost_vector && q->nd->dev->state == DEVICE_READY)
 		journal_warn(q->nd->dev->address, 0, "interrupt vector %u is lost: %s", q->vector,
 			     "it could not be set up again after a direct queue");
+	quota_release(q->opening->user, QUOTA_BUFFER_BYTES, direct_memory(q));
 	q->direct = NULL;
 	free(d);
 }
@@ -340,12 +396,4 @@ int nvme_direct_share(struct queue *q, struct queue_share *share)
 	while (ret < 0 && share->nfds)
 		close(share->fds[--share->nfds]);
 	return ret;
-}
-
-bool nvme_direct_any(const struct nvme_device *nd)
-{
-	for (unsigned int qid = 1; qid <= nd->nqueues; qid++)
-		if (nd->queues[qid] && nd->queues[qid]->direct)
-			return true;
-	return false;
 }

@@ -444,7 +444,8 @@ void nvme_queue_create(struct opening *o, const struct queue_spec *spec, class_q
 	if (spec->mode == QUEUE_DIRECT && nvme_direct_new(q) < 0) {
 		q->made = done;
 		q->made_arg = arg;
-		queue_undo(q, -ENOMEM, "out of memory");
+		queue_undo(q, ret, ret == -EDQUOT ? "the user has as much memory as the configuration allows "
+						    "(buffer-bytes)" : "out of memory");
 		return;
 	}
 	queue_make_memory(q, done, arg);

@@ -119,6 +119,8 @@ int nvme_submit_command(struct command *cmd, unsigned int timeout_ms, char *text
 	if (ret < 0) {
 		if (ret == -EAGAIN)
 			snprintf(text, size, "%s", full);
+		else if (ret == -EBUSY)
+			nvme_direct_who(nd, text, size);
 		else
 			snprintf(text, size, "no PRP list can be made: %s", strerror(-ret));
 		nvme_command_free(cmd);

@@ -392,9 +392,9 @@ void nvme_served_paired(struct nvme_served *served, int error, const char *text)
 void nvme_served_unpaired(struct nvme_served *served);
 
 /* nvme-direct.c */
-/* Whether `nd` may and can have direct queues: 0, or -EPERM, -EOPNOTSUPP with the reason. */
+/* Whether `nd` may and can have direct queues now: 0, or -EPERM, -EOPNOTSUPP, -EAGAIN with the reason. */
 int nvme_direct_allowed(const struct nvme_device *nd, const char **text);
-/* Make the queue, whose vector is chosen, a direct one. 0 or -ENOMEM. */
+/* Make the queue, whose vector is chosen, a direct one, and charge its memory to the user. 0, -EDQUOT or -ENOMEM. */
 int nvme_direct_new(struct queue *queue);
 /* WORKER, with its memory: what the client gets. 0, or -errno with the reason. */
 int nvme_direct_prepare(struct queue *queue);
@@ -407,6 +407,10 @@ void nvme_direct_free(struct queue *queue);
 void nvme_direct_wake(struct queue *queue);
 int nvme_direct_share(struct queue *queue, struct queue_share *share);
 bool nvme_direct_any(const struct nvme_device *nd);
+/* The admin command, which is a barrier, changes namespaces or their data under a direct queue that there is. */
+bool nvme_direct_excludes(const struct nvme_device *nd, const union nvme_cmd *sqe);
+/* Whose queue that is, as a reason. */
+void nvme_direct_who(const struct nvme_device *nd, char *text, size_t size);
 
 /* nvme-engine.c */
 int nvme_served_buffer_add(struct opening *opening, struct data_buffer *buffer);

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -124,6 +126,34 @@ static void all(void)
 	ledger_await(&before, 8192);
 }
 
+/* Nobody can wait for its commands: what changes namespaces is refused, and says whose queue it is. */
+static void excluded(void)
+{
+	struct vfnc_cmd format = {.opcode = 0x80, .nsid = 2, .timeout_ms = INT_SOON_MS};
+	struct vfnc_cmd sanitize = {.opcode = 0x84, .cdw10 = 2};
+	struct vfnc_cmd flush = {.opcode = 0, .nsid = 1};
+	struct vfnc *conn = int_connect();
+	struct vfnc_device *dev = int_open(conn, env.device);
+	struct vfnc_queue *queue = int_queue(dev, 4);
+	struct vfnc_completion completion;
+	struct client c;
+	char who[64];
+
+	client_open(&c, NULL, VFNC_QUEUE_DIRECT, 16, LENGTH);
+	snprintf(who, sizeof(who), "session %llu has a direct queue (%u)", (unsigned long long)vfnc_session(c.conn),
+		 c.queue->qid);
+	FAILS_SAYING(conn, EBUSY, who, vfnc_admin(dev, &format, NULL));
+	FAILS_SAYING(c.conn, EBUSY, who, vfnc_admin(c.dev, &sanitize, NULL));
+	/* Others go on, as does what changes nothing. */
+	OK(conn, vfnc_io(queue, &flush, NULL));
+	client_rw(&c, false, 0, LENGTH, 0);
+	OK(c.conn, vfnc_queue_delete(c.queue));
+	OK(conn, vfnc_admin(dev, &format, &completion));
+	CHECK(vfnc_ok(&completion) || !env.sim_control, "Format NVM: %#x", completion.status);
+	client_close(&c);
+	vfnc_disconnect(conn);
+}
+
 /* ---- ends -------------------------------------------------------------------------------- */
 
 static void fill(struct client *c)
@@ -176,6 +206,81 @@ static void kept(void)
 		munmap(copy, page);
 		client_close(&c);
 	}
+}
+
+/* ---- a child that keeps what a killed client had ------------------------------------------ */
+
+struct heir {
+	int ready[2], stop[2]; /* pipes: to the test; to the child */
+};
+
+/*
+ * It has all descriptors and all mappings but the connection, and writes to them: the queue's memory, and what wakes
+ * whom. Doorbells it leaves alone: those of a number that has another queue by now are that queue's.
+ */
+static void heir_lives(struct client *c, const struct heir *h)
+{
+	struct pollfd stop = {.fd = h->stop[0], .events = POLLIN};
+	struct nvme_sq *sq = c->queue->sq;
+	struct nvme_cq *cq = c->queue->cq;
+
+	close(vfnc_fd(c->conn));
+	int_poke(h->ready[1]);
+	while (poll(&stop, 1, 0) == 0) {
+		memset(sq->vaddr, (int)int_random(256), 64 * 64);
+		memset(cq->vaddr, (int)int_random(256), 64 * 16);
+		memset(sq->pages.vaddr, (int)int_random(256), LENGTH);
+		memset(c->buf->vaddr, (int)int_random(256), c->buf->size);
+		for (unsigned int i = 0; i < 20 && sq->kick; i++)
+			sq->kick(sq->kick_arg, 0, 0);
+	}
+	_exit(0);
+}
+
+static void heir_parent(void *arg)
+{
+	struct heir *h = arg;
+	struct client c;
+	pid_t pid;
+
+	client_open(&c, NULL, VFNC_QUEUE_DIRECT, 64, 64 * LENGTH);
+	fill(&c);
+	pid = fork();
+	CHECK(pid >= 0, "fork: %s", strerror(errno));
+	if (pid == 0)
+		heir_lives(&c, h);
+	for (;;)
+		pause();
+}
+
+/*
+ * A client is killed while a child of its lives on with copies of what it had. The daemon takes queue and memory back
+ * from the controller all the same, and others, whose queues have the same numbers then, do not notice what the child
+ * writes. (That it holds a device of the kernel's VFIO up, once the daemon gives that back, is documented.)
+ */
+static void inherited(void)
+{
+	struct heir h;
+	struct ledger before;
+	struct client c[2];
+	pid_t pid;
+
+	CHECK(pipe(h.ready) == 0 && pipe(h.stop) == 0, "no pipes");
+	ledger_settle();
+	ledger_take(&before);
+	pid = int_spawn(heir_parent, &h);
+	int_await_poke(h.ready[0], INT_SOON_MS);
+	CHECK(kill(pid, SIGKILL) == 0, "kill: %s", strerror(errno));
+	int_reap_killed(pid);
+	ledger_await(&before, 8192);
+	client_open(&c[0], NULL, VFNC_QUEUE_DIRECT, 64, 64 * LENGTH);
+	client_open(&c[1], NULL, VFNC_QUEUE_REQUEST, 16, 2 * LENGTH);
+	for (uint32_t i = 0; i < (env.longer ? 20000u : 300u); i++)
+		client_verify(&c[i % 2], i, i, 8192, LENGTH);
+	int_poke(h.stop[1]);
+	client_close(&c[0]);
+	client_close(&c[1]);
+	ledger_await(&before, 8192);
 }
 
 /* ---- a client that does as it likes ------------------------------------------------------ */
@@ -307,8 +412,10 @@ static const struct int_case cases[] = {
 	INT_CASE("a descriptor tells of completions", polled_fd),
 	INT_CASE("no direct queues where the configuration does not say so", refused),
 	INT_CASE("all queues of the controller, and others in their place", all),
+	INT_CASE("formats and the like are refused beside them", excluded),
 	INT_CASE("queues with outstanding commands are deleted", deleted, .limit = 120),
 	INT_CASE("what is kept of a deleted queue is empty", kept),
+	INT_CASE("a child that keeps what a killed client had harms nobody", inherited),
 	INT_CASE("clients that misuse what they are given disturb nobody else", hostile, .limit = 120),
 	INT_CASE("a reset ends a direct queue, which its client is told", reset, .limit = 120, .faults = true),
 	{0},
