@@ -25,6 +25,9 @@ LOGS = TOP / "build" / "logs"
 JOBS = f"-j{os.cpu_count()}"
 ASAN = TOP / "build" / "asan"
 PLAIN = TOP / "build" / "plain"
+# Tests with a long variant that goes as far as its time lets it.
+LONG_PLAIN = ["tests/int/suite.sh", "tests/bench/test-mapping", "tests/unit/daemon/test-driver",
+              *(f"tests/unit/libvfn/nvme/test-{name}" for name in ("irq", "recover", "share", "stack"))]
 
 
 class Counts:
@@ -87,23 +90,27 @@ def parts(long):
     yield (Part("asan-build", [build, "asan", "--enable-sanitizers", "--enable-werror"], 1200),
            # As users configure it. Its tests are the same as those below, so they wait for --long.
            Part("plain-build", [build, "plain"], 1200))
-    yield Part("asan-check", check + ["-C", ASAN], 3600 if long else 1500, count_automake,
-               ["asan-build"], ASAN / "test-suite.log")
+    vm = TOP / "tests" / "vm"
+    # What the guests need is built while long variants wait.
+    yield (Part("asan-check", check + ["-C", ASAN], 3600 if long else 1500, count_automake,
+                ["asan-build"], ASAN / "test-suite.log"),
+           *([Part("vm-kernel-arm64", [vm / "kernel", "arm64"], 3000),
+              Part("vm-build-arm64", [vm / "build-arm64"], 3000)] if long else []))
     yield (Part("install", [TOP / "tests" / "install" / "installed.sh"], 900, count_tap,
                 ["plain-build"]),
            Part("abi", [targets / "abi"], 300, count_tap, ["plain-build"]),
            Part("musl", [targets / "run", "musl"], 900, count_automake, ["plain-build"]),
            Part("arm64", [targets / "run", "arm64"], 900, count_automake, ["plain-build"]))
-    vm = TOP / "tests" / "vm"
     if long:
-        # The long variants wait for much of their time, and what a release has is known to pass them.
-        yield (Part("plain-check", check + ["-C", PLAIN], 3600, count_automake, ["plain-build"],
-                    PLAIN / "test-suite.log"),
+        plain = ["-C", PLAIN], 1800, count_automake, ["plain-build"], PLAIN / "test-suite.log"
+        # It counts what others that run would change.
+        yield Part("bench", check + ["TESTS=tests/bench/test-run.sh"] + plain[0], *plain[1:])
+        # A release runs all tests of a plain build; their long variants find more the faster they are.
+        tests = " ".join(LONG_PLAIN)
+        yield (Part("plain-check", check + [f"TESTS={tests}"] + plain[0], *plain[1:]),
                Part("distcheck", ["make", JOBS, "-C", PLAIN, "distcheck", "AM_COLOR_TESTS=no"], 3600,
                     count_automake, ["plain-build"], brief=True))
-    yield (Part("vm-kernel", [vm / "kernel"], 1500),
-           *([Part("vm-kernel-arm64", [vm / "kernel", "arm64"], 1500),
-              Part("vm-build-arm64", [vm / "build-arm64"], 1500)] if long else []))
+    yield Part("vm-kernel", [vm / "kernel"], 1500)
     limit = 3000 if long else 900
     # Each guest waits for much of its time.
     yield tuple(Part(f"vm-{transport}",

@@ -39,7 +39,7 @@ static void verify(void)
 static void pipelined(void)
 {
 	unsigned int sent = 0, done = 0, total = 20000;
-	uint64_t until = int_now_ms() + (env.longer ? 20000 : 0);
+	uint64_t until = int_now_ms() + (env.longer ? 10000 : 0);
 	struct client c;
 
 	client_open(&c, NULL, VFNC_QUEUE_DIRECT, DEPTH, DEPTH * LENGTH);

@@ -18,7 +18,7 @@
 
 /* So often, or for so long if that is more. */
 #define HOSTILE_TIMES (env.sim_control ? 1000 : 200)
-#define HOSTILE_MS    (env.longer ? 20000 : 0)
+#define HOSTILE_MS    (env.longer ? 10000 : 0)
 
 /* ---- the others ------------------------------------------------------------------------------ */
 

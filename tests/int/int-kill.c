@@ -141,7 +141,8 @@ static void kill_one(enum vfnc_queue_mode mode, bool delayed)
 
 static void kill_many(void)
 {
-	unsigned int times = (env.sim_control ? KILL_TIMES : KILL_TIMES_VM) * (env.longer ? 10 : 1);
+	unsigned int times = env.sim_control ? KILL_TIMES * (env.longer ? 10 : 1)
+					     : KILL_TIMES_VM * (env.longer ? 3 : 1);
 	struct killed k[KILL_VERIFIERS];
 	pid_t pid[KILL_VERIFIERS];
 	struct ledger before;

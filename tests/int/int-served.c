@@ -74,7 +74,7 @@ static void pipelined(void)
 {
 	struct client c;
 	unsigned int sent = 0, done = 0, total = 20000;
-	uint64_t until = int_now_ms() + (env.longer ? 20000 : 0);
+	uint64_t until = int_now_ms() + (env.longer ? 10000 : 0);
 
 	client_open(&c, DEPTH, DEPTH * 4096);
 	int_seed(2);
@@ -294,7 +294,7 @@ static void killed_client(void *arg)
 static void killed(void)
 {
 	unsigned int times = env.sim_control ? 100 : 15;
-	uint64_t until = int_now_ms() + (env.longer ? 30000 : 0);
+	uint64_t until = int_now_ms() + (env.longer ? 20000 : 0);
 	struct ledger before;
 	struct client c;
 	int fds[2];

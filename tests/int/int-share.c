@@ -284,8 +284,8 @@ static void overlap_worker(void *arg)
 	worker_open(w);
 	blocks = SHARE_AREA / w->c.bs;
 	worker_begin(w);
-	/* Both namespaces have their turn. */
-	end = int_now_ms() + share_duration() / (env.longer ? 2 : 1);
+	/* Twice, and those before have taken the most of it. */
+	end = int_now_ms() + share_duration() / (env.longer ? 4 : 1);
 	do {
 		struct transfer t[SHARE_SLOTS];
 		bool write[SHARE_SLOTS];

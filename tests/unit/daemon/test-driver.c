@@ -214,7 +214,7 @@ static void hammer(bool poll, unsigned int spin_us)
 #ifdef __SANITIZE_THREAD__
 	sleeps_wanted = 8000;
 #else
-	sleeps_wanted = longer() ? 700000 : 30000;
+	sleeps_wanted = longer() ? 350000 : 30000;
 #endif
 	begin(poll, spin_us);
 	rests();

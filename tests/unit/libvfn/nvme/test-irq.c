@@ -62,8 +62,6 @@ static void run(unsigned int quirks)
 	while (completed < rounds) {
 		int n;
 
-		if (submitted == rounds && unit_again(&end, 15))
-			rounds += 3000;
 		/* nothing at all, one, or as much as there is place for; and now and then the device sleeps */
 		for (int i = 1; i <= QUEUES; i++) {
 			struct nvme_rq *rq;
@@ -90,6 +88,8 @@ static void run(unsigned int quirks)
 			RIG_EXPECT(read(rig.efds[number], &count, sizeof(count)) == sizeof(count));
 			completed += drain(&ctrl->cq[number]);
 		}
+		if (submitted == rounds && unit_again(&end, 15))
+			rounds += 3000;
 	}
 	printf("# %d completions, %d waits, %ld interrupts\n", completed, waits,
 	       sim_stat(&rig.sim, "interrupts"));
