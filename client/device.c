@@ -37,6 +37,7 @@ int vfnc_open(struct vfnc *conn, const char *address, struct vfnc_device **devp)
 	TAILQ_INIT(&dev->buffers);
 	TAILQ_INIT(&dev->queues);
 	TAILQ_INIT(&dev->subs);
+	TAILQ_INIT(&dev->traces);
 	TAILQ_INSERT_TAIL(&conn->devices, dev, link);
 	cl_rpc_free(conn, call);
 	*devp = dev;
@@ -46,11 +47,14 @@ int vfnc_open(struct vfnc *conn, const char *address, struct vfnc_device **devp)
 void cl_device_free(struct vfnc_device *dev)
 {
 	struct vfnc_subscription *sub;
+	struct vfnc_trace *trace;
 	struct cl_buffer *buf;
 	struct cl_queue *queue;
 
 	while ((sub = TAILQ_FIRST(&dev->subs)))
 		cl_subscription_free(sub);
+	while ((trace = TAILQ_FIRST(&dev->traces)))
+		cl_trace_free(trace);
 	while ((queue = TAILQ_FIRST(&dev->queues)))
 		cl_queue_free(&queue->pub);
 	while ((buf = TAILQ_FIRST(&dev->buffers)))

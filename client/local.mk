@@ -20,6 +20,7 @@ noinst_LTLIBRARIES += %D%/libvfnclient-core.la
 	%D%/raw.c \
 	%D%/rpc.c \
 	%D%/served.c \
+	%D%/trace.c \
 	%D%/wait.c
 %C%_libvfnclient_core_la_CFLAGS = $(AM_CFLAGS) $(PROTOBUFC_CFLAGS)
 %C%_libvfnclient_core_la_LIBADD = proto/libproto.la
@@ -36,7 +37,7 @@ EXTRA_DIST += %D%/libvfnclient.map
 
 vfnclientincludedir = $(includedir)/vfn
 vfnclientinclude_HEADERS = %D%/include/vfn/client.h %D%/include/vfn/client-async.h \
-	%D%/include/vfn/client-raw.h
+	%D%/include/vfn/client-raw.h %D%/include/vfn/client-trace.h
 pkgconfig_DATA += %D%/vfn-client.pc
 
 include %D%/vfnctl/local.mk

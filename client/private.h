@@ -119,6 +119,7 @@ struct vfnc_device {
 	TAILQ_HEAD(, cl_buffer) buffers;
 	TAILQ_HEAD(, cl_queue) queues;
 	TAILQ_HEAD(, vfnc_subscription) subs;
+	TAILQ_HEAD(, vfnc_trace) traces;
 	TAILQ_ENTRY(vfnc_device) link;
 	struct cl_shell *shell; /* for served queues; NULL before the first one */
 };
@@ -133,6 +134,8 @@ int cl_fail(struct vfnc *conn, int code, const char *format, ...)
 
 /* A point of CLOCK_MONOTONIC in ms, for the functions below; -1 (never) stays -1. */
 int64_t cl_deadline(int64_t timeout_ms);
+/* Until then, for poll(2): an hour at most. */
+int cl_left(int64_t deadline);
 
 /*
  * Give the request an id and send it. `req` is the caller's. The call is freed by cl_rpc_free() or
@@ -188,6 +191,7 @@ void cl_device_free(struct vfnc_device *dev);
 void cl_buffer_free(struct vfnc_buffer *buf);
 void cl_queue_free(struct vfnc_queue *queue);
 void cl_subscription_free(struct vfnc_subscription *sub);
+void cl_trace_free(struct vfnc_trace *trace);
 
 /* ---- served.c: the shared side of queues, and where data are looked up ---- */
 

@@ -23,6 +23,15 @@ int64_t cl_deadline(int64_t timeout_ms)
 	return timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
 }
 
+int cl_left(int64_t deadline)
+{
+	int64_t left = deadline < 0 ? -1 : deadline - now_ms();
+
+	if (deadline >= 0 && left < 0)
+		return 0;
+	return left > 3600 * 1000 ? 3600 * 1000 : (int)left;
+}
+
 int cl_rpc_kill(struct vfnc *conn, int code, const char *format, ...)
 {
 	va_list ap;
@@ -149,6 +158,7 @@ void cl_rpc_give_back(struct vfnc *conn, const Vfnd__Answer *answer)
 	Vfnd__BufferFreeRequest buffer = VFND__BUFFER_FREE_REQUEST__INIT;
 	Vfnd__QueueDeleteRequest queue = VFND__QUEUE_DELETE_REQUEST__INIT;
 	Vfnd__UnsubscribeRequest sub = VFND__UNSUBSCRIBE_REQUEST__INIT;
+	Vfnd__TraceCloseRequest trace = VFND__TRACE_CLOSE_REQUEST__INIT;
 
 	switch ((int)answer->body_case) {
 	case VFND__ANSWER__BODY_OPEN:
@@ -170,6 +180,11 @@ void cl_rpc_give_back(struct vfnc *conn, const Vfnd__Answer *answer)
 		sub.subscription = answer->subscribe->subscription;
 		req.op_case = VFND__REQUEST__OP_UNSUBSCRIBE;
 		req.unsubscribe = &sub;
+		break;
+	case VFND__ANSWER__BODY_TRACE_OPEN:
+		trace.trace = answer->trace_open->trace;
+		req.op_case = VFND__REQUEST__OP_TRACE_CLOSE;
+		req.trace_close = &trace;
 		break;
 	default:
 		return;
@@ -273,17 +288,8 @@ static int receive(struct vfnc *conn, int flags)
 static int wait_socket(struct vfnc *conn, short events, int64_t deadline, short *revents)
 {
 	struct pollfd pfd = {.fd = conn->fd, .events = events};
-	int64_t left = -1;
-	int n;
+	int n = poll(&pfd, 1, cl_left(deadline));
 
-	if (deadline >= 0) {
-		left = deadline - now_ms();
-		if (left <= 0)
-			left = 0;
-		else if (left > 3600 * 1000)
-			left = 3600 * 1000;
-	}
-	n = poll(&pfd, 1, (int)left);
 	if (n < 0)
 		return errno == EINTR ? -EINTR : cl_fail(conn, -errno, "poll: %s", strerror(errno));
 	if (n == 0)

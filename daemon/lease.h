@@ -19,6 +19,7 @@ enum lease_type {
 	LEASE_BUFFER,
 	LEASE_QUEUE,
 	LEASE_SUBSCRIPTION,
+	LEASE_TRACE,
 };
 
 struct lease {

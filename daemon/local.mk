@@ -20,6 +20,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/data/limit.c %D%/data/limit.h \
 	%D%/data/map.c %D%/data/map.h \
 	%D%/data/served.c %D%/data/served.h \
+	%D%/data/trace.c %D%/data/trace.h \
 	%D%/device/buffer.c %D%/device/buffer.h \
 	%D%/device/class.c %D%/device/class.h \
 	%D%/device/command.h \
@@ -43,10 +44,12 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/device/nvme-reset.c \
 	%D%/device/nvme-state.c \
 	%D%/device/nvme-submit.c \
+	%D%/device/nvme-trace.c \
 	%D%/device/nvme-write.c \
 	%D%/device/opening.c %D%/device/opening.h \
 	%D%/device/queue.h \
 	%D%/device/subscription.c %D%/device/subscription.h \
+	%D%/device/tracer.c %D%/device/tracer.h \
 	%D%/device/worker.c %D%/device/worker.h \
 	%D%/rpc/access.c \
 	%D%/rpc/arena.c %D%/rpc/arena.h \
@@ -61,6 +64,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/rpc/rpc.c %D%/rpc/rpc.h \
 	%D%/rpc/statistics.c \
 	%D%/rpc/table.c \
+	%D%/rpc/trace.c \
 	%D%/state/state.c %D%/state/state.h
 %C%_libdaemon_la_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(PROTOBUFC_CFLAGS) $(SYSTEMD_CFLAGS) \
 	$(INIH_CFLAGS)

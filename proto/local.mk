@@ -14,7 +14,7 @@ noinst_LTLIBRARIES += %D%/libproto.la
 %C%_libproto_la_SOURCES = \
 	%D%/frame.c %D%/frame.h \
 	%D%/fdset.c %D%/fdset.h \
-	%D%/served.h
+	%D%/served.h %D%/trace.h
 nodist_%C%_libproto_la_SOURCES = %D%/vfnd.pb-c.c
 %C%_libproto_la_CFLAGS = $(AM_CFLAGS) $(PROTOBUFC_CFLAGS)
 %C%_libproto_la_LIBADD = $(PROTOBUFC_LIBS)

@@ -16,6 +16,7 @@ noinst_LTLIBRARIES += %D%/libprint.la
 	%D%/print-sanitize.c \
 	%D%/print-self-test.c \
 	%D%/print-smart.c \
+	%D%/print-trace.c \
 	%D%/print.h
 %C%_libprint_la_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(LIBNVME_CFLAGS)
 %C%_libprint_la_LIBADD = $(LIBNVME_LIBS) $(JSONC_LIBS)
@@ -53,6 +54,7 @@ bin_PROGRAMS += %D%/vfnctl
 	%D%/cmd-smart-log.c \
 	%D%/cmd-stats.c \
 	%D%/cmd-top.c \
+	%D%/cmd-trace.c \
 	%D%/cmd-virt-mgmt.c \
 	%D%/command.c \
 	%D%/command.h \

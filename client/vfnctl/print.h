@@ -73,4 +73,7 @@ void print_feature(FILE *out, uint8_t fid, uint32_t value, const uint8_t *data);
 /* What an NVMe opcode is called; "Unknown". */
 const char *print_opcode(bool admin, uint8_t opcode);
 
+/* A line for a command that was traced, and before it how many are missing. `device`: its name, NULL: not shown. */
+void print_trace(FILE *out, const struct vfnc_trace_entry *entry, const char *device, enum format format);
+
 #endif

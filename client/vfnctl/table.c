@@ -16,6 +16,7 @@ extern const struct command cmd_admin_passthru, cmd_attach_ns, cmd_bind, cmd_cha
 	cmd_stats, cmd_top, cmd_unbind, cmd_verify, cmd_virt_mgmt, cmd_write, cmd_write_zeroes;
 
 extern const struct command cmd_bar_read, cmd_bar_write, cmd_config_read, cmd_config_write, cmd_doorbell;
+extern const struct command cmd_trace;
 extern const struct command cmd_claim, cmd_release, cmd_reset, cmd_subsystem_reset;
 
 const struct command *const command_table[] = {
@@ -62,6 +63,7 @@ const struct command *const command_table[] = {
 	&cmd_events,
 	&cmd_stats,
 	&cmd_top,
+	&cmd_trace,
 	&cmd_bind,
 	&cmd_unbind,
 	&cmd_bar_read,

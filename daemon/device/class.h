@@ -172,6 +172,10 @@ struct device_class {
 	/* An opening ends: delete its queues, abort its commands. Called again on progress. */
 	void (*quiesce)(struct opening *opening);
 
+	/* What the loop does not complete is traced, too, and no longer. NULL: there is nothing else. */
+	void (*trace_add)(struct device *dev, struct trace *trace);
+	void (*trace_remove)(struct device *dev, struct trace *trace);
+
 	/* Take-over of an idle device. */
 	int (*save)(struct device *dev, struct state_device *saved);
 	int (*restore)(struct device *dev, const struct state_device *saved);

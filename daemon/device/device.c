@@ -13,6 +13,7 @@
 
 #include "daemon/device/class.h"
 #include "daemon/device/subscription.h"
+#include "daemon/device/tracer.h"
 #include "daemon/journal.h"
 #include "daemon/state/state.h"
 
@@ -456,6 +457,7 @@ void devices_free(struct devices *devices)
 {
 	struct device *dev;
 
+	tracers_discard();
 	while ((dev = TAILQ_FIRST(&devices->list)))
 		device_free(dev);
 }

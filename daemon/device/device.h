@@ -16,6 +16,7 @@
 #include <vfn/vfio.h>
 
 #include "daemon/config.h"
+#include "daemon/data/trace.h"
 #include "daemon/device/worker.h"
 #include "daemon/session.h"
 
@@ -71,6 +72,7 @@ struct device {
 	struct opening_list openings; /* ended ones that are not yet gone, too */
 	struct device_identity id;
 	struct device_stats stats;
+	struct trace_list traces;    /* who is told of the commands that the loop completes */
 	struct job job;              /* claim and release, one at a time */
 	bool closing;  /* stop() was called; released, when nothing is left of it */
 	bool disabled, releasing;

@@ -119,6 +119,7 @@ static void nvme_tell(struct command *cmd, const struct command_result *result)
 
 	if (cmd->told)
 		return;
+	nvme_trace(cmd, result->error ? NULL : &result->cqe, result->error);
 	cmd->told = true;
 	if (cmd->opening) {
 		cmd->nd->dev->stats.outstanding--;
@@ -234,6 +235,7 @@ static int nvme_send(struct command *cmd)
 	}
 	cmd->rq->opaque = cmd->keep_cid ? NULL : cmd;
 	cmd->phase = COMMAND_SENT;
+	cmd->submitted = get_ticks();
 	if (cmd->queue) {
 		cmd->queue->kept += cmd->keep_cid;
 		cmd->queue->sent++;
@@ -482,6 +484,7 @@ int nvme_adopt(struct nvme_device *nd, const union nvme_cmd *sqe, uint16_t cid, 
 	}
 	cmd->rq->opaque = cmd;
 	cmd->phase = COMMAND_SENT;
+	cmd->submitted = get_ticks();
 	nd->admin_sent++;
 	return 0;
 }
@@ -529,8 +532,10 @@ void nvme_reap(struct nvme_device *nd, unsigned int qid)
 			continue;
 		}
 		/* Its session was told that it does not end. */
-		if (cmd->told && cmd->opening)
+		if (cmd->told && cmd->opening) {
+			nvme_trace(cmd, &cqe, 0);
 			nvme_raw_stray(cmd->opening, &cqe);
+		}
 		nvme_finish(cmd, &cqe, 0, NULL);
 	}
 	/* A completion may have been the reason to reset the controller: the worker has the queues then. */

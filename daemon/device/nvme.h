@@ -17,6 +17,7 @@
  * nvme-recover.c  reset of a controller that does not answer
  * nvme-reset.c    resets by request: what makes them of their kind
  * nvme-raw.c      commands as sessions give them, and queue identifiers for these
+ * nvme-trace.c    commands for those who trace the device
  * nvme-write.c    writes of sessions to registers and doorbells
  *
  * The loop thread owns the admin queue and all others from start() to stop(); before and after, and while the
@@ -161,6 +162,7 @@ struct command {
 	struct buffer *data, *meta;
 	int slot;        /* -1: none */
 	uint64_t iova, length; /* of the data */
+	uint64_t submitted;    /* ticks; 0: it was not sent */
 	uint64_t meta_length;
 	bool out;        /* inline data goes to the controller */
 	uint64_t least;  /* bytes that the command transfers */
@@ -519,6 +521,9 @@ void nvme_raw_stray(struct opening *opening, const struct nvme_cqe *cqe);
 /* Submission queues of the session's making use that completion queue; one whose deletion waited for the last. */
 bool nvme_raw_cq_used(const struct queue *cq);
 struct queue *nvme_raw_cq_waiting(struct opening *opening);
+
+/* nvme-trace.c: what became of it, for those who trace; `cqe` NULL: `error`, -errno. */
+void nvme_trace(const struct command *cmd, const struct nvme_cqe *cqe, int error);
 
 /* nvme-write.c: as struct device_class says */
 int nvme_bar_write_check(struct opening *opening, unsigned int bar, uint64_t offset, size_t length,

@@ -13,6 +13,7 @@
 #include "daemon/device/class.h"
 #include "daemon/device/device.h"
 #include "daemon/device/subscription.h"
+#include "daemon/device/tracer.h"
 #include "daemon/journal.h"
 
 int opening_restore(struct session *session, struct device *device, uint64_t handle,
@@ -35,6 +36,7 @@ int opening_restore(struct session *session, struct device *device, uint64_t han
 	LIST_INIT(&o->buffers);
 	LIST_INIT(&o->queues);
 	LIST_INIT(&o->subscriptions);
+	LIST_INIT(&o->tracers);
 	TAILQ_INIT(&o->commands);
 	TAILQ_INIT(&o->limited);
 	data_limit_init(&o->limit, device->settings.session_commands,
@@ -151,6 +153,7 @@ void opening_end(struct opening *o, void (*ended)(void *arg), void *arg)
 	lease_remove(&o->lease);
 	while ((sub = LIST_FIRST(&o->subscriptions)))
 		subscription_free(sub);
+	tracer_end_all(o);
 	LIST_FOREACH (b, &o->buffers, link)
 		lease_remove(&b->lease);
 	/* A class's queue starts with its lease: void at once, like the others. */

@@ -28,10 +28,12 @@ struct device;
 struct event;
 struct queue;
 struct subscription;
+struct tracer;
 
 LIST_HEAD(buffer_list, buffer);
 LIST_HEAD(queue_list, queue);
 LIST_HEAD(subscription_list, subscription);
+LIST_HEAD(tracer_list, tracer);
 TAILQ_HEAD(command_list, command);
 
 struct opening {
@@ -44,6 +46,7 @@ struct opening {
 	struct buffer_list buffers;
 	struct queue_list queues;
 	struct subscription_list subscriptions;
+	struct tracer_list tracers;
 	struct command_list commands; /* admin and I/O, sent and not over */
 	unsigned int slots;           /* of inline payload in use */
 	struct data_map map;          /* the buffers, for served queues; theirs while there are any */

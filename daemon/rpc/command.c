@@ -10,6 +10,7 @@
 #include "daemon/device/buffer.h"
 #include "daemon/device/class.h"
 #include "daemon/device/queue.h"
+#include "daemon/device/tracer.h"
 #include "daemon/rpc/rpc.h"
 
 static void command_over(void *ticket, const struct command_result *result)
@@ -90,16 +91,9 @@ static int command_data(struct rpc_call *call, const Vfnd__CommandRequest *req, 
 
 static int command_fields(struct rpc_call *call, const Vfnd__CommandRequest *req, union nvme_cmd *sqe)
 {
-	if (req->opcode > 0xff) {
-		rpc_fail(call, -EINVAL, "command.opcode", "an opcode is one byte");
-		return -EINVAL;
-	}
-	if (req->flags) {
-		rpc_fail(call, -EPERM, "command.flags", "FUSE and PSDT are the daemon's: 0 is needed");
-		return -EPERM;
-	}
 	*sqe = (union nvme_cmd){
 		.opcode = (uint8_t)req->opcode,
+		.flags = (uint8_t)req->flags,
 		.nsid = cpu_to_le32(req->nsid),
 		.cdw2 = cpu_to_le32(req->cdw2),
 		.cdw3 = cpu_to_le32(req->cdw3),
@@ -110,6 +104,14 @@ static int command_fields(struct rpc_call *call, const Vfnd__CommandRequest *req
 		.cdw14 = cpu_to_le32(req->cdw14),
 		.cdw15 = cpu_to_le32(req->cdw15),
 	};
+	if (req->opcode > 0xff) {
+		rpc_fail(call, -EINVAL, "command.opcode", "an opcode is one byte");
+		return -EINVAL;
+	}
+	if (req->flags) {
+		rpc_fail(call, -EPERM, "command.flags", "FUSE and PSDT are the daemon's: 0 is needed");
+		return -EPERM;
+	}
 	return 0;
 }
 
@@ -118,16 +120,21 @@ static void command_submit(struct rpc_call *call, const Vfnd__CommandRequest *re
 {
 	struct command_spec spec = {.timeout_ms = req->timeout_ms, .id = call->id};
 	char text[256] = "";
-	void *ticket;
+	void *ticket = NULL;
 	int ret;
 
-	if (command_fields(call, req, &spec.sqe) < 0 || command_data(call, req, &spec) < 0)
-		return;
-	ticket = rpc_defer(call, sizeof(struct rpc_ticket));
-	if (!ticket)
-		return;
-	ret = o->device->class->submit(o, q, &spec, command_over, ticket, text, sizeof(text));
+	ret = command_fields(call, req, &spec.sqe);
+	if (ret == 0)
+		ret = command_data(call, req, &spec);
+	if (ret == 0) {
+		ticket = rpc_defer(call, sizeof(struct rpc_ticket));
+		ret = ticket ? 0 : -EAGAIN;
+	}
+	if (ticket)
+		ret = o->device->class->submit(o, q, &spec, command_over, ticket, text, sizeof(text));
 	if (ret < 0)
+		tracer_refused(o, q, &spec.sqe, false, ret);
+	if (ret < 0 && ticket)
 		rpc_ticket_fail(ticket, ret, NULL, text);
 }
 
@@ -191,6 +198,8 @@ void rpc_raw_command(struct rpc_call *call)
 	if (!ticket)
 		return;
 	ret = o->device->class->submit_raw(o, q, &spec, command_over, ticket, text, sizeof(text));
-	if (ret < 0)
+	if (ret < 0) {
+		tracer_refused(o, q, &spec.sqe, true, ret);
 		rpc_ticket_fail(ticket, ret, NULL, text);
+	}
 }

@@ -11,7 +11,7 @@
 void rpc_hello(struct rpc_call *call)
 {
 	/* What a client cannot see by asking for it. */
-	static char *const features[] = {(char *)"served-queues", (char *)"cancel"};
+	static char *const features[] = {(char *)"served-queues", (char *)"cancel", (char *)"trace"};
 	const Vfnd__HelloRequest *req = call->request->hello;
 	Vfnd__HelloAnswer hello = VFND__HELLO_ANSWER__INIT;
 	Vfnd__Answer answer = VFND__ANSWER__INIT;

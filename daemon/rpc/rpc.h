@@ -118,6 +118,8 @@ void rpc_config_write(struct rpc_call *call);
 void rpc_doorbell(struct rpc_call *call);
 void rpc_reset(struct rpc_call *call);          /* control.c */
 void rpc_claim(struct rpc_call *call);
+void rpc_trace_open(struct rpc_call *call);     /* trace.c */
+void rpc_trace_close(struct rpc_call *call);
 void rpc_release(struct rpc_call *call);
 
 /* event.c: how events reach clients, for subscription_set_deliver(). */

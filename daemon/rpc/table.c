@@ -22,6 +22,8 @@ const struct rpc_row rpc_table[] = {
 	ROW(UNSUBSCRIBE, unsubscribe, MONITOR, 0),
 	ROW(STATISTICS, statistics, MONITOR, 0),
 	ROW(CANCEL, cancel, MONITOR, 0),
+	ROW(TRACE_OPEN, trace_open, MONITOR, 0),
+	ROW(TRACE_CLOSE, trace_close, MONITOR, 0),
 	ROW(BAR_READ, bar_read, MONITOR, 0),
 	ROW(BAR_WRITE, bar_write, RAW, 0),
 	ROW(CONFIG_WRITE, config_write, RAW, 0),

@@ -60,6 +60,16 @@ check_PROGRAMS += %D%/int-events
 %C%_int_events_CFLAGS = $(INT_CFLAGS)
 %C%_int_events_LDADD = $(INT_LIBS)
 $(%C%_int_events_OBJECTS): $(PROTO_HEADER)
+check_PROGRAMS += %D%/int-trace
+%C%_int_trace_SOURCES = %D%/int-trace.c
+%C%_int_trace_CFLAGS = $(INT_CFLAGS)
+%C%_int_trace_LDADD = $(INT_LIBS)
+$(%C%_int_trace_OBJECTS): $(PROTO_HEADER)
+check_PROGRAMS += %D%/int-trace-hostile
+%C%_int_trace_hostile_SOURCES = %D%/int-trace-hostile.c
+%C%_int_trace_hostile_CFLAGS = $(INT_CFLAGS)
+%C%_int_trace_hostile_LDADD = $(INT_LIBS)
+$(%C%_int_trace_hostile_OBJECTS): $(PROTO_HEADER)
 check_PROGRAMS += %D%/int-share
 %C%_int_share_SOURCES = %D%/int-share.c
 %C%_int_share_CFLAGS = $(INT_CFLAGS)

@@ -29,8 +29,8 @@
  * raises SIGPIPE, installs signal handlers or starts threads. After fork() only one of both
  * processes may go on with a connection.
  *
- * Lifetimes. Objects are made and freed by the library. Freeing a device frees its buffers, queues
- * and subscriptions; disconnecting frees everything. When the connection is lost the objects remain
+ * Lifetimes. Objects are made and freed by the library. Freeing a device frees its buffers, queues,
+ * traces and subscriptions; disconnecting frees everything. When the connection is lost the objects remain
  * (a buffer's memory stays readable) until they are freed, which then succeeds at once.
  *
  * Structures that the library fills and hands out may grow at their end. Structures that the caller
@@ -593,8 +593,8 @@ int vfnc_statistics(struct vfnc *conn, const struct vfnc_device *dev,
 #ifdef __cplusplus
 }
 #endif
-
 #include "vfn/client-async.h"
 #include <vfn/client-raw.h>
+#include <vfn/client-trace.h>
 
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "canned.h"
+#include "fake-trace.h"
 
 #define BLOCK 512
 
@@ -155,7 +156,7 @@ void fake_buffer(struct fake *f, uint64_t id, uint64_t size, int fd)
 
 static void hello(struct fake *f, uint64_t id)
 {
-	static char *features[] = {(char *)"first", (char *)"second", (char *)"cancel"};
+	static char *features[] = {(char *)"first", (char *)"second", (char *)"cancel", (char *)"trace"};
 	Vfnd__HelloAnswer a = VFND__HELLO_ANSWER__INIT;
 	Vfnd__Answer answer = VFND__ANSWER__INIT;
 
@@ -165,7 +166,7 @@ static void hello(struct fake *f, uint64_t id)
 	a.max_message = FRAME_MAX;
 	a.max_inline = FAKE_INLINE;
 	a.max_outstanding = FAKE_OUTSTANDING;
-	a.n_features = 3;
+	a.n_features = 4;
 	a.features = features;
 	answer.id = id;
 	answer.body_case = VFND__ANSWER__BODY_HELLO;
@@ -497,6 +498,9 @@ void fake_answer(struct fake *f, const Vfnd__Request *req)
 		break;
 	case VFND__REQUEST__OP_STATISTICS:
 		statistics(f, req->id, req->statistics->device);
+		break;
+	case VFND__REQUEST__OP_TRACE_OPEN:
+		fake_trace(f, req->id);
 		break;
 	default:
 		fake_done(f, req->id);

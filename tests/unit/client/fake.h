@@ -30,7 +30,7 @@ struct fake {
 	uint64_t last_handle;
 	uint64_t subscription; /* the last one */
 	uint64_t sequence;
-	int count[64]; /* requests seen, by op_case; read it after fake_stop() or an answer */
+	int count[128]; /* requests seen, by op_case; read it after fake_stop() or an answer */
 	struct {
 		uint64_t handle;
 		uint8_t *mem;

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 CLIENT_TESTS = %D%/test-conn %D%/test-device %D%/test-command %D%/test-async %D%/test-pool \
+	%D%/test-trace \
 	%D%/test-print %D%/test-protocol-doc
 check_PROGRAMS += $(CLIENT_TESTS)
 TESTS += $(CLIENT_TESTS)
 
 # a daemon without a device, shared by the tests of library and tool
 check_LTLIBRARIES += %D%/libfake.la
-%C%_libfake_la_SOURCES = %D%/fake.c %D%/fake.h %D%/canned.c %D%/canned.h %D%/canned-logs.c
+%C%_libfake_la_SOURCES = %D%/fake.c %D%/fake.h %D%/fake-trace.c %D%/fake-trace.h %D%/canned.c %D%/canned.h %D%/canned-logs.c
 %C%_libfake_la_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_libfake_la_CFLAGS = $(UNIT_CFLAGS)
 $(%C%_libfake_la_OBJECTS): $(PROTO_HEADER)
@@ -28,6 +29,11 @@ $(%C%_test_device_OBJECTS): $(PROTO_HEADER)
 %C%_test_command_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_command_LDADD = $(CLIENT_TEST_LIBS)
 $(%C%_test_command_OBJECTS): $(PROTO_HEADER)
+%C%_test_trace_SOURCES = %D%/test-trace.c
+%C%_test_trace_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_trace_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_trace_LDADD = $(CLIENT_TEST_LIBS)
+$(%C%_test_trace_OBJECTS): $(PROTO_HEADER)
 %C%_test_async_SOURCES = %D%/test-async.c
 %C%_test_async_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_test_async_CFLAGS = $(UNIT_CFLAGS)

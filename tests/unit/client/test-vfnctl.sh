@@ -108,6 +108,30 @@ check "read --dry-run" 0 err '^slba         : 1f4$' read -s 500 -w
 check "a file that is not there" 4 err 'nothere' write -s 0 -d "$dir/nothere"
 check "a file that cannot be written" 4 err 'No such file' read -s 0 -d "$dir/no/such"
 
+# traces
+check "trace prints what passes, the device's end last" 3 out \
+    '^1\.000025     25\.5 us session 7 queue 1 cid 12: Read (02h) nsid 0x1 cdw10 00000000 .*: Successful.* (0)$' \
+    trace
+grep -q '^2\.000000        -    session 7 queue 1 cid 13: .*83h.*: Operation not permitted \[refused\]$' \
+    "$dir/out" &&
+    grep -q '^2\.500001      1\.0 us session 8 queue 2 served 65 cid 3: Write (01h).*(0x4004) \[refused\]$' \
+        "$dir/out" &&
+    grep -q '^2 commands lost$' "$dir/out" && grep -q ' daemon admin cid 0: Asynchronous Event Request' "$dir/out" &&
+    grep -q '^4 commands shown, 2 lost$' "$dir/err" && grep -q 'fake0: the device is gone' "$dir/err"
+status=$?
+result "trace: what was refused, lost, and the daemon's own"
+check "trace in JSON, counted" 0 out \
+    '^{"lost":0,"submitted_ns":1000000000,"completed_ns":1000025500,"latency_ns":25500,.*"sqe":"02000c0001' \
+    trace -c 1 -o json
+[ "$(wc -l <"$dir/out")" -eq 1 ]
+status=$?
+result "trace -c 1 prints one"
+check "trace of all devices" 3 out '^fake0 1\.000025 ' trace --all-devices
+check "trace: --scope" 2 err "'nobody' is not session, user or all" trace --scope nobody
+check "trace: --status" 2 err 'status.*0 to 2047' trace --status 0x800
+check "trace: --admin and --io" 2 err exclude trace --admin --io
+check "trace: a device and all of them" 2 err 'either a device' trace --all-devices fake0
+
 # events
 event='^event 1: SMART / health (1), temperature threshold (0x1), log page 0x2'
 check "events come with their log page" 3 out \

@@ -14,6 +14,7 @@ DAEMON_TESTS = \
 	%D%/test-check \
 	%D%/test-engine \
 	%D%/test-limit \
+	%D%/test-trace \
 	%D%/test-driver \
 	%D%/test-worker
 check_PROGRAMS += $(DAEMON_TESTS)
@@ -93,6 +94,11 @@ $(%C%_test_length_OBJECTS): $(PROTO_HEADER)
 %C%_test_limit_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_test_limit_CFLAGS = $(DAEMON_TEST_CFLAGS)
 %C%_test_limit_LDADD = $(DAEMON_TEST_LIBS)
+
+%C%_test_trace_SOURCES = %D%/test-trace.c
+%C%_test_trace_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_trace_CFLAGS = $(DAEMON_TEST_CFLAGS)
+%C%_test_trace_LDADD = $(DAEMON_TEST_LIBS)
 
 %C%_test_driver_SOURCES = %D%/test-driver.c
 %C%_test_driver_CPPFLAGS = $(UNIT_CPPFLAGS)
