@@ -15,6 +15,7 @@
 
 #include "daemon/data/check.h"
 #include "daemon/data/served.h"
+#include "daemon/data/trace.h"
 
 struct data_engine {
 	struct data_rules rules;
@@ -35,6 +36,7 @@ struct data_engine {
 	 * sleep. */
 	unsigned int patience;
 	unsigned int inflight;			   /* on all pairs */
+	struct trace_list traces;		   /* who is told of commands */
 	bool paused;				   /* nothing is forwarded */
 	bool halted;	       /* the pairs belong to somebody else: nothing is done */
 	void (*quiet)(struct data_engine *engine); /* paused, and nothing in flight (any more) */

@@ -100,9 +100,53 @@ void served_stats_add(struct served_stats *to, const struct served_stats *stats)
 		to->refused_by[i] += stats->refused_by[i];
 }
 
-/* A command that failed a check. */
-static void served_refuse(struct served *q, uint16_t cid, uint16_t status)
+/* ---- traces ------------------------------------------------------------------------------ */
+
+static void served_trace(struct served *q, uint16_t cid, const union nvme_cmd *sqe, uint64_t length, uint64_t result,
+			 uint16_t status, uint16_t flags, uint64_t submitted)
 {
+	struct trace_entry entry = {
+		.length = htole64(length),
+		.result = htole64(result),
+		.qid = htole16((uint16_t)q->pair->sq->id),
+		.cid = htole16(cid),
+		.status = htole16(status),
+		.flags = htole16((uint16_t)(TRACE_SERVED | flags)),
+		.number_of_queue = htole16(q->qid),
+	};
+
+	memcpy(entry.sqe, sqe, sizeof(entry.sqe));
+	trace_put(&q->engine->traces, TRACE_LANE_SERVED, &q->whose, &entry, submitted);
+}
+
+/* The last `n` commands, from the pair's tail on, which is not moved yet: those that somebody wants are kept. */
+static void served_trace_posted(struct served *q, unsigned int n)
+{
+	struct data_pair *pair = q->pair;
+	const union nvme_cmd *sqes = pair->sq->vaddr;
+	uint64_t now = get_ticks();
+
+	for (unsigned int at = pair->sq->tail; n--; at = at + 1 == (unsigned int)pair->sq->qsize ? 0 : at + 1) {
+		struct data_traced *traced;
+		union nvme_cmd sqe = sqes[at];
+
+		if (sqe.cid >= pair->ncmds || !trace_wants(&q->engine->traces, &q->whose, (uint16_t)pair->sq->id,
+							   q->qid, sqe.opcode))
+			continue;
+		traced = &pair->traced[sqe.cid];
+		traced->sqe = sqe;
+		traced->submitted = now;
+		pair->cmds[sqe.cid].marks |= DATA_TRACED;
+	}
+}
+
+/* A command that failed a check. */
+static void served_refuse(struct served *q, const union nvme_cmd *sqe, uint16_t status)
+{
+	uint16_t cid = sqe->cid;
+
+	if (q->engine->traces.n)
+		served_trace(q, cid, sqe, 0, 0, (uint16_t)(status | 1u << 14), TRACE_REFUSED, 0);
 	q->stats.refused++;
 	q->stats.refused_by[served_refusal(status)]++;
 	q->stats.failed++;
@@ -128,6 +172,19 @@ static inline void pair_give(struct data_pair *pair, struct data_cmd *cmd)
 	pair->free = cmd;
 }
 
+/* It is traced, or its identifier is not to be used yet. */
+static void pair_end_marked(struct data_pair *pair, struct data_cmd *cmd, struct served *q, uint64_t result,
+			    uint16_t status)
+{
+	const struct data_traced *traced = &pair->traced[cmd->id];
+
+	if (cmd->marks & DATA_TRACED)
+		served_trace(q, cmd->cid, &traced->sqe, cmd->length, result, status, 0, traced->submitted);
+	cmd->marks &= (uint8_t)~DATA_TRACED;
+	if (!cmd->marks)
+		pair_give(pair, cmd);
+}
+
 /* A command has ended; it is for the caller to count it on pair and engine. */
 static inline void pair_end(struct data_pair *pair, struct data_cmd *cmd, uint64_t result,
 			    uint16_t status)
@@ -146,8 +203,10 @@ static inline void pair_end(struct data_pair *pair, struct data_cmd *cmd, uint64
 	}
 	served_put(q, cmd->cid, result, status);
 	cmd->served = NULL;
-	if (likely(!cmd->named))
+	if (likely(!cmd->marks))
 		pair_give(pair, cmd);
+	else
+		pair_end_marked(pair, cmd, q, result, status);
 	if (unlikely(q->state == SERVED_STOPPED) && !q->inflight && q->drained)
 		q->drained(q);
 }
@@ -176,9 +235,9 @@ unsigned int data_pair_name(struct served *q, struct nvme_rq **rqs, unsigned int
 	for (unsigned int id = 0; id < pair->ncmds && n < most; id++) {
 		struct data_cmd *cmd = &pair->cmds[id];
 
-		if (cmd->served != q || cmd->named)
+		if (cmd->served != q || cmd->marks & DATA_NAMED)
 			continue;
-		cmd->named = true;
+		cmd->marks |= DATA_NAMED;
 		rqs[n++] = &pair->sq->rqs[id];
 	}
 	return n;
@@ -188,7 +247,7 @@ void data_pair_unname(struct data_pair *pair, struct nvme_rq *rq)
 {
 	struct data_cmd *cmd = &pair->cmds[rq->cid];
 
-	cmd->named = false;
+	cmd->marks &= (uint8_t)~DATA_NAMED;
 	if (!cmd->served)
 		pair_give(pair, cmd);
 }
@@ -285,6 +344,8 @@ static inline void served_pass(struct served *q, struct data_cmd *cmd, union nvm
 
 static inline void served_posted(struct served *q, unsigned int n, uint32_t tail)
 {
+	if (unlikely(q->engine->traces.n))
+		served_trace_posted(q, n);
 	q->pair->sq->tail = (uint16_t)tail;
 	q->pair->inflight += n;
 	q->engine->inflight += n;
@@ -311,7 +372,7 @@ static unsigned int served_fused(struct served *q, uint32_t tail)
 									    : DATA_INVALID_FIELD;
 
 		q->sq_head = next;
-		served_refuse(q, first->cid, status);
+		served_refuse(q, first, status);
 		return 1;
 	}
 	if (next == tail)
@@ -327,7 +388,7 @@ static unsigned int served_fused(struct served *q, uint32_t tail)
 	served_copy(q, next, second);
 	q->sq_head = next;
 	if ((second->flags & FUSE_MASK) != FUSE_SECOND) {
-		served_refuse(q, first->cid, DATA_MISSING_FUSED);
+		served_refuse(q, first, DATA_MISSING_FUSED);
 		return 1;
 	}
 	q->sq_head = served_after(q, next);
@@ -338,8 +399,8 @@ static unsigned int served_fused(struct served *q, uint32_t tail)
 			data_refs_drop(q->map, &cmd->refs);
 		if (!bad_second)
 			data_refs_drop(q->map, &cmd2->refs);
-		served_refuse(q, first->cid, bad_first ? bad_first : DATA_FAILED_FUSED);
-		served_refuse(q, second->cid, bad_second ? bad_second : DATA_FAILED_FUSED);
+		served_refuse(q, first, bad_first ? bad_first : DATA_FAILED_FUSED);
+		served_refuse(q, second, bad_second ? bad_second : DATA_FAILED_FUSED);
 		return 2;
 	}
 	pair->free = cmd2->next;
@@ -418,7 +479,7 @@ static inline unsigned int served_run(struct served *q, unsigned int n, bool *fu
 		q->sq_head = served_after(q, q->sq_head);
 		taken++;
 		if (unlikely(status)) {
-			served_refuse(q, sqe->cid, status);
+			served_refuse(q, sqe, status);
 			continue;
 		}
 		pair->free = cmd->next;
@@ -493,8 +554,11 @@ int data_pair_init(struct data_pair *pair, struct nvme_sq *sq, struct nvme_cq *c
 {
 	*pair = (struct data_pair){.sq = sq, .cq = cq, .ncmds = (unsigned int)sq->nrqs};
 	pair->cmds = calloc(pair->ncmds, sizeof(*pair->cmds));
-	if (!pair->cmds)
+	pair->traced = calloc(pair->ncmds, sizeof(*pair->traced));
+	if (!pair->cmds || !pair->traced) {
+		data_pair_fini(pair);
 		return -ENOMEM;
+	}
 	for (unsigned int id = pair->ncmds; id-- > 0;) {
 		pair->cmds[id].id = (uint16_t)id;
 		pair->cmds[id].list = (struct data_list){
@@ -509,5 +573,6 @@ int data_pair_init(struct data_pair *pair, struct nvme_sq *sq, struct nvme_cq *c
 void data_pair_fini(struct data_pair *pair)
 {
 	free(pair->cmds);
+	free(pair->traced);
 	memset(pair, 0, sizeof(*pair));
 }

@@ -22,6 +22,7 @@
 #include "daemon/data/check.h"
 #include "daemon/data/limit.h"
 #include "daemon/data/map.h"
+#include "daemon/data/trace.h"
 #include "proto/served.h"
 
 #define SERVED_BURST 16 /* commands of one queue before the next one has its turn */
@@ -41,7 +42,18 @@ struct data_cmd {
 	uint16_t cid; /* the client's */
 	uint16_t id;  /* the controller's: its place in the pair's */
 	uint8_t opcode;
-	bool named; /* by an Abort: no other command gets the identifier before that has ended */
+	uint8_t marks;
+};
+
+enum data_mark {
+	DATA_NAMED = 1 << 0,  /* by an Abort: no other command gets the identifier before that has ended */
+	DATA_TRACED = 1 << 1, /* somebody wants to know what becomes of it */
+};
+
+/* What is kept of such a command. */
+struct data_traced {
+	union nvme_cmd sqe;
+	uint64_t submitted; /* ticks */
 };
 
 /*
@@ -53,6 +65,7 @@ struct data_pair {
 	struct nvme_cq *cq;
 	struct data_cmd *cmds; /* by identifier */
 	struct data_cmd *free; /* of them, linked by `next` */
+	struct data_traced *traced; /* by identifier */
 	unsigned int ncmds;
 	unsigned int inflight;
 	unsigned int users; /* served queues */
@@ -121,6 +134,7 @@ struct served {
 	bool asked;	   /* the client is to be woken */
 	struct served *next_touched;
 	struct data_limit *limit; /* of its session, or NULL */
+	struct trace_owner whose;
 	uint64_t spent;		  /* bytes of all commands that were posted */
 	TAILQ_ENTRY(served) aside;
 	int wake_fd; /* a socket */

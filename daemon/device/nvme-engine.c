@@ -177,6 +177,29 @@ void nvme_served_halt(struct nvme_device *nd)
 	nd->served_quiet = false;
 }
 
+static void engine_trace_add(struct data_engine *engine, void *arg)
+{
+	/* as many fit as the device can have */
+	(void)!trace_list_add(&engine->traces, arg);
+}
+
+static void engine_trace_remove(struct data_engine *engine, void *arg)
+{
+	trace_list_remove(&engine->traces, arg);
+}
+
+void nvme_served_trace_add(struct device *dev, struct trace *trace)
+{
+	if (nvme_of(dev)->driver)
+		data_driver_call(nvme_of(dev)->driver, engine_trace_add, trace);
+}
+
+void nvme_served_trace_remove(struct device *dev, struct trace *trace)
+{
+	if (nvme_of(dev)->driver)
+		data_driver_call(nvme_of(dev)->driver, engine_trace_remove, trace);
+}
+
 struct engine_serving {
 	struct nvme_device *nd;
 	struct device_serving *to;

@@ -22,6 +22,7 @@
 
 #include "daemon/config.h"
 #include "daemon/data/check.h"
+#include "daemon/device/tracer.h"
 
 #define SERVED_DEFAULT	  128u /* entries */
 #define SERVED_MAX_WEIGHT 16u
@@ -282,6 +283,7 @@ static int served_attach(struct nvme_served *s)
 	s->data.pair = &s->pair->data;
 	s->data.map = &q->opening->map;
 	s->data.limit = data_limit_set(&q->opening->limit) ? &q->opening->limit : NULL;
+	s->data.whose = tracer_owner(q->opening);
 	s->data.qid = served_number(q);
 	if (!s->data.qid)
 		return -EMFILE;

@@ -419,6 +419,8 @@ int nvme_served_buffer_add(struct opening *opening, struct data_buffer *buffer);
 int nvme_served_buffer_remove(struct opening *opening, struct data_buffer *buffer);
 int nvme_served_start(struct nvme_device *nd);
 void nvme_serving(struct device *dev, struct device_serving *serving);
+void nvme_served_trace_add(struct device *dev, struct trace *trace);
+void nvme_served_trace_remove(struct device *dev, struct trace *trace);
 int nvme_served_retune(struct device *dev, const struct device_settings *settings);
 void nvme_served_stop(struct nvme_device *nd);
 /* Forward nothing; true when nothing is in flight. Else nvme_send_waiting() is called when that is so. */

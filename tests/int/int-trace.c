@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Traces: what is shown of requests and of whom, what is filtered, what is lost, and how they end. */
+#include "client.h"
 #include "int.h"
 
 #include <errno.h>
@@ -8,6 +9,8 @@
 #include <string.h>
 #include <sys/fsuid.h>
 #include <unistd.h>
+
+#include <vfn/support.h>
 
 #define OPCODE_IDENTIFY	 0x06
 #define OPCODE_CREATE_SQ 0x01
@@ -384,6 +387,60 @@ static void trace_takeover(void)
 	vfnc_disconnect(s.conn);
 }
 
+/* Commands of a served queue, by whoever serves it: those that pass, fail, and are refused. */
+static void served_on(const char *address)
+{
+	struct vfnc_trace_filter filter = {.no_admin = true};
+	struct client c;
+	struct vfnc_trace_entry e;
+	struct vfnc_trace *trace;
+	union nvme_cmd cmd = {.rw = {.opcode = OPCODE_READ}};
+	uint64_t session, last = 0;
+	struct nvme_rq *rq;
+	uint16_t status;
+
+	client_open(&c, address, VFNC_QUEUE_SERVED, 64, 65536);
+	session = vfnc_session(c.conn);
+	OK(c.conn, vfnc_trace_open(c.dev, &filter, &trace));
+	for (unsigned int i = 0; i < 500; i++) {
+		client_rw(&c, i & 1, i, c.bs, 0);
+		OK(c.conn, vfnc_trace_read(trace, &e, INT_SOON_MS));
+		CHECK(e.flags == VFNC_TRACE_SERVED && e.session == session && e.served == c.queue->qid && e.qid,
+		      "flags %#x, queue %u, served %u", e.flags, e.qid, e.served);
+		CHECK(e.sqe[0] == (i & 1 ? OPCODE_WRITE : OPCODE_READ) && sqe64(&e, 40) == i && e.length == c.bs,
+		      "opcode %02x, block %llu", e.sqe[0], (unsigned long long)sqe64(&e, 40));
+		CHECK(sqe64(&e, 24) == c.buf->iova && !e.status && !e.error, "status %#x", e.status);
+		CHECK(e.submitted && e.submitted <= e.completed && e.completed >= last, "times are not in order");
+		last = e.completed;
+	}
+	/* outside of the session's memory */
+	rq = nvme_rq_acquire(c.queue->sq);
+	CHECK(rq, "no tracker is left");
+	cmd.rw.nsid = cpu_to_le32(c.nsid);
+	cmd.dptr.prp1 = cpu_to_le64(c.buf->iova + (UINT64_C(1) << 40));
+	nvme_rq_exec(rq, &cmd);
+	status = client_reap(&c);
+	OK(c.conn, vfnc_trace_read(trace, &e, INT_SOON_MS));
+	CHECK(e.flags == (VFNC_TRACE_SERVED | VFNC_TRACE_REFUSED) && e.status == status && !e.submitted,
+	      "flags %#x, status %#x", e.flags, e.status);
+	CHECK(memcmp(e.sqe, &cmd, sizeof(e.sqe)) == 0, "it is another command");
+	CHECK(vfnc_trace_read(trace, &e, 0) == -ETIMEDOUT && !vfnc_trace_lost(trace), "there is more");
+	OK(c.conn, vfnc_trace_close(trace));
+	/* nobody looks any more */
+	client_rw(&c, false, 1, c.bs, 0);
+	client_close(&c);
+}
+
+static void trace_served(void)
+{
+	served_on(env.device);
+}
+
+static void trace_polled(void)
+{
+	served_on(env.device2);
+}
+
 int main(void)
 {
 	static const struct int_case cases[] = {
@@ -392,6 +449,8 @@ int main(void)
 		INT_CASE("elsewhere those of its user alone", trace_rights),
 		INT_CASE("several traces at a time have a filter each", trace_filters),
 		INT_CASE("what was refused is shown", trace_refused),
+		INT_CASE("commands of served queues are shown", trace_served),
+		INT_CASE("also where a thread polls them", trace_polled),
 		INT_CASE("what is overwritten is counted", trace_overrun),
 		INT_CASE("a reset ends commands, and no trace", trace_reset, .faults = true),
 		INT_CASE("a device's end is told when all was read", trace_released, .limit = 120),
