@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# test-driver, the data path and libvfn under the thread sanitizer: a program of its own, as the tree is built
-# with other sanitizers or none.
+# test-driver and test-trace, the data path and libvfn under the thread sanitizer: programs of their own, as the tree
+# is built with other sanitizers or none.
 : "${top_srcdir:?}"
 skip() {
     echo "1..0 # SKIP $1"
@@ -29,10 +29,20 @@ if ! gcc -std=gnu11 -O2 -g -pthread -fsanitize=thread -Wno-tsan -D_GNU_SOURCE -I
     echo 1..1
     exit 1
 fi
+# shellcheck disable=SC2046
+if ! gcc -std=gnu11 -O2 -g -pthread -fsanitize=thread -Wno-tsan -D_GNU_SOURCE -I"$src" -I"$src/tests/unit" \
+    -I"$src/libvfn/include" -o "$dir/test-trace" "$src/tests/unit/daemon/test-trace.c" "$src"/daemon/data/trace.c \
+    "$src"/libvfn/src/support/ticks.c $(pkg-config --cflags --libs check) >"$dir/log" 2>&1; then
+    sed 's/^/# /' "$dir/log"
+    echo 'not ok 1 - test-trace builds'
+    echo 1..1
+    exit 1
+fi
 # In one process: what it finds at the end is told by the exit status of each test otherwise.
 CK_FORK=no TSAN_OPTIONS='halt_on_error=0 exitcode=66' "$dir/test-driver" >"$dir/tap" 2>"$dir/log"
 status=$?
-grep -v '^1\.\.' "$dir/tap"
+CK_FORK=no TSAN_OPTIONS='halt_on_error=0 exitcode=66' "$dir/test-trace" >>"$dir/tap" 2>>"$dir/log" || status=$?
+awk '/^(not )?ok / { sub(/ok [0-9]+/, "ok " ++n) } !/^1\.\./' "$dir/tap"
 tests=$(grep -cE '^(not )?ok ' "$dir/tap")
 if [ $status -eq 0 ] && ! grep -q 'ThreadSanitizer' "$dir/log"; then
     echo "ok $((tests + 1)) - no data race"
