@@ -36,6 +36,7 @@ int vfnc_open(struct vfnc *conn, const char *address, struct vfnc_device **devp)
 	dev->handle = call->answer->open->device;
 	TAILQ_INIT(&dev->buffers);
 	TAILQ_INIT(&dev->queues);
+	TAILQ_INIT(&dev->interrupts);
 	TAILQ_INIT(&dev->subs);
 	TAILQ_INIT(&dev->traces);
 	TAILQ_INSERT_TAIL(&conn->devices, dev, link);
@@ -49,8 +50,11 @@ void cl_device_free(struct vfnc_device *dev)
 	struct vfnc_subscription *sub;
 	struct vfnc_trace *trace;
 	struct cl_buffer *buf;
+	struct cl_interrupt *irq;
 	struct cl_queue *queue;
 
+	while ((irq = TAILQ_FIRST(&dev->interrupts)))
+		cl_interrupt_free(&irq->pub);
 	while ((sub = TAILQ_FIRST(&dev->subs)))
 		cl_subscription_free(sub);
 	while ((trace = TAILQ_FIRST(&dev->traces)))

@@ -15,6 +15,7 @@ noinst_LTLIBRARIES += %D%/libvfnclient-core.la
 	%D%/event.c \
 	%D%/info.c \
 	%D%/nvme.c \
+	%D%/pci.c \
 	%D%/pool.c %D%/pool.h \
 	%D%/queue.c \
 	%D%/raw.c \
@@ -37,7 +38,8 @@ EXTRA_DIST += %D%/libvfnclient.map
 
 vfnclientincludedir = $(includedir)/vfn
 vfnclientinclude_HEADERS = %D%/include/vfn/client.h %D%/include/vfn/client-async.h \
-	%D%/include/vfn/client-raw.h %D%/include/vfn/client-trace.h
+	%D%/include/vfn/client-raw.h %D%/include/vfn/client-trace.h %D%/include/vfn/client-buffer.h \
+	%D%/include/vfn/client-pci.h
 pkgconfig_DATA += %D%/vfn-client.pc
 
 include %D%/vfnctl/local.mk

@@ -85,12 +85,22 @@ struct vfnc {
 	TAILQ_HEAD(, vfnc_device) devices;
 	char error[CL_ERROR_SIZE];
 	char why_dead[CL_ERROR_SIZE];
+	const struct fdset *tx_fds; /* that go with the request that is being sent, or NULL */
 	uint8_t tx[FRAME_MAX];
 	uint8_t rx[FRAME_MAX];
 };
 
+/* What buffers on several devices share. */
+struct cl_memory {
+	unsigned int refs;
+	void *vaddr;
+	size_t size;
+	int fd;
+};
+
 struct cl_buffer {
 	struct vfnc_buffer pub;
+	struct cl_memory *memory;
 	uint64_t handle;
 	TAILQ_ENTRY(cl_buffer) link;
 };
@@ -103,6 +113,12 @@ struct cl_queue {
 	struct cl_served *served; /* a served queue's own */
 	struct cl_direct *direct; /* a direct queue's own */
 	uint64_t spin_ticks;      /* of vfnc_queue_wait() */
+};
+
+struct cl_interrupt {
+	struct vfnc_interrupt pub;
+	uint64_t handle;
+	TAILQ_ENTRY(cl_interrupt) link;
 };
 
 struct vfnc_subscription {
@@ -118,6 +134,7 @@ struct vfnc_device {
 	char *address;
 	TAILQ_HEAD(, cl_buffer) buffers;
 	TAILQ_HEAD(, cl_queue) queues;
+	TAILQ_HEAD(, cl_interrupt) interrupts;
 	TAILQ_HEAD(, vfnc_subscription) subs;
 	TAILQ_HEAD(, vfnc_trace) traces;
 	TAILQ_ENTRY(vfnc_device) link;
@@ -163,6 +180,10 @@ int cl_rpc_result(struct vfnc *conn, const struct cl_call *call);
 int cl_rpc_call(struct vfnc *conn, Vfnd__Request *req, Vfnd__Answer__BodyCase expected,
 		struct cl_call **call);
 
+/* The same with a descriptor, which stays the caller's. */
+int cl_rpc_call_fd(struct vfnc *conn, Vfnd__Request *req, Vfnd__Answer__BodyCase expected, int fd,
+		   struct cl_call **call);
+
 /*
  * A request whose answer is `done` and which ends an object. Success is also that the handle or the
  * whole session has gone meanwhile: the caller can free its side.
@@ -190,6 +211,7 @@ int cl_rpc_kill(struct vfnc *conn, int code, const char *format, ...)
 void cl_device_free(struct vfnc_device *dev);
 void cl_buffer_free(struct vfnc_buffer *buf);
 void cl_queue_free(struct vfnc_queue *queue);
+void cl_interrupt_free(struct vfnc_interrupt *interrupt); /* pci.c */
 void cl_subscription_free(struct vfnc_subscription *sub);
 void cl_trace_free(struct vfnc_trace *trace);
 

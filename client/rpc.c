@@ -159,6 +159,7 @@ void cl_rpc_give_back(struct vfnc *conn, const Vfnd__Answer *answer)
 	Vfnd__QueueDeleteRequest queue = VFND__QUEUE_DELETE_REQUEST__INIT;
 	Vfnd__UnsubscribeRequest sub = VFND__UNSUBSCRIBE_REQUEST__INIT;
 	Vfnd__TraceCloseRequest trace = VFND__TRACE_CLOSE_REQUEST__INIT;
+	Vfnd__InterruptFreeRequest interrupt = VFND__INTERRUPT_FREE_REQUEST__INIT;
 
 	switch ((int)answer->body_case) {
 	case VFND__ANSWER__BODY_OPEN:
@@ -175,6 +176,11 @@ void cl_rpc_give_back(struct vfnc *conn, const Vfnd__Answer *answer)
 		queue.queue = answer->queue_create->queue;
 		req.op_case = VFND__REQUEST__OP_QUEUE_DELETE;
 		req.queue_delete = &queue;
+		break;
+	case VFND__ANSWER__BODY_INTERRUPT_CREATE:
+		interrupt.interrupt = answer->interrupt_create->interrupt;
+		req.op_case = VFND__REQUEST__OP_INTERRUPT_FREE;
+		req.interrupt_free = &interrupt;
 		break;
 	case VFND__ANSWER__BODY_SUBSCRIBE:
 		sub.subscription = answer->subscribe->subscription;
@@ -338,7 +344,7 @@ static int send_waiting(struct vfnc *conn, size_t len, int64_t deadline)
 {
 	for (;;) {
 		short revents = 0;
-		int ret = frame_send(conn->fd, conn->tx, len, NULL, MSG_DONTWAIT);
+		int ret = frame_send(conn->fd, conn->tx, len, conn->tx_fds, MSG_DONTWAIT);
 
 		if (ret == 0)
 			return 0;
@@ -414,15 +420,13 @@ int cl_rpc_result(struct vfnc *conn, const struct cl_call *call)
 		       *e->field ? " (" : "", e->field, *e->field ? ")" : "");
 }
 
-int cl_rpc_call(struct vfnc *conn, Vfnd__Request *req, Vfnd__Answer__BodyCase expected,
-		struct cl_call **callp)
+/* Wait for what was started, and look at the result; on failure *callp is NULL. */
+static int cl_rpc_complete(struct vfnc *conn, struct cl_call **callp)
 {
-	struct cl_call *call;
-	int ret = cl_rpc_start(conn, req, expected, &call);
+	struct cl_call *call = *callp;
+	int ret;
 
 	*callp = NULL;
-	if (ret < 0)
-		return ret;
 	ret = cl_rpc_wait(conn, call, cl_deadline(conn->timeout_ms), false);
 	if (ret < 0) {
 		cl_rpc_abandon(conn, call);
@@ -435,6 +439,27 @@ int cl_rpc_call(struct vfnc *conn, Vfnd__Request *req, Vfnd__Answer__BodyCase ex
 	}
 	*callp = call;
 	return 0;
+}
+
+int cl_rpc_call(struct vfnc *conn, Vfnd__Request *req, Vfnd__Answer__BodyCase expected,
+		struct cl_call **callp)
+{
+	int ret = cl_rpc_start(conn, req, expected, callp);
+
+	return ret < 0 ? ret : cl_rpc_complete(conn, callp);
+}
+
+int cl_rpc_call_fd(struct vfnc *conn, Vfnd__Request *req, Vfnd__Answer__BodyCase expected, int fd,
+		   struct cl_call **callp)
+{
+	struct fdset fds = FDSET_INIT;
+	int ret;
+
+	if (fdset_add(&fds, fd) == 0)
+		conn->tx_fds = &fds;
+	ret = cl_rpc_start(conn, req, expected, callp);
+	conn->tx_fds = NULL;
+	return ret < 0 ? ret : cl_rpc_complete(conn, callp);
 }
 
 int cl_rpc_end(struct vfnc *conn, Vfnd__Request *req)

@@ -35,7 +35,7 @@ struct cl_served {
 int cl_shell_add(struct vfnc_device *dev, const struct vfnc_buffer *buf)
 {
 	if (dev->shell &&
-	    iommu_import(dev->shell->ctx, buf->fd, 0, buf->vaddr, buf->size, buf->iova))
+	    iommu_import(dev->shell->ctx, buf->fd, (off_t)buf->offset, buf->vaddr, buf->size, buf->iova))
 		return cl_fail(dev->conn, -errno, "the buffer cannot be looked up: %s",
 			       vfn_error());
 	return 0;

@@ -311,7 +311,12 @@ static int config_device_setting(struct config_parser *p, int line, struct confi
 	uint64_t v = 0;
 	int ret;
 
-	if (strcmp(name, "queue-pairs") == 0) {
+	if (strcmp(name, "class") == 0) {
+		bool pci = false;
+
+		ret = config_device_word(p, line, name, value, "nvme", "pci", &pci);
+		dev->settings.class = pci ? CONFIG_CLASS_PCI : CONFIG_CLASS_NVME;
+	} else if (strcmp(name, "queue-pairs") == 0) {
 		ret = config_device_number(p, line, name, value, 1, 65535, &v);
 		dev->settings.queue_pairs = (unsigned int)v;
 	} else if (strcmp(name, "serve") == 0) {

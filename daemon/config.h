@@ -15,7 +15,15 @@
 #define CONFIG_DEFAULT_FILE   "/etc/vfnd/vfnd.conf"
 #define CONFIG_DEFAULT_SOCKET "/run/vfnd/vfnd.sock"
 
+/* What serves a device. */
+enum config_class {
+	CONFIG_CLASS_AUTO, /* as its class code says */
+	CONFIG_CLASS_NVME,
+	CONFIG_CLASS_PCI,
+};
+
 struct device_settings {
+	enum config_class class;
 	unsigned int queue_pairs; /* to ask of the controller, 1 to 65535 */
 	bool poll;	      /* a thread of its own serves the queues */
 	unsigned int spin_us; /* that it spins without anything to do */

@@ -20,6 +20,7 @@ enum lease_type {
 	LEASE_QUEUE,
 	LEASE_SUBSCRIPTION,
 	LEASE_TRACE,
+	LEASE_INTERRUPT,
 };
 
 struct lease {

@@ -25,7 +25,10 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/device/class.c %D%/device/class.h \
 	%D%/device/command.h \
 	%D%/device/device.c %D%/device/device.h \
+	%D%/device/group.c %D%/device/group.h \
 	%D%/device/guard.c %D%/device/guard.h \
+	%D%/device/interrupt.h \
+	%D%/device/memory.c %D%/device/memory.h \
 	%D%/device/nvme.c %D%/device/nvme.h \
 	%D%/device/nvme-abort.c \
 	%D%/device/nvme-claim.c \
@@ -47,6 +50,9 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/device/nvme-trace.c \
 	%D%/device/nvme-write.c \
 	%D%/device/opening.c %D%/device/opening.h \
+	%D%/device/pci.c %D%/device/pci.h \
+	%D%/device/pci-irq.c \
+	%D%/device/pci-reset.c \
 	%D%/device/queue.h \
 	%D%/device/subscription.c %D%/device/subscription.h \
 	%D%/device/tracer.c %D%/device/tracer.h \
@@ -59,6 +65,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/rpc/device.c \
 	%D%/rpc/event.c \
 	%D%/rpc/hello.c \
+	%D%/rpc/interrupt.c \
 	%D%/rpc/queue.c \
 	%D%/rpc/register.c \
 	%D%/rpc/rpc.c %D%/rpc/rpc.h \

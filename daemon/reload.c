@@ -64,7 +64,8 @@ static void reload_device(struct device *dev, const struct device_settings *now)
 	}
 	reload_limit(dev, "commands", &dev->settings.session_commands, now->session_commands);
 	reload_limit(dev, "bytes", &dev->settings.session_bytes, now->session_bytes);
-	snprintf(late, sizeof(late), "%s%s%s%s",
+	snprintf(late, sizeof(late), "%s%s%s%s%s",
+		 was->class != now->class ? " class" : "",
 		 was->queue_pairs != now->queue_pairs ? " queue-pairs" : "",
 		 was->poll != now->poll ? " serve" : "",
 		 was->spin_us != now->spin_us ? " poll-spin-us" : "",

@@ -71,7 +71,7 @@ static int takeover_save_opening(struct state *state, struct opening *o)
 
 		if (!tb)
 			return -ENOSPC;
-		*tb = (struct state_buffer){session, opening, b->lease.handle, b->size, b->iova, b->fd, 0};
+		buffer_save(b, tb);
 		state_commit(state, tb);
 	}
 	for (q = LIST_FIRST(&o->queues); q; q = queue_next(q)) {
@@ -273,7 +273,7 @@ static int takeover_take_opening(struct state *state, struct opening *o)
 
 	while (ret == 0 && (b = state_next(state, STATE_BUFFER, sizeof(*b), b)))
 		if (b->session == session && b->opening == handle)
-			ret = buffer_restore(o, b->handle, b->fd, b->size, b->iova);
+			ret = buffer_restore(o, b);
 	while (ret == 0 && (q = state_next(state, STATE_QUEUE, sizeof(*q), q)))
 		if (q->session == session && q->opening == handle)
 			ret = o->device->class->queue_restore(o, q);

@@ -15,11 +15,14 @@
 #define RAW_PRP1   6 /* command dwords of the data pointer */
 #define RAW_PRP2   8
 
+enum { KEY_HIGHEST = VALUE_LONG, KEY_HUGE };
+
 struct settings {
 	const char *hex, *command_file, *input_file;
 	uint32_t dword[RAW_DWORDS];
 	bool given[RAW_DWORDS];
 	uint32_t length, timeout_ms;
+	struct vfnc_buffer_opts place;
 	bool io, keep_cid;
 	uint8_t sqe[RAW_BYTES];
 	struct vfnc_buffer *buffer;
@@ -66,7 +69,21 @@ static error_t option(int key, const char *arg, struct argp_state *state, void *
 	case 'k':
 		s->keep_cid = true;
 		return 0;
+	case 'a':
+		s->place.iova = option_number(state, "--iova", arg, UINT64_MAX);
+		s->place.place = VFNC_IOVA_FIXED;
+		return 0;
+	case KEY_HIGHEST:
+		s->place.place = VFNC_IOVA_HIGHEST;
+		return 0;
+	case KEY_HUGE:
+		s->place.page_size = option_number(state, "--huge-pages", arg, UINT64_MAX);
+		return 0;
 	case ARGP_KEY_END:
+		if (s->place.place == VFNC_IOVA_HIGHEST && s->place.iova)
+			argp_error(state, "--iova and --highest exclude each other");
+		if ((s->place.place || s->place.page_size) && !s->length)
+			argp_error(state, "--iova, --highest and --huge-pages go with --data-len");
 		if (s->hex && s->command_file)
 			argp_error(state, "--hex and --command-file exclude each other");
 		if (s->keep_cid && !s->io)
@@ -108,7 +125,7 @@ static int prepare_data(struct tool *tool, struct settings *s)
 {
 	uint64_t iova, second;
 
-	if (vfnc_buffer_alloc(tool->dev, s->length, &s->buffer) < 0)
+	if (vfnc_buffer_alloc_with(tool->dev, s->length, &s->place, &s->buffer) < 0)
 		return report_daemon(tool);
 	iova = s->buffer->iova;
 	second = s->length > 4096 ? iova + 4096 : 0;
@@ -167,6 +184,9 @@ static const struct argp_option options[] = {
 	{"data-len", 'l', "BYTES", 0,
 	 "allocate a buffer; PRP 1 and 2 name it where dwords 6 to 9 are not given", 0},
 	{"input-file", 'i', "FILE", 0, "what is in the buffer at first", 0},
+	{"iova", 'a', "NUM", 0, "the buffer's I/O address; else the lowest that is free", 0},
+	{"highest", KEY_HIGHEST, NULL, 0, "the buffer at the highest I/O address that is free", 0},
+	{"huge-pages", KEY_HUGE, "BYTES", 0, "the buffer of huge pages of this size, as 2097152", 0},
 	{"io", 'Q', NULL, 0, "on an I/O queue made for it, else on the admin queue", 0},
 	{"keep-cid", 'k', NULL, 0, "under the identifier in dword 0; with --io", 0},
 	{"timeout", 't', "MS", 0, "abort it after so many milliseconds", 0},

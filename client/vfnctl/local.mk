@@ -3,6 +3,7 @@
 noinst_LTLIBRARIES += %D%/libprint.la
 %C%_libprint_la_SOURCES = \
 	%D%/fields.c %D%/fields.h \
+	%D%/print-caps.c \
 	%D%/print-descs.c \
 	%D%/print-effects.c \
 	%D%/print-error-log.c \
@@ -27,6 +28,7 @@ bin_PROGRAMS += %D%/vfnctl
 	%D%/cmd-bind.c \
 	%D%/cmd-access.c \
 	%D%/cmd-blocks.c \
+	%D%/cmd-caps.c \
 	%D%/cmd-dsm.c \
 	%D%/cmd-effects-log.c \
 	%D%/cmd-error-log.c \

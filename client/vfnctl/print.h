@@ -30,6 +30,9 @@ extern const struct print_register print_registers[PRINT_REGISTERS];
 /* `values` in the order of print_registers. */
 void print_regs(FILE *out, const uint64_t values[PRINT_REGISTERS], enum format format, bool human);
 
+/* Capabilities, of which there are `n`; `size` bytes of configuration space. */
+void print_caps(FILE *out, const uint8_t *space, size_t size, const struct vfnc_capability *caps, unsigned int n,
+		enum format format);
 /* Log pages. `device` is as above; `n` entries of those that there are. */
 void print_error_log(FILE *out, const void *data, unsigned int n, const char *device,
 		     enum format format);

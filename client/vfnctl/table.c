@@ -15,6 +15,7 @@ extern const struct command cmd_admin_passthru, cmd_attach_ns, cmd_bind, cmd_cha
 	cmd_security_send, cmd_self_test_log, cmd_set_feature, cmd_show_regs, cmd_smart_log,
 	cmd_stats, cmd_top, cmd_unbind, cmd_verify, cmd_virt_mgmt, cmd_write, cmd_write_zeroes;
 
+extern const struct command cmd_caps, cmd_interrupts;
 extern const struct command cmd_bar_read, cmd_bar_write, cmd_config_read, cmd_config_write, cmd_doorbell;
 extern const struct command cmd_trace;
 extern const struct command cmd_claim, cmd_release, cmd_reset, cmd_subsystem_reset;
@@ -69,6 +70,8 @@ const struct command *const command_table[] = {
 	&cmd_bar_read,
 	&cmd_bar_write,
 	&cmd_config_read,
+	&cmd_caps,
+	&cmd_interrupts,
 	&cmd_config_write,
 	&cmd_doorbell,
 	&cmd_raw,

@@ -18,6 +18,9 @@ struct data_buffer {
 	uint64_t iova, size; /* bytes */
 	const volatile uint8_t *vaddr;
 	uint32_t busy; /* holds */
+	bool lossy;    /* a load may end in a SIGBUS: it is read by its descriptor */
+	int fd;
+	uint64_t at; /* where in that */
 };
 
 struct data_map {

@@ -11,6 +11,7 @@
 #include "daemon/data/driver.h"
 #include "daemon/device/command.h"
 #include "daemon/device/device.h"
+#include "daemon/device/interrupt.h"
 #include "daemon/device/opening.h"
 
 struct state_device;
@@ -129,6 +130,12 @@ struct device_class {
 	/* May the session write there? 0 or -EPERM, with a text. */
 	int (*bar_write_check)(struct opening *opening, unsigned int bar, uint64_t offset, size_t length,
 			       char *text, size_t size);
+	/*
+	 * What another process maps to reach a part of a BAR: a descriptor, which stays the device's, and where in it
+	 * the page begins. -EOPNOTSUPP, -EINVAL with a text. NULL: sessions of this class cannot have it.
+	 */
+	int (*bar_share)(struct opening *opening, unsigned int bar, uint64_t offset, size_t length, uint64_t *at,
+			 char *text, size_t size);
 	/* Where in BAR 0 a doorbell is. 0; -EINVAL there is none, -EPERM it is not the session's, with a text. */
 	int (*doorbell_find)(struct opening *opening, uint32_t qid, bool completion, uint64_t *offset,
 			     char *text, size_t size);
@@ -150,6 +157,17 @@ struct device_class {
 	/* The device reaches a buffer, or is about not to. 0; -ENOMEM, -EEXIST; -EBUSY commands use it. */
 	int (*buffer_add)(struct opening *opening, struct data_buffer *buffer);
 	int (*buffer_remove)(struct opening *opening, struct data_buffer *buffer);
+
+	/*
+	 * NULL where vectors are the class's own. A vector for the session: 0, `done` will be called; -EINVAL,
+	 * -EOPNOTSUPP, -EBUSY somebody has it, with a text; -ENOMEM or another -errno.
+	 */
+	int (*interrupt_create)(struct opening *opening, unsigned int vector, interrupt_done done, void *arg,
+				char *text, size_t size);
+	/* 0, `done` will be called; -EAGAIN: something about it is under way. */
+	int (*interrupt_mask)(struct interrupt *interrupt, bool mask, interrupt_done done, void *arg);
+	/* The same; `done` may be NULL. */
+	int (*interrupt_free)(struct interrupt *interrupt, interrupt_done done, void *arg);
 
 	/* As command_submit(). */
 	int (*submit)(struct opening *opening, struct queue *queue, const struct command_spec *spec,
@@ -183,7 +201,7 @@ struct device_class {
 	int (*queue_restore)(struct opening *opening, const struct state_queue *saved);
 };
 
-/* The table of classes; ends with NULL. */
+/* The table of classes; ends with NULL. The first is the one for devices of which nobody says what they are. */
 extern const struct device_class *const device_classes[];
 
 #endif

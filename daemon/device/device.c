@@ -9,6 +9,7 @@
 
 #include <event2/event.h>
 
+#include <vfn/pci.h>
 #include <vfn/support.h>
 
 #include "daemon/device/class.h"
@@ -74,8 +75,28 @@ static void device_free(struct device *dev)
 	free(dev);
 }
 
-/* The first class is the only one so far; others will be told apart by the class code. */
-static int device_new(struct devices *devices, const char *address, struct device **out)
+#define DEVICE_CLASS_NVME 0x0108u /* base class and subclass */
+
+/*
+ * As the configuration has it, else by the class code, which the kernel knows; a device of which it is not known is
+ * taken for a controller, and found out when it is opened.
+ */
+static const struct device_class *device_choose(const struct device_settings *settings, const char *address)
+{
+	enum config_class class = settings->class;
+	unsigned long long code;
+
+	if (class == CONFIG_CLASS_AUTO && pci_is_bdf(address) && pci_device_info_get_ull(address, "class", &code) == 0)
+		class = code >> 8 == DEVICE_CLASS_NVME ? CONFIG_CLASS_NVME : CONFIG_CLASS_PCI;
+	for (size_t i = 0; class == CONFIG_CLASS_PCI && device_classes[i]; i++)
+		if (strcmp(device_classes[i]->name, "pci") == 0)
+			return device_classes[i];
+	return device_classes[0];
+}
+
+/* `class` NULL: as the configuration and the device say. */
+static int device_new(struct devices *devices, const char *address, const struct device_class *class,
+		      struct device **out)
 {
 	struct device *dev = calloc(1, sizeof(*dev));
 	const char *tail = strrchr(address, '/');
@@ -84,8 +105,8 @@ static int device_new(struct devices *devices, const char *address, struct devic
 	if (!dev)
 		return -ENOMEM;
 	dev->devices = devices;
-	dev->class = device_classes[0];
 	dev->settings = *config_settings(devices->config, address);
+	dev->class = class ? class : device_choose(&dev->settings, address);
 	dev->state = DEVICE_CLAIMING;
 	LIST_INIT(&dev->openings);
 	TAILQ_INSERT_TAIL(&devices->list, dev, link);
@@ -161,7 +182,7 @@ int device_claim(struct devices *devices, const char *address)
 		return -EEXIST;
 	if (dev)
 		device_free(dev);
-	ret = device_new(devices, address, &dev);
+	ret = device_new(devices, address, NULL, &dev);
 	if (ret < 0)
 		return ret;
 	dev->job.run = device_claim_run;
@@ -173,7 +194,8 @@ int device_claim(struct devices *devices, const char *address)
 int device_restore(struct devices *devices, const struct state_device *saved, struct device **out)
 {
 	struct device *dev;
-	int ret = device_new(devices, saved->address, &dev);
+	/* Those of other classes are not saved. */
+	int ret = device_new(devices, saved->address, device_classes[0], &dev);
 
 	if (ret < 0)
 		return ret;

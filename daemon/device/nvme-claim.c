@@ -16,7 +16,10 @@
 #include <vfn/support.h>
 
 #include "daemon/config.h"
+#include "daemon/device/group.h"
 #include "daemon/journal.h"
+
+#define NVME_CLASS_CODE 0x0108u /* base class and subclass */
 
 /* Milliseconds between two looks for completions, without interrupts: doubled from the first to the last. */
 #define NVME_LOOK_FIRST 1
@@ -207,15 +210,17 @@ int nvme_claim(struct device *dev, struct job *job)
 	struct nvme_device *nd = nvme_of(dev);
 	struct nvme_ctrl_opts opts = {.nsqr = (int)dev->settings.queue_pairs - 1,
 				      .ncqr = (int)dev->settings.queue_pairs - 1};
-
-	/* A context of its own: devices do not reach what is mapped for others. */
-	struct iommu_ctx *ctx = iommu_get_context(dev->address);
+	struct iommu_ctx *ctx = group_context(dev->address);
 	int ret;
 
 	vfn_error_set("%s", "");
 	ret = nvme_ctrl_init_in(&nd->ctrl, ctx, dev->address, &opts);
-	if (ret < 0)
+	if (ret < 0) {
 		job_fail(job, -errno);
+		if (nd->ctrl.pci.classcode && nd->ctrl.pci.classcode >> 8 != NVME_CLASS_CODE)
+			snprintf(job->text, sizeof(job->text), "class code %06llx is no NVMe controller's: class = pci "
+				 "in its section of vfnd.conf has it served as it is", nd->ctrl.pci.classcode);
+	}
 	iommu_put_context(ctx);
 	if (ret < 0)
 		return job->error;

@@ -64,7 +64,7 @@ static int served_make_memory(struct nvme_served *s)
 	int pair[2];
 	void *mem;
 
-	s->fd = buffer_memfd("vfnd-queue", s->size);
+	s->fd = memory_memfd("vfnd-queue", s->size, 0);
 	if (s->fd < 0)
 		return -errno;
 	mem = mmap(NULL, s->size, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);

@@ -10,6 +10,7 @@
 #include <vfn/support.h>
 
 #include "daemon/journal.h"
+#include "daemon/device/group.h"
 #include "daemon/state/state.h"
 
 _Static_assert(STATE_MAX_VECTORS >= NVME_MAX_VECTORS, "vectors fit the record");
@@ -166,7 +167,7 @@ int nvme_restore(struct device *dev, const struct state_device *from)
 
 	if (from->nvectors > STATE_MAX_VECTORS || from->naers > STATE_MAX_AERS)
 		return -EPROTO;
-	ctx = iommu_get_context(dev->address);
+	ctx = group_context(dev->address);
 	ret = nvme_ctrl_restore_in(&nd->ctrl, ctx, dev->address, &from->pci, &from->ctrl);
 	iommu_put_context(ctx);
 	if (ret < 0 || nvme_cq_restore(&nd->ctrl, &from->admin_cq) < 0 ||

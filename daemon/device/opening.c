@@ -35,6 +35,7 @@ int opening_restore(struct session *session, struct device *device, uint64_t han
 	o->device = device;
 	LIST_INIT(&o->buffers);
 	LIST_INIT(&o->queues);
+	LIST_INIT(&o->interrupts);
 	LIST_INIT(&o->subscriptions);
 	LIST_INIT(&o->tracers);
 	TAILQ_INIT(&o->commands);

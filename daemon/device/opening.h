@@ -26,11 +26,13 @@ struct buffer;
 struct command;
 struct device;
 struct event;
+struct interrupt;
 struct queue;
 struct subscription;
 struct tracer;
 
 LIST_HEAD(buffer_list, buffer);
+LIST_HEAD(interrupt_list, interrupt);
 LIST_HEAD(queue_list, queue);
 LIST_HEAD(subscription_list, subscription);
 LIST_HEAD(tracer_list, tracer);
@@ -45,6 +47,7 @@ struct opening {
 	struct device *device;
 	struct buffer_list buffers;
 	struct queue_list queues;
+	struct interrupt_list interrupts;
 	struct subscription_list subscriptions;
 	struct tracer_list tracers;
 	struct command_list commands; /* admin and I/O, sent and not over */
@@ -58,6 +61,7 @@ struct opening {
 	unsigned int jobs;            /* of the worker that are about this opening */
 	unsigned int nraw;            /* unchecked commands that are not over, and their queues: in any buffer */
 	unsigned int lost_commands, lost_queues; /* by the last reset */
+	bool wrote;                   /* to the device: who knows what it does with the buffers */
 	bool tainted;                 /* the controller keeps memory that only a reset takes from it */
 	bool ending, stepping, quarantined;
 	uint64_t quarantined_bytes;

@@ -52,7 +52,7 @@ static int tracer_read_only(int fd)
 /* The memory, and a descriptor of it to be given away. */
 static int tracer_map(struct tracer *t, int *out)
 {
-	int fd = buffer_memfd("vfnd-trace", t->size), ret;
+	int fd = memory_memfd("vfnd-trace", t->size, 0), ret;
 	void *mem;
 
 	if (fd < 0)

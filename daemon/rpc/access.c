@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include <vfn/support.h>
 
@@ -215,6 +216,47 @@ void rpc_bar_write(struct rpc_call *call)
 		rpc_fail(call, ret, "bar_write.offset", "%s", text);
 	else
 		access_post(call, o, &a, req->data.data);
+}
+
+void rpc_bar_map(struct rpc_call *call)
+{
+	const Vfnd__BarMapRequest *req = call->request->bar_map;
+	struct opening *o = rpc_raw(call, req->device, "bar_map.device");
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	Vfnd__BarMapAnswer map = VFND__BAR_MAP_ANSWER__INIT;
+	Vfnd__Answer answer = VFND__ANSWER__INIT;
+	struct fdset fds = FDSET_INIT;
+	char text[256] = "";
+	uint64_t size;
+	int fd;
+
+	if (!o)
+		return;
+	size = req->bar <= 5 ? o->device->id.bar_size[req->bar] : 0;
+	if (!o->device->class->bar_share)
+		rpc_fail(call, -EOPNOTSUPP, "bar_map.device", "BARs of devices of class pci can be mapped, of class %s "
+			 "not", o->device->class->name);
+	else if (!o->device->settings.direct)
+		rpc_fail(call, -EPERM, "bar_map.device", "direct = yes in [device %s] of vfnd.conf allows it",
+			 o->device->address);
+	else if (!size)
+		rpc_fail(call, -EINVAL, "bar_map.bar", "the device has no BAR %u", req->bar);
+	else if (!req->length || req->offset % page || req->length % page || req->offset > size ||
+		 req->length > size - req->offset)
+		rpc_fail(call, -EINVAL, "bar_map.length", "whole pages within the %" PRIu64 " bytes of the BAR are "
+			 "needed", size);
+	else {
+		fd = o->device->class->bar_share(o, req->bar, req->offset, req->length, &map.at, text, sizeof(text));
+		if (fd >= 0)
+			fd = fdset_add_dup(&fds, fd);
+		if (fd < 0) {
+			rpc_fail(call, fd, "bar_map.bar", "%s", text);
+			return;
+		}
+		answer.body_case = VFND__ANSWER__BODY_BAR_MAP;
+		answer.bar_map = &map;
+		rpc_answer(call, &answer, &fds);
+	}
 }
 
 void rpc_config_write(struct rpc_call *call)

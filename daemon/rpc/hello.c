@@ -11,7 +11,14 @@
 void rpc_hello(struct rpc_call *call)
 {
 	/* What a client cannot see by asking for it. */
-	static char *const features[] = {(char *)"served-queues", (char *)"cancel", (char *)"trace"};
+	static char *const features[] = {
+		(char *)"served-queues",
+		(char *)"cancel",
+		(char *)"trace",
+		(char *)"buffer-options",
+		(char *)"buffer-attach",
+		(char *)"class-pci",
+	};
 	const Vfnd__HelloRequest *req = call->request->hello;
 	Vfnd__HelloAnswer hello = VFND__HELLO_ANSWER__INIT;
 	Vfnd__Answer answer = VFND__ANSWER__INIT;

@@ -101,6 +101,7 @@ void rpc_device_info(struct rpc_call *call);
 void rpc_register_read(struct rpc_call *call);  /* register.c */
 void rpc_config_read(struct rpc_call *call);
 void rpc_buffer_alloc(struct rpc_call *call);   /* buffer.c */
+void rpc_buffer_attach(struct rpc_call *call);
 void rpc_buffer_free(struct rpc_call *call);
 void rpc_queue_create(struct rpc_call *call);   /* queue.c */
 void rpc_queue_delete(struct rpc_call *call);
@@ -109,11 +110,15 @@ void rpc_io(struct rpc_call *call);
 void rpc_cancel(struct rpc_call *call);
 void rpc_raw_command(struct rpc_call *call);
 void rpc_raw_queue(struct rpc_call *call);      /* queue.c */
+void rpc_interrupt_create(struct rpc_call *call); /* interrupt.c */
+void rpc_interrupt_mask(struct rpc_call *call);
+void rpc_interrupt_free(struct rpc_call *call);
 void rpc_subscribe(struct rpc_call *call);      /* event.c */
 void rpc_unsubscribe(struct rpc_call *call);
 void rpc_statistics(struct rpc_call *call);     /* statistics.c */
 void rpc_bar_read(struct rpc_call *call);       /* access.c */
 void rpc_bar_write(struct rpc_call *call);
+void rpc_bar_map(struct rpc_call *call);
 void rpc_config_write(struct rpc_call *call);
 void rpc_doorbell(struct rpc_call *call);
 void rpc_reset(struct rpc_call *call);          /* control.c */

@@ -18,7 +18,7 @@
 #include <vfn/nvme.h>
 #include <vfn/vfio.h>
 
-#define STATE_VERSION 2
+#define STATE_VERSION 3
 #define STATE_SLOT    256u
 #define STATE_SLOTS   65536u
 
@@ -97,7 +97,9 @@ struct state_buffer {
 	uint64_t session, opening, handle;
 	uint64_t size, iova;
 	int32_t fd;
-	uint32_t reserved;
+	uint32_t foreign;
+	uint64_t offset, page_size;
+	uint64_t memory; /* those that have the same number share it */
 };
 
 struct state_queue {

@@ -267,9 +267,14 @@ int int_main(const char *subject, const struct int_case *cases)
 	int_environment();
 	for (const struct int_case *c = cases; c->name; c++) {
 		uint64_t start = int_now_ms();
+		const char *missing = c->missing ? c->missing() : NULL;
 		bool ok;
 
 		n++;
+		if (missing) {
+			printf("ok %u - %s: %s # SKIP %s\n", n, subject, c->name, missing);
+			continue;
+		}
 		if (c->faults && !env.sim_control) {
 			printf("ok %u - %s: %s # SKIP this controller cannot be asked for faults\n", n,
 			       subject, c->name);

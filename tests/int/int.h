@@ -49,6 +49,7 @@ struct int_case {
 	void (*run)(void);
 	unsigned int limit; /* seconds; 0: 60. LONG allows ten times as much */
 	bool faults;        /* needs faults, which only the software controller can be asked for */
+	const char *(*missing)(void); /* what it needs that is not here, or NULL; may be left out */
 };
 
 /* INT_CASE(name, function, .limit = 120, ...) */

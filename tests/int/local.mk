@@ -135,6 +135,11 @@ check_PROGRAMS += %D%/int-unchecked
 %C%_int_unchecked_CFLAGS = $(INT_CFLAGS)
 %C%_int_unchecked_LDADD = $(INT_LIBS)
 $(%C%_int_unchecked_OBJECTS): $(PROTO_HEADER)
+check_PROGRAMS += %D%/int-memory
+%C%_int_memory_SOURCES = %D%/int-memory.c
+%C%_int_memory_CFLAGS = $(INT_CFLAGS)
+%C%_int_memory_LDADD = $(INT_LIBS)
+$(%C%_int_memory_OBJECTS): $(PROTO_HEADER)
 check_PROGRAMS += %D%/int-stop
 %C%_int_stop_SOURCES = %D%/int-stop.c
 %C%_int_stop_CFLAGS = $(INT_CFLAGS)
@@ -166,3 +171,19 @@ check_PROGRAMS += %D%/int-limit
 $(%C%_int_limit_OBJECTS): $(PROTO_HEADER)
 dist_check_SCRIPTS += %D%/test-limit.sh
 TESTS += %D%/test-limit.sh
+
+# Devices that the daemon does not drive.
+check_PROGRAMS += %D%/int-pci
+%C%_int_pci_SOURCES = %D%/int-pci.c
+%C%_int_pci_CFLAGS = $(INT_CFLAGS)
+%C%_int_pci_LDADD = $(INT_LIBS)
+$(%C%_int_pci_OBJECTS): $(PROTO_HEADER)
+dist_check_SCRIPTS += %D%/test-pci.sh
+TESTS += %D%/test-pci.sh
+check_PROGRAMS += %D%/int-edu
+%C%_int_edu_SOURCES = %D%/int-edu.c
+%C%_int_edu_CFLAGS = $(INT_CFLAGS)
+%C%_int_edu_LDADD = $(INT_LIBS)
+$(%C%_int_edu_OBJECTS): $(PROTO_HEADER)
+dist_check_SCRIPTS += %D%/test-edu.sh
+TESTS += %D%/test-edu.sh

@@ -66,6 +66,10 @@ blocks() { # FIRST COUNT BYTE: whether these blocks of namespace 1 have this byt
 }
 
 # what there is
+tap "caps shows capabilities" ctl 0 '^\[.*MSI-X (0x11)$' caps
+tap "caps shows their fields" ctl 0 '^ *table BAR  *: [0-5]$' caps
+tap "caps in JSON" ctl 0 '"name":"PCI Express"' caps -o json
+tap "interrupts are the daemon's where it drives" ctl 3 'class nvme' interrupts -c 1
 tap "config-read is a dump" ctl 0 '^0000: 34 12 ' config-read
 tap "config-read of one number" ctl 0 '^0x1234$' config-read --length 2
 tap "list-ns" ctl 0 '^\[   1\]:0x2$' list-ns

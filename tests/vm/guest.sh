@@ -223,6 +223,11 @@ append "tests of controller memory" "$top_builddir/tests/vm/vm-memory"
 append "tests of late commands and events" "$top_builddir/tests/vm/vm-recover"
 append "tests of virtual functions" "$top_builddir/tests/vm/vm-sriov"
 [ ! -x tests/int/suite.sh ] || append "integration suite" tests/int/suite.sh --real "$VM_NVME0" "$VM_NVME1"
+append "tests of class pci on edu" tests/int/test-edu.sh "$VM_EDU"
+append "tests of class pci on controllers" tests/int/test-pci.sh --real "$VM_NVME0" "$VM_NVME1"
+if same_group "$VM_NVME2" "$VM_NVME3"; then
+    append "tests of a group of two" tests/vm/group.sh "$VM_NVME2" "$VM_NVME3"
+fi
 append "comparison with nvme-cli" tests/vm/nvme-cli.sh "$VM_NVME0"
 append "examples of libvfn" tests/int/test-libvfn-examples.sh --real "$VM_NVME0" "$VM_NVME1" "$VM_EDU"
 

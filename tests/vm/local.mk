@@ -3,7 +3,7 @@
 # builds, which takes minutes, so `make check` leaves them to `./bootstrap check`.
 EXTRA_DIST += %D%/run %D%/machine.py %D%/kernel %D%/kernel.config %D%/kernel-arm64.config %D%/userland %D%/build-arm64 \
 	%D%/initramfs.sh %D%/init.sh \
-	%D%/guest.sh %D%/nvme-cli.sh %D%/bind.sh %D%/bind-tests.sh %D%/faults.sh %D%/debian %D%/debian-init.sh %D%/debian-guest.sh %D%/qmp-request.sh %D%/snapshot.py
+	%D%/guest.sh %D%/nvme-cli.sh %D%/bind.sh %D%/bind-tests.sh %D%/faults.sh %D%/group.sh %D%/debian %D%/debian-init.sh %D%/debian-guest.sh %D%/qmp-request.sh %D%/snapshot.py
 
 # Made by `make check`, run in the guest.
 check_PROGRAMS += %D%/vm-transport

@@ -236,6 +236,7 @@ struct vfnc_buffer {
 	size_t size;   /* bytes, whole pages */
 	int fd;        /* the memfd; may be mapped again, must not be closed */
 	struct vfnc_device *device;
+	uint64_t offset; /* in the memfd, where it begins */
 };
 
 /* Allocate `size` bytes, rounded up to whole pages. -EDQUOT: more than this user may have. */
@@ -258,8 +259,7 @@ enum vfnc_queue_mode {
 	VFNC_QUEUE_REQUEST = 0,
 	/*
 	 * A queue in memory that is shared with the daemon, which checks each command and forwards it.
-	 * Commands are NVMe's
-	 * own, and go through `sq` and `cq` with the functions of <vfn/nvme.h>.
+	 * Commands are NVMe's own, and go through `sq` and `cq` with the functions of <vfn/nvme.h>.
 	 */
 	VFNC_QUEUE_SERVED = 1,
 	/*
@@ -307,8 +307,7 @@ int vfnc_queue_create(struct vfnc_device *dev, const struct vfnc_queue_opts *opt
 /*
  * The controller that served and direct queues are queues of, for nvme_rq_map_prp(), nvme_rq_mapv() and
  * nvme_rq_from_cqe(): the device's buffers are what can be mapped. It is no more than that:
- * nothing else of <vfn/nvme.h>
- * works on it. NULL: no memory, or the connection is lost (vfnc_error() tells).
+ * nothing else of <vfn/nvme.h> works on it. NULL: no memory, or the connection is lost (vfnc_error() tells).
  */
 struct nvme_ctrl *vfnc_device_ctrl(struct vfnc_device *dev);
 
@@ -587,13 +586,14 @@ struct vfnc_statistics {
 };
 
 /* Ask for counters, into *stats. `dev` NULL: of the daemon alone. */
-int vfnc_statistics(struct vfnc *conn, const struct vfnc_device *dev,
-		    struct vfnc_statistics *stats);
+int vfnc_statistics(struct vfnc *conn, const struct vfnc_device *dev, struct vfnc_statistics *stats);
 
 #ifdef __cplusplus
 }
 #endif
 #include "vfn/client-async.h"
+#include <vfn/client-buffer.h>
+#include <vfn/client-pci.h>
 #include <vfn/client-raw.h>
 #include <vfn/client-trace.h>
 

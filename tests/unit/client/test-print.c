@@ -192,6 +192,61 @@ START_TEST(test_opcodes)
 }
 END_TEST
 
+/* Every kind that has fields, with the bits that these are made of. */
+START_TEST(test_caps)
+{
+	static const struct vfnc_capability caps[] = {
+		{.id = 0x01, .offset = 0x40},
+		{.id = 0x11, .offset = 0x50},
+		{.id = 0x10, .offset = 0x60},
+		{.id = 0x05, .offset = 0xa0},
+		{.id = 0x77, .offset = 0xf0},
+		{.id = 0x03, .offset = 0x100, .version = 1, .extended = true},
+		{.id = 0x10, .offset = 0x120, .version = 1, .extended = true},
+		{.id = 0x0f, .offset = 0x160, .version = 1, .extended = true},
+		{.id = 0x01, .offset = 0xffc, .version = 2, .extended = true},
+	};
+	static uint8_t space[4096];
+	FILE *f = begin();
+
+	memcpy(space + 0x42, "\x03\x00\x08\x00", 4);			     /* version 3, no soft reset */
+	memcpy(space + 0x52, "\x40\x80\x04\x20\x00\x00\x05\x30", 8);	     /* 65, enabled, BAR 4 and 5 */
+	memcpy(space + 0x62, "\x02\x00\x02\x80\x00\x10\x20\x28\x04\x00", 10); /* payloads, FLR, fatal error */
+	memcpy(space + 0x6c, "\x43\x00\x00\x00\x00\x00\x42\x00", 8);	     /* links: 4 of 8 GT/s, 4 of 5 GT/s */
+	memcpy(space + 0xa2, "\x9a\x01", 2);				     /* 32 vectors, 2 enabled, 64 bit, masks */
+	memcpy(space + 0x104, "\x08\x07\x06\x05\x04\x03\x02\x01", 8);
+	memcpy(space + 0x128, "\x01\x00\x00\x00\x07\x00\x08\x00\x03\x00\x00\x00\x10\x00\x02\x00", 16);
+	memcpy(space + 0x164, "\x20\x00\x00\x80", 4);
+	print_caps(f, space, sizeof(space), caps, 9, FORMAT_NORMAL);
+	end(f);
+	for (const char *const *line = (const char *const[]){
+		     "[40]  Power Management (0x1)\n", "version                 : 3\n",
+		     "no soft reset           : yes\n", "[50]  MSI-X (0x11)\n", "vectors                 : 65\n",
+		     "table BAR               : 4\n", "table offset            : 0x2000\n",
+		     "pending BAR             : 5\n", "pending offset          : 0x3000\n",
+		     "[60]  PCI Express (0x10)\n", "type                    : endpoint\n",
+		     "largest payload         : 512\n", "payload                 : 256\n",
+		     "read request            : 512\n", "function level reset    : yes\n",
+		     "fatal error             : yes\n", "fastest link            : 8 GT/s\n",
+		     "widest link             : 4\n", "link                    : 5 GT/s\n",
+		     "link width              : 4\n", "vectors                 : 32\n",
+		     "vectors enabled         : 2\n", "mask bits               : yes\n",
+		     "[f0]  unknown (0x77)\n", "[100] Device Serial Number (0x3), version 1\n",
+		     "serial number           : 01-02-03-04-05-06-07-08\n", "total functions         : 8\n",
+		     "functions               : 3\n", "stride                  : 2\n",
+		     "invalidate queue depth  : 32\n", "page aligned request    : yes\n",
+		     "[ffc] Advanced Error Reporting (0x1), version 2\n", NULL};
+	     *line; line++)
+		ck_assert_msg(has(*line), "no %s in:\n%s", *line, text);
+	free(text);
+	f = begin();
+	print_caps(f, space, sizeof(space), caps, 9, FORMAT_JSON);
+	end(f);
+	ck_assert(has("\"name\":\"MSI-X\"") && has("\"table offset\":8192") && has("\"extended\":true"));
+	free(text);
+}
+END_TEST
+
 UNIT_MAIN("vfnctl-print", {
 	tcase_add_test(tc, test_numbers);
 	tcase_add_test(tc, test_bits);
@@ -200,4 +255,5 @@ UNIT_MAIN("vfnctl-print", {
 	tcase_add_test(tc, test_all_set);
 	tcase_add_test(tc, test_smart_units);
 	tcase_add_test(tc, test_opcodes);
+	tcase_add_test(tc, test_caps);
 })

@@ -156,6 +156,11 @@ size_t sample_pack(size_t i, uint64_t id, uint8_t *buf)
 	Vfnd__ResetRequest reset = VFND__RESET_REQUEST__INIT;
 	Vfnd__ClaimRequest claim = VFND__CLAIM_REQUEST__INIT;
 	Vfnd__ReleaseRequest release = VFND__RELEASE_REQUEST__INIT;
+	Vfnd__BufferAttachRequest buffer_attach = VFND__BUFFER_ATTACH_REQUEST__INIT;
+	Vfnd__BarMapRequest bar_map = VFND__BAR_MAP_REQUEST__INIT;
+	Vfnd__InterruptCreateRequest interrupt_create = VFND__INTERRUPT_CREATE_REQUEST__INIT;
+	Vfnd__InterruptMaskRequest interrupt_mask = VFND__INTERRUPT_MASK_REQUEST__INIT;
+	Vfnd__InterruptFreeRequest interrupt_free = VFND__INTERRUPT_FREE_REQUEST__INIT;
 	char *features[] = {(char *)"one", (char *)"another"};
 	void *const bodies[] = {
 		[VFND__REQUEST__OP_HELLO] = &hello,
@@ -184,6 +189,11 @@ size_t sample_pack(size_t i, uint64_t id, uint8_t *buf)
 		[VFND__REQUEST__OP_RESET] = &reset,
 		[VFND__REQUEST__OP_CLAIM] = &claim,
 		[VFND__REQUEST__OP_RELEASE] = &release,
+		[VFND__REQUEST__OP_BUFFER_ATTACH] = &buffer_attach,
+		[VFND__REQUEST__OP_BAR_MAP] = &bar_map,
+		[VFND__REQUEST__OP_INTERRUPT_CREATE] = &interrupt_create,
+		[VFND__REQUEST__OP_INTERRUPT_MASK] = &interrupt_mask,
+		[VFND__REQUEST__OP_INTERRUPT_FREE] = &interrupt_free,
 	};
 
 	hello.version = 1;
@@ -208,7 +218,10 @@ size_t sample_pack(size_t i, uint64_t id, uint8_t *buf)
 	register_read.name = (char *)"cap";
 	config_read.length = 64;
 	buffer_alloc.size = 4096;
-	buffer_free.buffer = 3;
+	buffer_free.buffer = buffer_attach.buffer = 3;
+	buffer_attach.device = bar_map.device = interrupt_create.device = 1;
+	bar_map.length = 4096;
+	interrupt_mask.interrupt = interrupt_free.interrupt = 6;
 	queue_create.entries = 64;
 	queue_delete.queue = 2;
 	unsubscribe.subscription = 4;

@@ -5,6 +5,7 @@ DAEMON_TESTS = \
 	%D%/test-bind \
 	%D%/test-config \
 	%D%/test-lease \
+	%D%/test-memory \
 	%D%/test-quota \
 	%D%/test-table \
 	%D%/test-rpc \
@@ -43,6 +44,12 @@ $(%C%_test_arena_OBJECTS): $(PROTO_HEADER)
 %C%_test_lease_CFLAGS = $(DAEMON_TEST_CFLAGS)
 %C%_test_lease_LDADD = $(DAEMON_TEST_LIBS)
 $(%C%_test_lease_OBJECTS): $(PROTO_HEADER)
+
+%C%_test_memory_SOURCES = %D%/test-memory.c
+%C%_test_memory_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_memory_CFLAGS = $(DAEMON_TEST_CFLAGS)
+%C%_test_memory_LDADD = $(DAEMON_TEST_LIBS)
+$(%C%_test_memory_OBJECTS): $(PROTO_HEADER)
 
 %C%_test_quota_SOURCES = %D%/test-quota.c
 %C%_test_quota_CPPFLAGS = $(UNIT_CPPFLAGS)

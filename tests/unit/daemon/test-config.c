@@ -106,6 +106,7 @@ START_TEST(test_everything)
 		  "[device 0000:01:00.0]\n"
 		  "queue-pairs = 65535\n"
 		  "direct = yes\n"
+		  "class = pci\n"
 		  "session-commands-per-second = 20000\n"
 		  "session-bytes-per-second = 2G\n"
 		  "raw = yes\n"
@@ -127,6 +128,7 @@ START_TEST(test_everything)
 	ck_assert_str_eq(config.devices[0].address, "0000:01:00.0");
 	ck_assert_uint_eq(config.devices[0].settings.queue_pairs, 65535);
 	ck_assert(config.devices[0].settings.direct);
+	ck_assert_int_eq(config.devices[0].settings.class, CONFIG_CLASS_PCI);
 	ck_assert_uint_eq(config.devices[0].settings.session_commands, 20000);
 	ck_assert_uint_eq(config.devices[0].settings.session_bytes, UINT64_C(2) << 30);
 	ck_assert_uint_eq(config.devices[1].settings.session_commands, 0);
@@ -135,6 +137,7 @@ START_TEST(test_everything)
 	ck_assert_str_eq(config.devices[1].address, "vfio-user:/tmp/a b");
 	ck_assert_uint_eq(config.devices[1].settings.queue_pairs, 1);
 	ck_assert(!config.devices[1].settings.direct);
+	ck_assert_int_eq(config.devices[1].settings.class, CONFIG_CLASS_AUTO);
 }
 END_TEST
 
@@ -266,6 +269,7 @@ static const struct {
 	{"[device 0000:01:00.0]\nqueue-pairs = 0\n", 2, "a number from 1 to 65535"},
 	{"[device 0000:01:00.0]\nqueue-pairs = 65536\n", 2, "a number from 1 to 65535"},
 	{"[device 0000:01:00.0]\ndirect = 1\n", 2, "direct = 1: no or yes is needed"},
+	{"[device 0000:01:00.0]\nclass = scsi\n", 2, "class = scsi: nvme or pci is needed"},
 	{"[device 0000:01:00.0]\nqueues = 1\n", 2, "[device 0000:01:00.0] has no setting 'queues'"},
 	{"[device 0000:01:00.8]\n", 1, "an address like"},
 	{"[device 01:00.0]\n", 1, "an address like"},

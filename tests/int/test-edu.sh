@@ -1,0 +1,53 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# test-edu.sh DEVICE: QEMU's device "edu", which vfio-pci has, through the daemon. In the guest of tests/vm.
+[ $# -eq 1 ] || { echo "1..0 # SKIP no edu is here; tests/vm has one"; exit 0; }
+. "${top_srcdir:?}/tests/int/lib.sh"
+lib_begin
+INT_DEVICE=$1
+INT_DEVICE2=none
+INT_FACTS=$dir
+INT_INJECT_SMART=false
+INT_TAKE_AWAY=false
+export INT_DEVICE INT_DEVICE2 INT_FACTS INT_INJECT_SMART INT_TAKE_AWAY
+# Its class is found by its class code.
+printf '[device %s]\nraw = yes\ndirect = yes\n' "$INT_DEVICE" >"$dir/conf"
+start_vfnd --config "$dir/conf" --device "$INT_DEVICE" || exit 99
+INT_DAEMON_PID=$vfnd_pid
+export INT_DAEMON_PID
+
+program_ends() {
+    "$top_builddir/tests/int/int-edu" >"$dir/cases"
+    code=$?
+    cat "$dir/cases"
+    [ $code = 0 ] && return 0
+    tail -n 30 "$dir/vfnd.log"
+    return 1
+}
+# The register that raises an interrupt is written to while the tool waits for it.
+interrupt_shown() {
+    "$vfnctl" interrupts -c 1 -t 20000 >"$dir/shown" 2>&1 &
+    shown_pid=$!
+    shown_tries=100
+    while [ $shown_tries -gt 0 ] && ! grep -q 'vector 0: 1' "$dir/shown"; do
+        "$vfnctl" bar-write --offset 0x60 --value 1
+        "$vfnctl" bar-write --offset 0x64 --value 1
+        shown_tries=$((shown_tries - 1))
+        sleep 0.1
+    done
+    wait $shown_pid
+    shown=$?
+    cat "$dir/shown"
+    [ $shown = 0 ]
+}
+daemon_ends() {
+    stop "$vfnd_pid"
+    [ "$stopped" = 0 ] && return 0
+    cat "$dir/vfnd.log"
+    return 1
+}
+tap "edu is driven by a client" program_ends
+tap "vfnctl shows an interrupt" interrupt_shown
+tap "vfnctl resets it" "$vfnctl" reset -k function
+tap "the daemon ends with status 0" daemon_ends
+tap_end
