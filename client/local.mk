@@ -21,6 +21,7 @@ noinst_LTLIBRARIES += %D%/libvfnclient-core.la
 	%D%/raw.c \
 	%D%/rpc.c \
 	%D%/served.c \
+	%D%/stats.c \
 	%D%/trace.c \
 	%D%/wait.c
 %C%_libvfnclient_core_la_CFLAGS = $(AM_CFLAGS) $(PROTOBUFC_CFLAGS)
@@ -39,7 +40,7 @@ EXTRA_DIST += %D%/libvfnclient.map
 vfnclientincludedir = $(includedir)/vfn
 vfnclientinclude_HEADERS = %D%/include/vfn/client.h %D%/include/vfn/client-async.h \
 	%D%/include/vfn/client-raw.h %D%/include/vfn/client-trace.h %D%/include/vfn/client-buffer.h \
-	%D%/include/vfn/client-pci.h
+	%D%/include/vfn/client-pci.h %D%/include/vfn/client-stats.h
 pkgconfig_DATA += %D%/vfn-client.pc
 
 include %D%/vfnctl/local.mk

@@ -13,13 +13,16 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/session.c %D%/session.h \
 	%D%/takeover.c %D%/takeover.h \
 	%D%/data/check.c %D%/data/check.h \
+	%D%/data/counter.h \
 	%D%/data/driver.c %D%/data/driver.h \
 	%D%/data/engine.c %D%/data/engine.h \
 	%D%/data/format.h \
+	%D%/data/histogram.c %D%/data/histogram.h \
 	%D%/data/length.c %D%/data/length.h \
 	%D%/data/limit.c %D%/data/limit.h \
 	%D%/data/map.c %D%/data/map.h \
 	%D%/data/served.c %D%/data/served.h \
+	%D%/data/tally.c %D%/data/tally.h \
 	%D%/data/trace.c %D%/data/trace.h \
 	%D%/device/buffer.c %D%/device/buffer.h \
 	%D%/device/class.c %D%/device/class.h \
@@ -47,6 +50,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/device/nvme-reset.c \
 	%D%/device/nvme-state.c \
 	%D%/device/nvme-submit.c \
+	%D%/device/nvme-tally.c \
 	%D%/device/nvme-trace.c \
 	%D%/device/nvme-write.c \
 	%D%/device/opening.c %D%/device/opening.h \
@@ -71,6 +75,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/rpc/rpc.c %D%/rpc/rpc.h \
 	%D%/rpc/statistics.c \
 	%D%/rpc/table.c \
+	%D%/rpc/tally.c \
 	%D%/rpc/trace.c \
 	%D%/state/state.c %D%/state/state.h
 %C%_libdaemon_la_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(PROTOBUFC_CFLAGS) $(SYSTEMD_CFLAGS) \

@@ -372,6 +372,11 @@ uint32_t session_version(const struct session *s)
 	return s->version;
 }
 
+const char *session_program(const struct session *s)
+{
+	return s->program;
+}
+
 void session_save(const struct session *s, struct state_session *saved)
 {
 	*saved = (struct state_session){

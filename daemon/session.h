@@ -83,9 +83,11 @@ size_t session_unsent(const struct session *session);     /* bytes */
 /* Hello was received: protocol version, and the program's name for the log. */
 void session_greet(struct session *session, uint32_t version, const char *program);
 uint32_t session_version(const struct session *session); /* 0 before Hello */
+const char *session_program(const struct session *session);
 
 struct session_stats {
 	uint64_t submitted, completed, outstanding;
+	uint64_t requests, refused; /* since the daemon's program was executed */
 };
 struct session_stats *session_stats(struct session *session);
 

@@ -114,6 +114,31 @@ static int takeover_save_session(struct session *s, void *arg)
 	return 0;
 }
 
+static int takeover_save_tally(struct state *state, const struct device *dev)
+{
+	struct state_tally *to = state_add(state, STATE_TALLY, sizeof(*to));
+
+	if (!to)
+		return -ENOSPC;
+	snprintf(to->address, sizeof(to->address), "%s", dev->address);
+	to->size = sizeof(to->tally);
+	tally_init(&to->tally);
+	device_tally(dev, &to->tally, true);
+	state_commit(state, to);
+	return 0;
+}
+
+/* Sessions count anew: what they did before is among that of those which have ended. */
+static void takeover_take_tally(struct state *state, struct device *dev)
+{
+	const struct state_tally *from = NULL;
+
+	while ((from = state_next(state, STATE_TALLY, sizeof(*from), from)))
+		if (from->size == sizeof(from->tally) && from->tally.latency.shift < 32 &&
+		    strcmp(from->address, dev->address) == 0)
+			tally_merge(&dev->ended, &from->tally);
+}
+
 static int takeover_save(struct state *state, struct devices *devices)
 {
 	struct state_daemon *to = state_add(state, STATE_DAEMON, sizeof(*to));
@@ -141,6 +166,9 @@ static int takeover_save(struct state *state, struct devices *devices)
 		if (ret < 0)
 			return ret;
 		state_commit(state, td);
+		ret = takeover_save_tally(state, dev);
+		if (ret < 0)
+			return ret;
 	}
 	return server_for_each(takeover_save_session, state);
 }
@@ -321,10 +349,12 @@ void takeover_resume(struct state *state, struct devices *devices)
 
 	while ((saved = state_next(state, STATE_DEVICE, sizeof(*saved), saved))) {
 		ret = device_restore(devices, saved, &dev);
-		if (ret < 0)
+		if (ret < 0) {
 			journal_error(saved->address, 0, "could not be taken over: %s", strerror(-ret));
-		else
-			ndevices++;
+			continue;
+		}
+		takeover_take_tally(state, dev);
+		ndevices++;
 	}
 	while ((ss = state_next(state, STATE_SESSION, sizeof(*ss), ss))) {
 		ret = takeover_take_session(state, devices, ss);

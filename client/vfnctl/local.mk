@@ -72,12 +72,17 @@ bin_PROGRAMS += %D%/vfnctl
 	%D%/options.c \
 	%D%/progress.c \
 	%D%/progress.h \
+	%D%/prometheus.c \
+	%D%/prometheus.h \
 	%D%/report.c \
 	%D%/table.c \
+	%D%/tally.c \
+	%D%/tally.h \
 	%D%/tags.c \
 	%D%/tags.h \
 	%D%/top.c \
 	%D%/top.h \
+	%D%/top-print.c \
 	%D%/top-screen.c \
 	%D%/vfnctl.h
 %C%_vfnctl_CPPFLAGS = $(AM_CPPFLAGS) -DSBINDIR='"$(sbindir)"'

@@ -66,7 +66,7 @@ static void driver_seen(struct data_watch *w)
 {
 	w->count++;
 	if (w->served) {
-		w->served->stats.kicks++;
+		counter_add(&w->served->stats.kicks, 1);
 		data_engine_kick(&w->driver->engine, w->served);
 	}
 }

@@ -24,6 +24,7 @@ static inline void word_store(uint32_t *word, uint32_t value)
 void served_start(struct served *q)
 {
 	q->state = SERVED_ASLEEP;
+	tally_init(&q->stats);
 	q->stamp = (uint64_t)q->qid << 16 | STAMP_PHASE;
 	q->room = q->entries - 1;
 	word_store(&q->control->cq_wake, SERVED_AWAKE);
@@ -48,7 +49,7 @@ static inline void served_put(struct served *q, uint16_t cid, uint64_t result, u
 {
 	volatile uint64_t *cqe = &q->cqes[2 * q->cq_tail];
 
-	q->stats.completed++;
+	counter_add(&q->stats.completed, 1);
 	cqe[0] = htole64(result);
 	/* The phase tag is in the word that is written last: the client reads it first. */
 	__atomic_store_n(&cqe[1],
@@ -62,42 +63,29 @@ static inline void served_put(struct served *q, uint16_t cid, uint64_t result, u
 	served_touch(q);
 }
 
-static enum served_refusal served_refusal(uint16_t status)
+static enum tally_refusal served_refusal(uint16_t status)
 {
 	switch (status) {
 	case DATA_INVALID_OPCODE:
-		return SERVED_REFUSED_OPCODE;
+		return TALLY_REFUSED_OPCODE;
 	case DATA_TRANSFER_ERROR:
-		return SERVED_REFUSED_MEMORY;
+		return TALLY_REFUSED_MEMORY;
 	case DATA_FAILED_FUSED:
 	case DATA_MISSING_FUSED:
-		return SERVED_REFUSED_FUSED;
+		return TALLY_REFUSED_FUSED;
 	case DATA_INVALID_NAMESPACE:
-		return SERVED_REFUSED_NAMESPACE;
+		return TALLY_REFUSED_NAMESPACE;
 	case DATA_INVALID_SGL_SEGMENT:
 	case DATA_INVALID_SGL_COUNT:
 	case DATA_SGL_LENGTH:
 	case DATA_SGL_TYPE:
 	case DATA_SGL_GRANULARITY:
-		return SERVED_REFUSED_SGL;
+		return TALLY_REFUSED_SGL;
 	case DATA_PRP_OFFSET:
-		return SERVED_REFUSED_PRP;
+		return TALLY_REFUSED_PRP;
 	default:
-		return SERVED_REFUSED_FIELD;
+		return TALLY_REFUSED_FIELD;
 	}
-}
-
-void served_stats_add(struct served_stats *to, const struct served_stats *stats)
-{
-	to->completed += stats->completed;
-	to->failed += stats->failed;
-	to->refused += stats->refused;
-	to->bytes_read += stats->bytes_read;
-	to->bytes_written += stats->bytes_written;
-	to->kicks += stats->kicks;
-	to->wakes += stats->wakes;
-	for (unsigned int i = 0; i < SERVED_REFUSALS; i++)
-		to->refused_by[i] += stats->refused_by[i];
 }
 
 /* ---- traces ------------------------------------------------------------------------------ */
@@ -147,9 +135,9 @@ static void served_refuse(struct served *q, const union nvme_cmd *sqe, uint16_t 
 
 	if (q->engine->traces.n)
 		served_trace(q, cid, sqe, 0, 0, (uint16_t)(status | 1u << 14), TRACE_REFUSED, 0);
-	q->stats.refused++;
-	q->stats.refused_by[served_refusal(status)]++;
-	q->stats.failed++;
+	counter_add(&q->stats.refused, 1);
+	counter_add(&q->stats.refused_by[served_refusal(status)], 1);
+	tally_fail(&q->stats, status);
 	q->room--;
 	/* Do Not Retry: it would be refused again */
 	served_put(q, cid, 0, (uint16_t)(status | 1u << 14));
@@ -161,7 +149,7 @@ void served_wake(struct served *q)
 	/* Awake again, it looks for itself before it sleeps. */
 	if (served_load(&q->control->cq_wake) == SERVED_AWAKE)
 		return;
-	q->stats.wakes++;
+	counter_add(&q->stats.wakes, 1);
 	/* Full, it has been woken already; gone, nobody waits. */
 	(void)!send(q->wake_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
@@ -185,9 +173,9 @@ static void pair_end_marked(struct data_pair *pair, struct data_cmd *cmd, struct
 		pair_give(pair, cmd);
 }
 
-/* A command has ended; it is for the caller to count it on pair and engine. */
+/* A command has ended, as was seen at `now`, ticks; it is for the caller to count it on pair and engine. */
 static inline void pair_end(struct data_pair *pair, struct data_cmd *cmd, uint64_t result,
-			    uint16_t status)
+			    uint16_t status, uint64_t now)
 {
 	struct served *q = cmd->served;
 
@@ -195,12 +183,13 @@ static inline void pair_end(struct data_pair *pair, struct data_cmd *cmd, uint64
 	q->inflight--;
 	if (likely(!status)) {
 		if (cmd->opcode & 1)
-			q->stats.bytes_written += cmd->length;
+			counter_add(&q->stats.bytes_written, cmd->length);
 		else
-			q->stats.bytes_read += cmd->length;
+			counter_add(&q->stats.bytes_read, cmd->length);
 	} else {
-		q->stats.failed++;
+		tally_fail(&q->stats, status);
 	}
+	histogram_add(&q->stats.latency, now - cmd->submitted);
 	served_put(q, cmd->cid, result, status);
 	cmd->served = NULL;
 	if (likely(!cmd->marks))
@@ -222,7 +211,7 @@ void data_pair_fail(struct data_engine *engine, struct data_pair *pair, uint16_t
 	for (unsigned int id = 0; id < pair->ncmds && pair->inflight; id++) {
 		if (!pair->cmds[id].served)
 			continue;
-		pair_end(pair, &pair->cmds[id], 0, status);
+		pair_end(pair, &pair->cmds[id], 0, status, get_ticks());
 		pair_ended(engine, pair, 1);
 	}
 }
@@ -258,7 +247,11 @@ unsigned int data_pair_reap(struct data_engine *engine, struct data_pair *pair)
 	const struct nvme_cqe *cqes = cq->vaddr;
 	unsigned int size = (unsigned int)cq->qsize, head = cq->head, left = size, strays = 0, n;
 	uint16_t phase = (uint16_t)cq->phase;
+	uint64_t now;
 
+	if ((le16_to_cpu(LOAD(cqes[head].sfp)) & 1) == phase)
+		return 0;
+	now = get_ticks();
 	/* No more than there can be: a controller that makes up completions must not keep the thread. */
 	do {
 		const struct nvme_cqe *cqe = &cqes[head];
@@ -271,7 +264,7 @@ unsigned int data_pair_reap(struct data_engine *engine, struct data_pair *pair)
 		dma_rmb();
 		id = cqe->cid;
 		if (likely(id < pair->ncmds && pair->cmds[id].served))
-			pair_end(pair, &pair->cmds[id], le64_to_cpu(cqe->qw0), sfp >> 1);
+			pair_end(pair, &pair->cmds[id], le64_to_cpu(cqe->qw0), sfp >> 1, now);
 		else
 			strays++;
 		if (unlikely(++head == size)) {
@@ -280,8 +273,6 @@ unsigned int data_pair_reap(struct data_engine *engine, struct data_pair *pair)
 		}
 	} while (--left);
 	n = size - left;
-	if (!n)
-		return 0;
 	cq->head = (uint16_t)head;
 	cq->phase = phase;
 	pair_ended(engine, pair, n - strays);
@@ -333,10 +324,11 @@ static inline uint32_t served_after(const struct served *q, uint32_t at)
 
 /* The command, which is in the pair's queue, has passed; counting it is for the caller. */
 static inline void served_pass(struct served *q, struct data_cmd *cmd, union nvme_cmd *sqe,
-			       uint64_t length)
+			       uint64_t length, uint64_t now)
 {
 	cmd->served = q;
 	cmd->length = length;
+	cmd->submitted = now;
 	cmd->opcode = sqe->opcode;
 	cmd->cid = sqe->cid;
 	sqe->cid = cmd->id;
@@ -364,7 +356,7 @@ static unsigned int served_fused(struct served *q, uint32_t tail)
 	struct data_cmd *cmd = pair->free, *cmd2 = cmd->next;
 	uint32_t next = served_after(q, q->sq_head), at = pair->sq->tail, at2 = pair_after(pair, at);
 	union nvme_cmd *first = pair_sqe(pair, at), *second = pair_sqe(pair, at2);
-	uint64_t len_first, len_second;
+	uint64_t len_first, len_second, now = get_ticks();
 	uint16_t bad_first, bad_second;
 
 	if ((first->flags & FUSE_MASK) != FUSE_FIRST) {
@@ -404,8 +396,8 @@ static unsigned int served_fused(struct served *q, uint32_t tail)
 		return 2;
 	}
 	pair->free = cmd2->next;
-	served_pass(q, cmd, first, len_first);
-	served_pass(q, cmd2, second, len_second);
+	served_pass(q, cmd, first, len_first, now);
+	served_pass(q, cmd2, second, len_second, now);
 	q->spent += len_first + len_second;
 	served_posted(q, 2, pair_after(pair, at2));
 	return 2;
@@ -459,7 +451,7 @@ static inline unsigned int served_run(struct served *q, unsigned int n, bool *fu
 	struct data_cmd *cmd = pair->free;
 	uint32_t at = pair->sq->tail;
 	unsigned int posted = 0, taken = 0;
-	uint64_t spent = 0;
+	uint64_t spent = 0, now = get_ticks();
 
 	do {
 		union nvme_cmd *sqe = pair_sqe(pair, at);
@@ -483,7 +475,7 @@ static inline unsigned int served_run(struct served *q, unsigned int n, bool *fu
 			continue;
 		}
 		pair->free = cmd->next;
-		served_pass(q, cmd, sqe, length);
+		served_pass(q, cmd, sqe, length, now);
 		cmd = pair->free;
 		at = pair_after(pair, at);
 		spent += length;
@@ -522,6 +514,7 @@ unsigned int served_forward_to(struct served *q, unsigned int burst, uint32_t ta
 		if (!taken)
 			break;
 	} while (n < burst && q->sq_head != tail);
+	counter_add(&q->stats.submitted, n);
 	return n;
 }
 

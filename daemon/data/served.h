@@ -22,6 +22,7 @@
 #include "daemon/data/check.h"
 #include "daemon/data/limit.h"
 #include "daemon/data/map.h"
+#include "daemon/data/tally.h"
 #include "daemon/data/trace.h"
 #include "proto/served.h"
 
@@ -37,6 +38,7 @@ struct data_cmd {
 		uint64_t length;       /* bytes that it transfers */
 		struct data_cmd *next; /* the next free one */
 	};
+	uint64_t submitted; /* ticks, one look at the clock for each burst */
 	struct data_refs refs;
 	struct data_list list;
 	uint16_t cid; /* the client's */
@@ -70,30 +72,6 @@ struct data_pair {
 	unsigned int inflight;
 	unsigned int users; /* served queues */
 };
-
-/* Why a command was refused. */
-enum served_refusal {
-	SERVED_REFUSED_OPCODE,	  /* its length cannot be told */
-	SERVED_REFUSED_FIELD,	  /* PSDT, FUSE, more than a command may transfer */
-	SERVED_REFUSED_MEMORY,	  /* outside of the session's buffers */
-	SERVED_REFUSED_FUSED,	  /* half of a pair */
-	SERVED_REFUSED_NAMESPACE, /* not active */
-	SERVED_REFUSED_SGL,	  /* segments and descriptors */
-	SERVED_REFUSED_PRP,	  /* offsets */
-	SERVED_REFUSALS,
-};
-
-struct served_stats {
-	uint64_t completed;
-	uint64_t failed;  /* of them, with another status than success */
-	uint64_t refused; /* by a check: the controller has not seen them */
-	uint64_t bytes_read, bytes_written;
-	uint64_t kicks, wakes;
-	uint64_t refused_by[SERVED_REFUSALS];
-};
-
-/* Add what a queue that goes has counted. */
-void served_stats_add(struct served_stats *to, const struct served_stats *stats);
 
 enum served_state {
 	SERVED_ASLEEP,	/* the event indices are set: a kick wakes it */
@@ -138,7 +116,7 @@ struct served {
 	uint64_t spent;		  /* bytes of all commands that were posted */
 	TAILQ_ENTRY(served) aside;
 	int wake_fd; /* a socket */
-	struct served_stats stats;
+	struct tally stats;
 	void (*drained)(struct served *served); /* stopped, and nothing in flight */
 	void *owner;
 };

@@ -47,7 +47,7 @@ struct device_details {
 
 /* What was done for served queues, those that are gone included. */
 struct device_serving {
-	struct served_stats stats;
+	struct tally stats;
 	uint64_t queues, outstanding;	/* that there are */
 	struct data_driver_stats driver; /* who serves them */
 };
@@ -119,6 +119,8 @@ struct device_class {
 	void (*release)(struct device *dev);
 
 	void (*details)(struct device *dev, struct device_details *details);
+	/* Bring dev->stats up to date. NULL: it always is. */
+	void (*counted)(struct device *dev);
 	/* NULL where there are no served queues. */
 	void (*serving)(struct device *dev, struct device_serving *serving);
 	const struct device_register *registers; /* ends with a name of NULL */
@@ -184,6 +186,9 @@ struct device_class {
 	/* Reset the device and bring it up again. 0, `done` will be called; or -ENOTSUP, -EAGAIN, with a text. */
 	int (*reset)(struct opening *opening, enum reset_kind kind, class_reset_done done, void *arg, char *text,
 		     size_t size);
+
+	/* A request for a command was refused; count it. NULL queue: admin. */
+	void (*refused)(struct opening *opening, struct queue *queue);
 
 	/* An opening ends: its queues' handles are void (lease_remove()). */
 	void (*forget)(struct opening *opening);

@@ -108,6 +108,7 @@ static int device_new(struct devices *devices, const char *address, const struct
 	dev->settings = *config_settings(devices->config, address);
 	dev->class = class ? class : device_choose(&dev->settings, address);
 	dev->state = DEVICE_CLAIMING;
+	tally_init(&dev->ended);
 	LIST_INIT(&dev->openings);
 	TAILQ_INSERT_TAIL(&devices->list, dev, link);
 	dev->address = strdup(address);
@@ -463,6 +464,15 @@ int device_retire(struct device *dev, const char *reason, void (*gone)(void *arg
 	journal_info(dev->address, 0, "is being released: %s", reason);
 	device_retire_soon(dev);
 	return 0;
+}
+
+void device_tally(const struct device *dev, struct tally *to, bool latency)
+{
+	const struct opening *o;
+
+	(latency ? tally_merge : tally_merge_counters)(to, &dev->ended);
+	LIST_FOREACH (o, &dev->openings, in_device)
+		opening_tally(o, to, latency);
 }
 
 bool devices_drained(const struct devices *devices)

@@ -16,6 +16,7 @@
 #include <vfn/vfio.h>
 
 #include "daemon/config.h"
+#include "daemon/data/tally.h"
 #include "daemon/data/trace.h"
 #include "daemon/device/worker.h"
 #include "daemon/session.h"
@@ -47,6 +48,7 @@ struct device_stats {
 	uint64_t submitted, completed, failed, timed_out, aborts, outstanding;
 	uint64_t bytes_read, bytes_written;
 	uint64_t interrupts, events, resets;
+	uint64_t refused; /* commands that were requests */
 	uint64_t queue_pairs, buffers, buffer_bytes, quarantined_bytes;
 };
 
@@ -72,6 +74,8 @@ struct device {
 	struct opening_list openings; /* ended ones that are not yet gone, too */
 	struct device_identity id;
 	struct device_stats stats;
+	struct tally ended;    /* what sessions did that are no more */
+	uint64_t last_opening; /* counts them */
 	struct trace_list traces;    /* who is told of the commands that the loop completes */
 	struct job job;              /* claim and release, one at a time */
 	bool closing;  /* stop() was called; released, when nothing is left of it */
@@ -125,6 +129,9 @@ struct device *device_find(struct devices *devices, const char *address);
 bool devices_unsettled(const struct devices *devices);
 
 unsigned int device_sessions(const struct device *device);
+
+/* Add what all its sessions did, those that have ended included; with or without latencies. */
+void device_tally(const struct device *device, struct tally *to, bool latency);
 
 /*
  * The device is lost (unplugged, its server gone, dead after a reset): every session that has it open is told

@@ -300,6 +300,7 @@ static void nvme_interrupt(evutil_socket_t fd, short what, void *arg)
 	if (eventfd_read(fd, &n) < 0)
 		return;
 	nd->dev->stats.interrupts += n;
+	v->count += n;
 	if (!nd->owned)
 		return;
 	nvme_vector_reap(nd, (int)v->index);
@@ -453,6 +454,7 @@ void nvme_stop(struct device *dev)
 
 	nd->owned = false;
 	nvme_served_halt(nd);
+	nvme_tally_interrupts(dev);
 	for (unsigned int i = 0; i < nd->nvectors; i++) {
 		if (nd->vectors[i].event)
 			event_free(nd->vectors[i].event);

@@ -109,6 +109,7 @@ static void nvme_count_done(struct command *cmd, const struct nvme_cqe *cqe)
 		stats->bytes_written += cmd->least;
 	else if (ok && (cmd->sqe.opcode & 3) == 2)
 		stats->bytes_read += cmd->least;
+	nvme_tally_done(cmd, cqe, ok);
 }
 
 /* Once: a command that was given up is told to nobody when it ends after all. */
@@ -123,6 +124,8 @@ static void nvme_tell(struct command *cmd, const struct command_result *result)
 	cmd->told = true;
 	if (cmd->opening) {
 		cmd->nd->dev->stats.outstanding--;
+		if (result->error)
+			counter_add(&nvme_tally_of(cmd)->lost, 1);
 		if (cmd->opening->session)
 			stats = session_stats(cmd->opening->session);
 	}

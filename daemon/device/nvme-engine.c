@@ -200,37 +200,25 @@ void nvme_served_trace_remove(struct device *dev, struct trace *trace)
 		data_driver_call(nvme_of(dev)->driver, engine_trace_remove, trace);
 }
 
-struct engine_serving {
-	struct nvme_device *nd;
-	struct device_serving *to;
-};
-
-/* The loop, whose lists these are, waits meanwhile. */
-static void engine_count(struct data_engine *engine, void *arg)
-{
-	struct engine_serving *serving = arg;
-	const struct nvme_pair *pair;
-	const struct nvme_served *s;
-
-	LIST_FOREACH (pair, &serving->nd->pairs, link) {
-		LIST_FOREACH (s, &pair->users, link) {
-			if (!s->attached)
-				continue;
-			served_stats_add(&serving->to->stats, &s->data.stats);
-			serving->to->queues++;
-		}
-	}
-	serving->to->outstanding = engine->inflight;
-}
-
 void nvme_serving(struct device *dev, struct device_serving *to)
 {
 	struct nvme_device *nd = nvme_of(dev);
-	struct engine_serving serving = {nd, to};
+	const struct nvme_pair *pair;
+	const struct nvme_served *s;
 
 	*to = (struct device_serving){.stats = nd->served_gone};
 	if (!nd->driver)
 		return;
-	data_driver_call(nd->driver, engine_count, &serving);
+	LIST_FOREACH (pair, &nd->pairs, link) {
+		LIST_FOREACH (s, &pair->users, link) {
+			if (!s->attached)
+				continue;
+			tally_merge_counters(&to->stats, &s->data.stats);
+			to->queues++;
+		}
+	}
+	/* Refused ones of a burst are over before the burst is counted. */
+	if (to->stats.submitted > to->stats.completed)
+		to->outstanding = to->stats.submitted - to->stats.completed;
 	to->driver = data_driver_stats(nd->driver);
 }

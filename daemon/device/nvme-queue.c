@@ -38,6 +38,7 @@ void nvme_queue_free(struct queue *q)
 	struct opening *o = q->opening;
 
 	lease_remove(&q->lease);
+	nvme_tally_end(q);
 	if (q->direct)
 		nvme_direct_free(q);
 	if (q->qid) {
@@ -265,6 +266,7 @@ static void queue_sq_created(void *arg, const struct command_result *result)
 		queue_undo(q, ret, "out of memory");
 		return;
 	}
+	nvme_tally_begin(q);
 	q->phase = QUEUE_LIVE;
 	q->made = NULL;
 	made(q->made_arg, 0, NULL, q);
@@ -345,11 +347,18 @@ struct queue *nvme_queue_new(struct opening *o, uint16_t qid, unsigned int entri
 		return NULL;
 	}
 	q = calloc(1, sizeof(*q));
-	if (!q) {
+	/* A served queue has one already. */
+	if (q && qid)
+		q->tally = calloc(1, sizeof(*q->tally));
+	if (!q || (qid && !q->tally)) {
+		free(q);
 		quota_release(o->user, QUOTA_QUEUES, 1);
 		errno = ENOMEM;
 		return NULL;
 	}
+	if (q->tally)
+		tally_init(q->tally);
+	q->number = ++o->last_queue;
 	q->opening = o;
 	q->nd = nd;
 	q->qid = qid;

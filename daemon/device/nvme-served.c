@@ -115,7 +115,7 @@ static void served_finish(struct nvme_served *s)
 
 	if (s->attached) {
 		data_driver_call(s->nd->driver, served_remove, &s->data);
-		served_stats_add(&s->nd->served_gone, &s->data.stats);
+		tally_merge_counters(&s->nd->served_gone, &s->data.stats);
 		q->opening->nserved--;
 	}
 	data_driver_unwatch(&s->watch);
@@ -124,6 +124,7 @@ static void served_finish(struct nvme_served *s)
 		event_free(s->patience);
 	served_free_memory(s);
 	quota_release(q->opening->user, QUOTA_BUFFER_BYTES, s->size);
+	nvme_tally_end(q);
 	q->served = NULL;
 	free(s);
 	nvme_queue_free(q);
@@ -297,6 +298,8 @@ static int served_attach(struct nvme_served *s)
 		return add.ret;
 	s->attached = true;
 	q->opening->nserved++;
+	q->vector = s->pair->queue->vector;
+	nvme_tally_begin(q);
 	s->watch.fd = s->kick_fd;
 	s->watch.served = &s->data;
 	ret = data_driver_watch(s->nd->driver, &s->watch);
@@ -379,18 +382,14 @@ void nvme_served_create(struct opening *o, const struct queue_spec *spec, class_
 		     NULL);
 		return;
 	}
-	*s = (struct nvme_served){
-		.queue = q,
-		.nd = nvme_of(o->device),
-		.fd = -1,
-		.kick_fd = -1,
-		.client_fd = -1,
-		.data.wake_fd = -1,
-		.size = size,
-		.weight = weight,
-	};
+	s->queue = q;
+	s->nd = nvme_of(o->device);
+	s->fd = s->kick_fd = s->client_fd = s->data.wake_fd = -1;
+	s->size = size;
+	s->weight = weight;
 	q->mode = QUEUE_SERVED;
 	q->served = s;
+	q->tally = &s->data.stats;
 	q->made = done;
 	q->made_arg = arg;
 	q->job.run = served_memory_run;

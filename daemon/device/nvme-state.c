@@ -130,6 +130,7 @@ int nvme_save(struct device *dev, struct state_device *to)
 		to->vector_fd[i] = nd->vectors[i].fd;
 	for (int i = 0; i < NVME_NOTICES; i++)
 		to->notice_fd[i] = nd->notice_fd[i];
+	nvme_tally_hand_over(nd);
 	memcpy(to->stats, &dev->stats, NVME_STATS_KEPT);
 	nvme_save_identity(nd, to);
 	return 0;
@@ -217,6 +218,7 @@ int nvme_queue_restore_state(struct opening *o, const struct state_queue *from)
 	if (!q)
 		return -errno;
 	q->vector = (unsigned int)nd->ctrl.cq[from->qid].vector;
+	nvme_tally_begin(q);
 	q->phase = QUEUE_LIVE;
 	q->has_memory = q->has_cq = q->has_sq = true;
 	ret = lease_restore(session_leases(o->session), &q->lease, LEASE_QUEUE, from->handle);

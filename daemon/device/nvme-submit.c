@@ -130,6 +130,7 @@ int nvme_submit_command(struct command *cmd, unsigned int timeout_ms, char *text
 	nvme_timer_set(cmd, nd->barrier == cmd && cmd->phase == COMMAND_PENDING &&
 				    cmd->timeout_ms > config->abort_timeout_ms
 				    ? config->abort_timeout_ms : cmd->timeout_ms);
+	counter_add(&nvme_tally_of(cmd)->submitted, 1);
 	o->device->stats.submitted++;
 	o->device->stats.outstanding++;
 	session_stats(o->session)->submitted++;

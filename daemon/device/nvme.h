@@ -19,6 +19,7 @@
  * nvme-raw.c      commands as sessions give them, and queue identifiers for these
  * nvme-trace.c    commands for those who trace the device
  * nvme-write.c    writes of sessions to registers and doorbells
+ * nvme-tally.c    what queues and their interrupts have counted
  *
  * The loop thread owns the admin queue and all others from start() to stop(); before and after, and while the
  * device is being reset, the worker does.
@@ -61,6 +62,7 @@ struct nvme_direct;
 struct nvme_vector {
 	struct nvme_device *nd;
 	int fd; /* eventfd, the daemon's alone */
+	uint64_t count; /* of interrupts */
 	unsigned int index;
 	struct event *event;
 	bool given; /* to a direct queue: another eventfd, which is not ours to read, is signalled */
@@ -109,7 +111,7 @@ struct nvme_device {
 	bool owned; /* the loop may use the queues */
 	struct data_driver *driver; /* of served queues; NULL before start() and after stop() */
 	LIST_HEAD(, nvme_pair) pairs;
-	struct served_stats served_gone; /* what queues have counted that are gone */
+	struct tally served_gone; /* what queues have counted that are gone */
 	struct data_msg quiet;  /* nothing is forwarded, and nothing in flight */
 	bool served_paused;     /* asked for, and */
 	bool served_quiet;      /* reached */
@@ -209,6 +211,10 @@ struct queue {
 	struct nvme_device *nd;
 	uint16_t qid;
 	unsigned int entries;
+	uint64_t number;     /* among all queues that the opening has had */
+	struct tally *tally; /* NULL: of a pair. A served queue's is in it */
+	uint64_t interrupts; /* that its vector had before, where it is tallied */
+	bool tallied;
 	unsigned int sent; /* commands outstanding */
 	unsigned int vector; /* of its interrupts */
 	unsigned int limited; /* and waiting for the session's limit */
@@ -535,6 +541,24 @@ int nvme_doorbell_find(struct opening *opening, uint32_t qid, bool completion, u
 int nvme_doorbell_ring(struct device *dev, uint64_t offset, uint32_t value);
 const char *nvme_upset(struct device *dev);
 void nvme_recover_from(struct device *dev, const char *why);
+
+/* nvme-tally.c */
+/* Where a command of a session is counted. */
+static inline struct tally *nvme_tally_of(const struct command *cmd)
+{
+	return cmd->queue ? cmd->queue->tally : &cmd->opening->admin;
+}
+/* A command of a session has completed, before its session is told. */
+void nvme_tally_done(const struct command *cmd, const struct nvme_cqe *cqe, bool ok);
+/* A queue that is live from now on, with the vector that it has. */
+void nvme_tally_begin(struct queue *queue);
+/* It is going: what it has counted is among that of the opening's queues that are gone. Harmless when that was so. */
+void nvme_tally_end(struct queue *queue);
+/* For device_class.refused and .counted. */
+void nvme_tally_refused(struct opening *opening, struct queue *queue);
+void nvme_tally_interrupts(struct device *dev);
+/* Before a take-over, after which the loop has all vectors. */
+void nvme_tally_hand_over(struct nvme_device *nd);
 
 /* nvme-state.c */
 int nvme_save(struct device *dev, struct state_device *saved);

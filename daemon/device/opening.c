@@ -12,6 +12,7 @@
 #include "daemon/device/buffer.h"
 #include "daemon/device/class.h"
 #include "daemon/device/device.h"
+#include "daemon/device/queue.h"
 #include "daemon/device/subscription.h"
 #include "daemon/device/tracer.h"
 #include "daemon/journal.h"
@@ -33,6 +34,9 @@ int opening_restore(struct session *session, struct device *device, uint64_t han
 	o->session_number = session_number(session);
 	o->user = quota_ref(session_user(session));
 	o->device = device;
+	o->number = ++device->last_opening;
+	tally_init(&o->admin);
+	tally_init(&o->gone);
 	LIST_INIT(&o->buffers);
 	LIST_INIT(&o->queues);
 	LIST_INIT(&o->interrupts);
@@ -81,6 +85,8 @@ static void opening_free(struct opening *o)
 	if (o->limit_timer)
 		event_free(o->limit_timer);
 	data_map_clear(&o->map);
+	tally_merge(&device->ended, &o->admin);
+	tally_merge(&device->ended, &o->gone);
 	LIST_REMOVE(o, in_device);
 	quota_put(o->user);
 	if (o->ended)
@@ -164,6 +170,23 @@ void opening_end(struct opening *o, void (*ended)(void *arg), void *arg)
 	if (o->grace)
 		evtimer_add(o->grace, &tv);
 	opening_step(o);
+}
+
+void opening_tally(const struct opening *o, struct tally *to, bool latency)
+{
+	void (*merge)(struct tally *to, const struct tally *from) = latency ? tally_merge : tally_merge_counters;
+	struct queue *q;
+
+	merge(to, &o->admin);
+	merge(to, &o->gone);
+	for (q = LIST_FIRST(&o->queues); q; q = queue_next(q)) {
+		const struct tally *tally = queue_tally(q);
+
+		if (!tally)
+			continue;
+		merge(to, tally);
+		counter_add(&to->interrupts, queue_interrupts(q));
+	}
 }
 
 void opening_hold(struct opening *o)

@@ -18,6 +18,7 @@
 
 #include "daemon/data/limit.h"
 #include "daemon/data/map.h"
+#include "daemon/data/tally.h"
 #include "daemon/device/worker.h"
 #include "daemon/lease.h"
 #include "daemon/session.h"
@@ -43,6 +44,7 @@ struct opening {
 	LIST_ENTRY(opening) in_session, in_device;
 	struct session *session; /* NULL once ending */
 	uint64_t session_number;
+	uint64_t number;              /* among all that the device has had */
 	struct quota_user *user;
 	struct device *device;
 	struct buffer_list buffers;
@@ -56,6 +58,9 @@ struct opening {
 	struct data_limit limit;      /* of I/O commands */
 	struct command_list limited;  /* requests that wait for it, in order */
 	struct event *limit_timer;    /* NULL before the first that had to */
+	struct tally admin;           /* commands on the admin queue */
+	struct tally gone;            /* queues that are no more */
+	uint64_t last_queue;          /* counts the queues */
 	unsigned int nserved;         /* served queues that the engine knows */
 	unsigned int last_number;     /* counts the numbers that they were given */
 	unsigned int jobs;            /* of the worker that are about this opening */
@@ -88,6 +93,9 @@ void opening_end(struct opening *opening, void (*ended)(void *arg), void *arg);
 
 /* Something that the opening held is gone: go on if it is ending. May free it. */
 void opening_step(struct opening *opening);
+
+/* Add what it did so far; with or without latencies. */
+void opening_tally(const struct opening *opening, struct tally *to, bool latency);
 
 /* An asynchronous thing is about this opening, which stays until opening_release(). */
 void opening_hold(struct opening *opening);

@@ -21,5 +21,13 @@ struct opening *queue_opening(struct queue *queue);
 enum queue_mode queue_mode(const struct queue *queue);
 uint16_t queue_qid(const struct queue *queue);
 unsigned int queue_entries(const struct queue *queue);
+/* Among all that the opening has had, from 1 on. */
+uint64_t queue_number(const struct queue *queue);
+/* The identifier of the controller's queue pair that its commands go to; 0: there is none (any more). */
+uint16_t queue_pair(const struct queue *queue);
+/* What has passed it; nothing where its client has the controller's queues. */
+const struct tally *queue_tally(const struct queue *queue);
+/* Of its vector, since it is there, as of the last device_class.counted(): queues that share one have the same. */
+uint64_t queue_interrupts(const struct queue *queue);
 
 #endif

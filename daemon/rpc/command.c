@@ -123,6 +123,8 @@ static void command_submit(struct rpc_call *call, const Vfnd__CommandRequest *re
 	void *ticket = NULL;
 	int ret;
 
+	/* An answer that cannot be sent may end the session. */
+	opening_hold(o);
 	ret = command_fields(call, req, &spec.sqe);
 	if (ret == 0)
 		ret = command_data(call, req, &spec);
@@ -134,8 +136,11 @@ static void command_submit(struct rpc_call *call, const Vfnd__CommandRequest *re
 		ret = o->device->class->submit(o, q, &spec, command_over, ticket, text, sizeof(text));
 	if (ret < 0)
 		tracer_refused(o, q, &spec.sqe, false, ret);
+	if (ret < 0 && o->device->class->refused)
+		o->device->class->refused(o, q);
 	if (ret < 0 && ticket)
 		rpc_ticket_fail(ticket, ret, NULL, text);
+	opening_release(o);
 }
 
 void rpc_admin(struct rpc_call *call)
@@ -198,6 +203,8 @@ void rpc_raw_command(struct rpc_call *call)
 	if (!ticket)
 		return;
 	ret = o->device->class->submit_raw(o, q, &spec, command_over, ticket, text, sizeof(text));
+	if (ret < 0 && o->device->class->refused)
+		o->device->class->refused(o, q);
 	if (ret < 0) {
 		tracer_refused(o, q, &spec.sqe, true, ret);
 		rpc_ticket_fail(ticket, ret, NULL, text);

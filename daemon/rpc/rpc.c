@@ -26,6 +26,7 @@ static void rpc_send_error(struct session *s, uint64_t id, int code, const char 
 	Vfnd__Answer answer = VFND__ANSWER__INIT;
 
 	rpc_host.refused++;
+	session_stats(s)->refused++;
 	error.code = -code;
 	error.text = (char *)text;
 	error.field = (char *)(field ? field : "");
@@ -174,6 +175,7 @@ void rpc_packet(struct session *session, const uint8_t *buf, size_t len, struct 
 	const struct rpc_row *row;
 
 	rpc_host.requests++;
+	session_stats(session)->requests++;
 	arena_reset(&arena);
 	call.request = vfnd__request__unpack(&arena.allocator, len, buf);
 	if (!call.request) {

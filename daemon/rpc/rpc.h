@@ -116,6 +116,7 @@ void rpc_interrupt_free(struct rpc_call *call);
 void rpc_subscribe(struct rpc_call *call);      /* event.c */
 void rpc_unsubscribe(struct rpc_call *call);
 void rpc_statistics(struct rpc_call *call);     /* statistics.c */
+void rpc_tally(struct rpc_call *call);          /* tally.c */
 void rpc_bar_read(struct rpc_call *call);       /* access.c */
 void rpc_bar_write(struct rpc_call *call);
 void rpc_bar_map(struct rpc_call *call);

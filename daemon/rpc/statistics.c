@@ -32,6 +32,8 @@ static void statistics_device(struct device *dev, Vfnd__StatisticsAnswer *to)
 {
 	const struct device_stats *s = &dev->stats;
 
+	if (dev->class->counted)
+		dev->class->counted(dev);
 	to->submitted = s->submitted;
 	to->completed = s->completed;
 	to->failed = s->failed;
@@ -53,7 +55,7 @@ static void statistics_device(struct device *dev, Vfnd__StatisticsAnswer *to)
 static void statistics_served(struct device *dev, Vfnd__StatisticsAnswer *to)
 {
 	struct device_serving serving;
-	const struct served_stats *s = &serving.stats;
+	const struct tally *s = &serving.stats;
 
 	dev->class->serving(dev, &serving);
 	to->served_queues = serving.queues;
@@ -67,13 +69,13 @@ static void statistics_served(struct device *dev, Vfnd__StatisticsAnswer *to)
 	to->served_wakes = s->wakes;
 	to->served_rounds = serving.driver.rounds;
 	to->served_sleeps = serving.driver.sleeps;
-	to->refused_opcode = s->refused_by[SERVED_REFUSED_OPCODE];
-	to->refused_field = s->refused_by[SERVED_REFUSED_FIELD];
-	to->refused_memory = s->refused_by[SERVED_REFUSED_MEMORY];
-	to->refused_fused = s->refused_by[SERVED_REFUSED_FUSED];
-	to->refused_namespace = s->refused_by[SERVED_REFUSED_NAMESPACE];
-	to->refused_sgl = s->refused_by[SERVED_REFUSED_SGL];
-	to->refused_prp = s->refused_by[SERVED_REFUSED_PRP];
+	to->refused_opcode = s->refused_by[TALLY_REFUSED_OPCODE];
+	to->refused_field = s->refused_by[TALLY_REFUSED_FIELD];
+	to->refused_memory = s->refused_by[TALLY_REFUSED_MEMORY];
+	to->refused_fused = s->refused_by[TALLY_REFUSED_FUSED];
+	to->refused_namespace = s->refused_by[TALLY_REFUSED_NAMESPACE];
+	to->refused_sgl = s->refused_by[TALLY_REFUSED_SGL];
+	to->refused_prp = s->refused_by[TALLY_REFUSED_PRP];
 }
 
 void rpc_statistics(struct rpc_call *call)

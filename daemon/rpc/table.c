@@ -25,6 +25,7 @@ const struct rpc_row rpc_table[] = {
 	ROW(CANCEL, cancel, MONITOR, 0),
 	ROW(TRACE_OPEN, trace_open, MONITOR, 0),
 	ROW(TRACE_CLOSE, trace_close, MONITOR, 0),
+	ROW(TALLY, tally, MONITOR, 0),
 	ROW(BAR_READ, bar_read, MONITOR, 0),
 	ROW(BAR_WRITE, bar_write, RAW, 0),
 	ROW(BAR_MAP, bar_map, RAW, 0),

@@ -18,6 +18,8 @@
 #include <vfn/nvme.h>
 #include <vfn/vfio.h>
 
+#include "daemon/data/tally.h"
+
 #define STATE_VERSION 3
 #define STATE_SLOT    256u
 #define STATE_SLOTS   65536u
@@ -31,6 +33,7 @@ enum state_type {
 	STATE_BUFFER,
 	STATE_QUEUE,
 	STATE_SUBSCRIPTION,
+	STATE_TALLY,
 };
 
 #define STATE_MAX_VECTORS 256
@@ -111,6 +114,13 @@ struct state_queue {
 struct state_subscription {
 	uint64_t session, opening, handle;
 	uint64_t sequence;
+};
+
+/* What all sessions of a device did. */
+struct state_tally {
+	char address[256];
+	uint64_t size; /* of `tally`: another one is of no use */
+	struct tally tally;
 };
 
 struct state;

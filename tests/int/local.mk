@@ -90,6 +90,11 @@ check_PROGRAMS += %D%/int-direct
 %C%_int_direct_CFLAGS = $(INT_CFLAGS)
 %C%_int_direct_LDADD = $(INT_LIBS)
 $(%C%_int_direct_OBJECTS): $(PROTO_HEADER)
+check_PROGRAMS += %D%/int-tally
+%C%_int_tally_SOURCES = %D%/int-tally.c
+%C%_int_tally_CFLAGS = $(INT_CFLAGS)
+%C%_int_tally_LDADD = $(INT_LIBS)
+$(%C%_int_tally_OBJECTS): $(PROTO_HEADER)
 check_PROGRAMS += %D%/int-count
 %C%_int_count_SOURCES = %D%/int-count.c
 %C%_int_count_CFLAGS = $(INT_CFLAGS)

@@ -530,64 +530,6 @@ int vfnc_unsubscribe(struct vfnc_subscription *sub);
  */
 int vfnc_event_wait(struct vfnc *conn, struct vfnc_event *event, int timeout_ms);
 
-/* ---- statistics ---------------------------------------------------------------------------- */
-
-struct vfnc_statistics {
-	/* the daemon */
-	uint64_t sessions;
-	uint64_t sessions_total;
-	uint64_t requests;
-	uint64_t refused; /* requests answered with an error */
-	uint64_t leases;
-	uint64_t fds; /* open file descriptors */
-	uint64_t uptime_ns;
-	/* the device; commands that were requests */
-	uint64_t submitted;
-	uint64_t completed;
-	uint64_t failed; /* completed with a status other than success */
-	uint64_t timed_out;
-	uint64_t aborts;
-	uint64_t outstanding;
-	uint64_t bytes_read;
-	uint64_t bytes_written;
-	uint64_t interrupts;
-	uint64_t events;
-	uint64_t resets;
-	uint64_t queue_pairs; /* that exist */
-	uint64_t buffers;
-	uint64_t buffer_bytes;
-	uint64_t mappings; /* IOVA mappings, the daemon's own included */
-	uint64_t quarantined_bytes;
-	/* this session */
-	uint64_t session_submitted;
-	uint64_t session_completed;
-	uint64_t session_outstanding;
-	/* served queues of the device, those that are gone included; counted anew after a take-over */
-	uint64_t served_queues; /* that exist */
-	uint64_t served_completed; /* refused ones included */
-	uint64_t served_failed; /* with another status than success, refused ones included */
-	uint64_t served_refused; /* by a check: the controller has not seen them */
-	uint64_t served_bytes_read;
-	uint64_t served_bytes_written;
-	uint64_t served_outstanding; /* with the controller */
-	uint64_t served_kicks; /* by clients, that woke a queue */
-	uint64_t served_wakes; /* of clients that slept */
-	uint64_t served_rounds; /* of who serves them */
-	uint64_t served_sleeps; /* of who serves them */
-	/* and why commands were refused */
-	uint64_t refused_opcode; /* no length can be told */
-	uint64_t refused_field; /* PSDT, FUSE, size */
-	uint64_t refused_memory; /* outside of the session's buffers */
-	uint64_t refused_fused; /* half of a pair */
-	uint64_t refused_namespace; /* not active */
-	uint64_t refused_sgl; /* segments and descriptors */
-	uint64_t refused_prp; /* offsets */
-	uint64_t rsvd[16];
-};
-
-/* Ask for counters, into *stats. `dev` NULL: of the daemon alone. */
-int vfnc_statistics(struct vfnc *conn, const struct vfnc_device *dev, struct vfnc_statistics *stats);
-
 #ifdef __cplusplus
 }
 #endif
@@ -595,6 +537,7 @@ int vfnc_statistics(struct vfnc *conn, const struct vfnc_device *dev, struct vfn
 #include <vfn/client-buffer.h>
 #include <vfn/client-pci.h>
 #include <vfn/client-raw.h>
+#include <vfn/client-stats.h>
 #include <vfn/client-trace.h>
 
 #endif

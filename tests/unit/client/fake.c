@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "canned.h"
+#include "canned-tally.h"
 #include "fake-trace.h"
 
 #define BLOCK 512
@@ -381,6 +382,22 @@ static void statistics(struct fake *f, uint64_t id, uint64_t device)
 	fake_send(f, &answer, NULL);
 }
 
+static void tally(struct fake *f, uint64_t id, const Vfnd__TallyRequest *op)
+{
+	Vfnd__Answer answer = VFND__ANSWER__INIT;
+	Vfnd__TallyAnswer a;
+
+	if (*op->address && strcmp(op->address, FAKE_ADDRESS) != 0) {
+		fake_error(f, id, ENODEV, "no such device", "tally.address");
+		return;
+	}
+	canned_tally(op, &a);
+	answer.id = id;
+	answer.body_case = VFND__ANSWER__BODY_TALLY;
+	answer.tally = &a;
+	fake_send(f, &answer, NULL);
+}
+
 static void admin(struct fake *f, uint64_t id, const Vfnd__CommandRequest *op)
 {
 	Vfnd__CommandAnswer a = VFND__COMMAND_ANSWER__INIT;
@@ -501,6 +518,9 @@ void fake_answer(struct fake *f, const Vfnd__Request *req)
 		break;
 	case VFND__REQUEST__OP_TRACE_OPEN:
 		fake_trace(f, req->id);
+		break;
+	case VFND__REQUEST__OP_TALLY:
+		tally(f, req->id, req->tally);
 		break;
 	default:
 		fake_done(f, req->id);

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 CLIENT_TESTS = %D%/test-conn %D%/test-device %D%/test-command %D%/test-async %D%/test-pool \
-	%D%/test-trace \
-	%D%/test-print %D%/test-protocol-doc
+	%D%/test-trace %D%/test-print %D%/test-protocol-doc %D%/test-stats
 check_PROGRAMS += $(CLIENT_TESTS)
 TESTS += $(CLIENT_TESTS)
 
 # a daemon without a device, shared by the tests of library and tool
 check_LTLIBRARIES += %D%/libfake.la
-%C%_libfake_la_SOURCES = %D%/fake.c %D%/fake.h %D%/fake-trace.c %D%/fake-trace.h %D%/canned.c %D%/canned.h %D%/canned-logs.c
+%C%_libfake_la_SOURCES = %D%/fake.c %D%/fake.h %D%/fake-trace.c %D%/fake-trace.h %D%/canned.c %D%/canned.h \
+	%D%/canned-logs.c %D%/canned-tally.c %D%/canned-tally.h
 %C%_libfake_la_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_libfake_la_CFLAGS = $(UNIT_CFLAGS)
 $(%C%_libfake_la_OBJECTS): $(PROTO_HEADER)
@@ -47,6 +47,12 @@ TESTS += %D%/test-async-tsan.sh
 %C%_test_pool_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_pool_LDADD = $(CLIENT_TEST_LIBS)
 
+%C%_test_stats_SOURCES = %D%/test-stats.c
+%C%_test_stats_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_stats_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_stats_LDADD = $(CLIENT_TEST_LIBS)
+$(%C%_test_stats_OBJECTS): $(PROTO_HEADER)
+
 check_PROGRAMS += %D%/fake-vfnd
 %C%_fake_vfnd_SOURCES = %D%/fake-vfnd.c
 %C%_fake_vfnd_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -61,8 +67,9 @@ $(%C%_fake_vfnd_OBJECTS): $(PROTO_HEADER)
 
 # the tool, from its options to its output; golden/ holds what it prints of canned.c's structures
 EXTRA_DIST += %D%/vfnctl-lib.sh
-dist_check_SCRIPTS += %D%/test-vfnctl.sh %D%/test-vfnctl-commands.sh %D%/test-header.sh
-TESTS += %D%/test-vfnctl.sh %D%/test-vfnctl-commands.sh %D%/test-header.sh
+dist_check_SCRIPTS += %D%/prometheus.py %D%/terminal.py
+dist_check_SCRIPTS += %D%/test-vfnctl.sh %D%/test-vfnctl-commands.sh %D%/test-vfnctl-stats.sh %D%/test-header.sh
+TESTS += %D%/test-vfnctl.sh %D%/test-vfnctl-commands.sh %D%/test-vfnctl-stats.sh %D%/test-header.sh
 EXTRA_DIST += \
 	%D%/golden/changed-ns-list-log.json %D%/golden/changed-ns-list-log.txt \
 	%D%/golden/effects-log.json %D%/golden/effects-log.txt %D%/golden/error-log.json \

@@ -24,7 +24,7 @@ if ! gcc -std=gnu11 -O1 -g -pthread -fsanitize=thread -Wno-tsan -D_GNU_SOURCE -I
     -I"$src/tests/unit" -I"$src/client/include" -I"$src/libvfn/include" -I"$src/libvfn/src" \
     -o "$dir/test-async" "$src"/tests/unit/client/test-async.c "$src"/tests/unit/client/fake.c \
     "$src"/tests/unit/client/fake-trace.c "$src"/tests/unit/client/canned*.c "$src"/client/*.c \
-    "$src"/proto/*.c "$top_builddir"/proto/vfnd.pb-c.c \
+    "$src"/proto/*.c "$top_builddir"/proto/*.pb-c.c \
     $(find "$src/libvfn/src" -name '*.c') $(pkg-config --cflags --libs check libprotobuf-c) >"$dir/log" 2>&1; then
     sed 's/^/# /' "$dir/log"
     echo 'not ok 1 - test-async builds'

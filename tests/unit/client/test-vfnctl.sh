@@ -28,39 +28,6 @@ check "list says why" 0 out 'group 12 is not viable' list
 check "list in JSON" 0 out '"SerialNumber":"S0042"' list -o json
 check "info" 0 out '^  namespace 1 *: 2048 blocks of 512 bytes$' info
 check "info in JSON" 0 out '"max_transfer":524288' info fake0 -o json
-check "stats" 0 out '^completed *: 49$' stats
-check "stats of the daemon alone" 0 out '^sessions_total *: 7$' stats --daemon
-run 0 stats -d && ! grep -q completed "$dir/out"
-status=$?
-result "stats of the daemon alone has no device"
-check "stats in JSON" 0 out '"submitted":50' stats -o json
-check "stats for Prometheus" 0 out '^vfnd_device_commands_completed_total{device="fake0"} 49$' stats -o prometheus
-grep -q '^# TYPE vfnd_device_commands_completed_total counter$' "$dir/out" &&
-    grep -q '^vfnd_uptime_seconds 12.345678900$' "$dir/out" && ! grep -q '0000:09' "$dir/out" &&
-    [ "$(grep -c '^# HELP ' "$dir/out")" -eq "$(grep -vc '^#' "$dir/out")" ]
-status=$?
-result "every metric has its help and type; devices that are not ready have none"
-check "stats for Prometheus of the daemon alone" 0 out '^vfnd_sessions 1$' stats -o prometheus -d
-check "stats for Prometheus of an unknown device" 3 err 'there is no device nope' stats -o prometheus nope
-check "stats: an unknown format" 2 err "'xml' is not normal, json or prometheus" stats -o xml
-check "top in lines" 0 out '^fake0  *ready  *1  *0  *0  *0  *0  *0  *0  *0 ' top -b -c 2 -d 100
-[ "$(grep -c '^0000:09:00.0 failed *group 12 is not viable$' "$dir/out")" -eq 2 ] &&
-    [ "$(grep -c '^fake0 .* ready  *1  *0  *0  *-  *-' "$dir/out")" -eq 1 ]
-status=$?
-result "top -c 2 looks twice; there are no rates at first"
-check "top without a terminal" 2 err 'this is no terminal' top
-check "top, too often" 2 err '100 milliseconds are the least' top -b -d 99
-if command -v script >/dev/null; then
-    # script(1) hands the q on when it gets round to it, so top has to end by it alone
-    echo q | TERM=vt100 timeout 60 script -qec "$vfnctl top -d 3600000" /dev/null >"$dir/out" 2>"$dir/err" &&
-        grep -q 'DEVICE.*CMD/s' "$dir/out" && grep -q 'fake0' "$dir/out"
-    status=$?
-    result "top on a terminal, ended by q"
-    TERM=none script -qec "$vfnctl top" /dev/null </dev/null >"$dir/out" 2>"$dir/err"
-    [ $? -eq 2 ] && grep -q 'this terminal is not known' "$dir/out"
-    status=$?
-    result "top on a terminal that nobody knows"
-fi
 
 # passthrough
 check "admin-passthru shows the result" 0 err \

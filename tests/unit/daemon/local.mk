@@ -14,6 +14,7 @@ DAEMON_TESTS = \
 	%D%/test-length \
 	%D%/test-check \
 	%D%/test-engine \
+	%D%/test-histogram \
 	%D%/test-limit \
 	%D%/test-trace \
 	%D%/test-driver \
@@ -96,6 +97,11 @@ $(%C%_test_length_OBJECTS): $(PROTO_HEADER)
 %C%_test_engine_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_test_engine_CFLAGS = $(DAEMON_TEST_CFLAGS)
 %C%_test_engine_LDADD = $(DAEMON_TEST_LIBS)
+
+%C%_test_histogram_SOURCES = %D%/test-histogram.c
+%C%_test_histogram_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_histogram_CFLAGS = $(DAEMON_TEST_CFLAGS)
+%C%_test_histogram_LDADD = $(DAEMON_TEST_LIBS)
 
 %C%_test_limit_SOURCES = %D%/test-limit.c
 %C%_test_limit_CPPFLAGS = $(UNIT_CPPFLAGS)

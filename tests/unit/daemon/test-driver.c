@@ -157,6 +157,7 @@ static void rests(void)
 struct asking {
 	struct data_msg msg;
 	uint64_t calls, answers;
+	uint64_t completed[CLIENTS];
 	struct event *timer;
 };
 
@@ -182,15 +183,31 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	/* The one before was answered, or is on its way still. */
 	asking.calls++;
 	data_driver_call(driver, engine_answer, &asking);
+	/* And counters are read while they are written. */
+	for (unsigned int i = 0; i < CLIENTS; i++) {
+		static struct tally now;
+
+		memset(&now, 0, sizeof(now));
+		tally_init(&now);
+		tally_merge(&now, &parties[i].c.served.stats);
+		if (now.completed < asking.completed[i] || now.submitted < now.completed ||
+		    histogram_count(&now.latency) < asking.completed[i])
+			fails("counters go back");
+		asking.completed[i] = now.completed;
+	}
 }
 
 static void check_counts(const struct party *p)
 {
-	const struct served_stats *s = &p->c.served.stats;
+	const struct tally *s = &p->c.served.stats;
 
 	ck_assert_uint_eq(p->pushed, p->popped);
 	ck_assert_uint_eq(p->fetched, p->pushed);
 	ck_assert_uint_eq(s->completed, p->pushed);
+	ck_assert_uint_eq(s->submitted, p->pushed);
+	ck_assert_uint_eq(histogram_count(&s->latency), p->pushed);
+	ck_assert_uint_gt(s->latency.sum, 0);
+	ck_assert_uint_ge(s->latency.max, s->latency.sum / p->pushed);
 	ck_assert_uint_eq(s->failed + s->refused, 0);
 	ck_assert_uint_eq(p->c.served.inflight, 0);
 	ck_assert_uint_eq(p->c.buffer.busy, 0);
