@@ -103,7 +103,7 @@ static void admin_create_cq(struct ctrl *c, struct cmd *cmd)
 	if (!admin_queue_shape(c, cmd, pc, NVME_CC_IOCQES(c->cc), 4, sizeof(struct sim_cqe), true))
 		return;
 	/* Without MSI-X only vector 0 exists. */
-	if (vector >= c->irq.nvec || (ien && vector && !irq_uses_msix(&c->irq))) {
+	if (vector >= virt_vectors(c) || (ien && vector && !irq_uses_msix(&c->irq))) {
 		cmd_fail(cmd, SIM_SCT_SPECIFIC | NVME_SC_INVALID_VECTOR, AT_CDW11 + 2, 0);
 		return;
 	}
@@ -223,6 +223,7 @@ static const struct admin_row {
 	[nvme_admin_fw_download] = {firmware_download, SUPPORTED, false},
 	[nvme_admin_dev_self_test] = {selftest_exec, SUPPORTED, false},
 	[nvme_admin_ns_attach] = {nsmgmt_attach, SUPPORTED | NVME_CMD_EFFECTS_NIC, false},
+	[nvme_admin_virtual_mgmt] = {virt_exec, SUPPORTED, false},
 	[nvme_admin_dbbuf] = {admin_dbbuf, SUPPORTED, true},
 	[nvme_admin_format_nvm] = {format_exec, CONTENTS | NVME_CMD_EFFECTS_NCC | ALONE_ON_NS,
 				   false},
@@ -231,8 +232,10 @@ static const struct admin_row {
 	[nvme_admin_sanitize_nvm] = {sanitize_exec, CONTENTS | ALONE, false},
 };
 
-uint32_t admin_effects(uint8_t opcode)
+uint32_t admin_effects(const struct ctrl *c, uint8_t opcode)
 {
+	if (opcode == nvme_admin_virtual_mgmt && !c->virt.n)
+		return 0;
 	return admin_rows[opcode].effects;
 }
 

@@ -28,7 +28,7 @@ bool admin_exec(struct ctrl *c, struct cmd *cmd);
 void io_exec(struct ctrl *c, struct cmd *cmd);
 
 /* Commands Supported and Effects of one opcode; 0: there is no such command. */
-uint32_t admin_effects(uint8_t opcode);
+uint32_t admin_effects(const struct ctrl *c, uint8_t opcode);
 uint32_t io_effects(uint8_t opcode);
 
 /* Moves admin data between `buf` and the command's PRPs; sets cmd->status on failure. */
@@ -51,6 +51,8 @@ void security_receive(struct ctrl *c, struct cmd *cmd);
 void features_reset(struct ctrl *c, bool keep);
 uint32_t features_event_config(const struct ctrl *c);
 bool features_write_cache(const struct ctrl *c);
+/* Aggregation Threshold and Time. */
+uint32_t features_coalescing(const struct ctrl *c);
 
 /* Notes a failed command in the error log. */
 void log_error(struct ctrl *c, const struct cmd *cmd);

@@ -79,6 +79,7 @@ int ctrl_init(struct ctrl *c, const struct ctrl_opts *opts)
 	format_init(c);
 	firmware_init(&c->firmware);
 	selftest_init(&c->selftest);
+	virt_init(c, opts->secondary);
 	err = cmb_init(&c->cmb, opts->cmb, opts->cmb_old);
 	ctrl_pci_init(c);
 	c->cap = (uint64_t)SIM_MQES << NVME_CAP_MQES_SHIFT | 1ull << NVME_CAP_CQR_SHIFT |
@@ -153,6 +154,7 @@ static void ctrl_disable(struct ctrl *c)
 {
 	queue_reset(c);
 	aer_reset(c);
+	virt_reset(c);
 	features_reset(c, true);
 	hmb_reset(c, false);
 	selftest_reset(c);

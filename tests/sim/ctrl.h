@@ -19,6 +19,7 @@
 #include "sanitize.h"
 #include "selftest.h"
 #include "spec.h"
+#include "virt.h"
 
 #include <linux/types.h>
 #include <nvme/types.h>
@@ -38,6 +39,7 @@ struct ctrl_opts {
 	const char *serial;
 	const char *model;
 	unsigned int queues;		 /* I/O pairs */
+	unsigned int secondary;		 /* secondary controllers that this one manages; 0: none */
 	unsigned int mdts;		 /* power of two of CAP.MPSMIN; 0: no limit */
 	unsigned int mps_min, mps_max;	 /* CAP.MPSMIN, CAP.MPSMAX */
 	unsigned int dstrd;		 /* CAP.DSTRD */
@@ -87,13 +89,13 @@ struct cq {
 	bool live;
 	bool ien;
 	bool phase;
-	bool news; /* entries were written since the last interrupt */
 	bool full; /* a submission queue waits for room */
 	uint16_t qid;
 	uint16_t vector;
 	uint16_t users; /* submission queues */
 	uint32_t size;
 	uint32_t tail;
+	uint32_t news; /* entries that were written since the last look for interrupts */
 	uint64_t addr;
 	struct doorbell head;
 	uint8_t *mem;
@@ -190,6 +192,7 @@ struct ctrl {
 	struct firmware firmware;
 	struct selftest selftest;
 	struct sanitize sanitize;
+	struct virt virt;
 	struct lbaf lbaf[CTRL_MAX_LBAF];
 	unsigned int nlbaf;
 	struct ns ns[CTRL_MAX_NS];

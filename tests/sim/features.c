@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "cmd.h"
+#include "coalesce.h"
 
 #include <string.h>
 
@@ -82,6 +83,11 @@ uint32_t features_event_config(const struct ctrl *c)
 	return features_value(c, NVME_FEAT_FID_ASYNC_EVENT);
 }
 
+uint32_t features_coalescing(const struct ctrl *c)
+{
+	return features_value(c, NVME_FEAT_FID_IRQ_COALESCE);
+}
+
 bool features_write_cache(const struct ctrl *c)
 {
 	return features_value(c, NVME_FEAT_FID_VOLATILE_WC) & 1;
@@ -105,7 +111,7 @@ void features_reset(struct ctrl *c, bool keep)
 	memset(f->tler, 0, sizeof(f->tler));
 	memset(f->no_coalesce, 0, sizeof(f->no_coalesce));
 	memset(f->hostid, 0, sizeof(f->hostid));
-	f->nsq = f->ncq = c->opts.queues;
+	f->nsq = f->ncq = virt_pairs(c);
 }
 
 /* Below under or above over threshold: the warning of SMART's temperature bit. */
@@ -140,7 +146,7 @@ static void features_set_threshold(struct ctrl *c, struct cmd *cmd)
 static void features_set_queues(struct ctrl *c, struct cmd *cmd)
 {
 	uint32_t nsq = cmd->sqe.cdw11 & 0xffff, ncq = cmd->sqe.cdw11 >> 16;
-	uint32_t max = c->opts.queues - 1;
+	uint32_t max = virt_pairs(c) - 1;
 
 	if (nsq == 0xffff || ncq == 0xffff) {
 		cmd_fail(cmd, NVME_SC_INVALID_FIELD, AT_CDW11, 0);
@@ -196,10 +202,12 @@ static void features_set_special(struct ctrl *c, struct cmd *cmd, struct feature
 				 AT_CDW11, 0);
 		break;
 	case NVME_FEAT_FID_IRQ_CONFIG:
-		if ((v & 0xffff) >= c->irq.nvec)
+		if ((v & 0xffff) >= virt_vectors(c)) {
 			cmd_fail(cmd, NVME_SC_INVALID_FIELD, AT_CDW11, 0);
-		else
-			c->feat.no_coalesce[v & 0xffff] = v >> 16 & 1;
+			return;
+		}
+		c->feat.no_coalesce[v & 0xffff] = v >> 16 & 1;
+		coalesce_flush(c);
 		return;
 	case NVME_FEAT_FID_ERR_RECOVERY:
 		ns = ctrl_ns(c, cmd->sqe.nsid);
@@ -217,6 +225,8 @@ static void features_set_special(struct ctrl *c, struct cmd *cmd, struct feature
 	}
 	if (!cmd->status)
 		val->current = v;
+	if (!cmd->status && (cmd->sqe.cdw10 & 0xff) == NVME_FEAT_FID_IRQ_COALESCE)
+		coalesce_flush(c);
 }
 
 void features_set(struct ctrl *c, struct cmd *cmd)
@@ -283,10 +293,10 @@ static uint32_t features_current(struct ctrl *c, struct cmd *cmd, const struct f
 		return features_threshold(c, cmd, initial);
 	case NVME_FEAT_FID_NUM_QUEUES:
 		if (initial)
-			return (c->opts.queues - 1) | (c->opts.queues - 1) << 16;
+			return (virt_pairs(c) - 1) | (virt_pairs(c) - 1) << 16;
 		return (c->feat.nsq - 1u) | (c->feat.ncq - 1u) << 16;
 	case NVME_FEAT_FID_IRQ_CONFIG:
-		if (v >= c->irq.nvec)
+		if (v >= virt_vectors(c))
 			cmd_fail(cmd, NVME_SC_INVALID_FIELD, AT_CDW11, 0);
 		else
 			return v | (initial ? 0 : (uint32_t)c->feat.no_coalesce[v] << 16);

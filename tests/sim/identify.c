@@ -48,6 +48,8 @@ static void identify_ctrl(struct ctrl *c, struct nvme_id_ctrl *id)
 	id->cntrltype = NVME_CTRL_CNTRLTYPE_IO;
 	id->oacs = NVME_CTRL_OACS_SECURITY | NVME_CTRL_OACS_FORMAT | NVME_CTRL_OACS_FW |
 		   NVME_CTRL_OACS_NS_MGMT | NVME_CTRL_OACS_SELF_TEST | NVME_CTRL_OACS_DBBUF_CFG;
+	if (c->virt.n)
+		id->oacs |= NVME_CTRL_OACS_VIRT_MGMT;
 	id->acl = CTRL_ACL;
 	id->aerl = CTRL_AERL;
 	id->frmw = NVME_CTRL_FRMW_1ST_RO | FIRMWARE_SLOTS << 1 | NVME_CTRL_FRMW_FW_ACT_NO_RESET;
@@ -201,7 +203,7 @@ static void identify_one(struct ctrl *c, struct cmd *cmd, uint8_t cns)
 	}
 }
 
-/* Controllers from CNTID on: those that a namespace is attached to, or all. There is one. */
+/* Controllers from CNTID on: those that a namespace is attached to, this one at most, or all. */
 static void identify_controllers(struct ctrl *c, struct cmd *cmd, bool all)
 {
 	struct nvme_ctrl_list *list = (struct nvme_ctrl_list *)c->bounce;
@@ -212,10 +214,10 @@ static void identify_controllers(struct ctrl *c, struct cmd *cmd, bool all)
 		return;
 	}
 	memset(list, 0, NVME_IDENTIFY_DATA_SIZE);
-	if (cmd->sqe.cdw10 >> 16 > CTRL_ID || (!all && !ns->attached))
-		return;
-	list->num = 1;
-	list->identifier[0] = CTRL_ID;
+	for (unsigned int id = CTRL_ID; id <= CTRL_ID + (all ? c->virt.n : 0); id++) {
+		if (id >= cmd->sqe.cdw10 >> 16 && (all || ns->attached))
+			list->identifier[list->num++] = id;
+	}
 }
 
 /* I/O command sets that can be enabled together: the NVM command set. */
@@ -286,6 +288,10 @@ void identify_exec(struct ctrl *c, struct cmd *cmd)
 	case NVME_IDENTIFY_CNS_NS_CTRL_LIST:
 	case NVME_IDENTIFY_CNS_CTRL_LIST:
 		identify_controllers(c, cmd, cns == NVME_IDENTIFY_CNS_CTRL_LIST);
+		break;
+	case NVME_IDENTIFY_CNS_PRIMARY_CTRL_CAP:
+	case NVME_IDENTIFY_CNS_SECONDARY_CTRL_LIST:
+		virt_identify(c, cmd);
 		break;
 	case NVME_IDENTIFY_CNS_CTRL:
 		identify_ctrl(c, (struct nvme_id_ctrl *)c->bounce);

@@ -79,9 +79,12 @@ void irq_reset(struct irq *q)
 		struct irq_vector *v = &q->vec[i];
 
 		v->pending = false;
+		v->waiting = 0;
+		v->due = UINT64_MAX;
 		memset(v->entry, 0, sizeof(v->entry));
 		v->entry[3] = v->fd < 0 ? PCI_MSIX_ENTRY_CTRL_MASKBIT : 0;
 	}
+	q->due = UINT64_MAX;
 	q->intx_level = false;
 	q->intx_masked = false;
 	pci_set_intx_status(q->pci, false);

@@ -19,6 +19,8 @@ struct irq_vector {
 	int fd;
 	uint32_t entry[4]; /* the table's: address low, high, data, control */
 	bool pending;
+	uint32_t waiting; /* completions that have had no interrupt yet: coalesce.h */
+	uint64_t due;	  /* when they get one, monotonic ns; UINT64_MAX: there are none */
 };
 
 struct irq {
@@ -32,6 +34,8 @@ struct irq {
 	bool intx_level;
 	int err_fd;
 	int req_fd;
+	uint64_t due;	 /* the earliest of the vectors' */
+	uint64_t late;	 /* interrupts that came by the time, for less than the threshold */
 	uint64_t raised; /* interrupts that went out */
 	bool none;	 /* the device has none of any kind */
 };

@@ -9,6 +9,7 @@ noinst_LTLIBRARIES += %D%/libsim.la
 	%D%/blocks.c \
 	%D%/cmb.c %D%/cmb.h \
 	%D%/cmd.h \
+	%D%/coalesce.c %D%/coalesce.h \
 	%D%/control.c %D%/control.h \
 	%D%/ctrl.c %D%/ctrl.h \
 	%D%/dma.c %D%/dma.h \
@@ -36,7 +37,8 @@ noinst_LTLIBRARIES += %D%/libsim.la
 	%D%/server.c %D%/server.h \
 	%D%/session.c %D%/session.h \
 	%D%/sgl.c %D%/sgl.h \
-	%D%/spec.h
+	%D%/spec.h \
+	%D%/virt.c %D%/virt.h
 %C%_libsim_la_CPPFLAGS = $(SIM_CPPFLAGS)
 %C%_libsim_la_CFLAGS = $(AM_CFLAGS) $(LIBNVME_CFLAGS) $(JSONC_CFLAGS)
 %C%_libsim_la_LIBADD = $(JSONC_LIBS)
@@ -62,6 +64,13 @@ TESTS += %D%/test-sim
 %C%_test_sim_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
 %C%_test_sim_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_sim_LDADD = $(SIM_TEST_LIBS)
+
+check_PROGRAMS += %D%/test-virt
+TESTS += %D%/test-virt
+%C%_test_virt_SOURCES = %D%/test-virt.c
+%C%_test_virt_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
+%C%_test_virt_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_virt_LDADD = $(SIM_TEST_LIBS)
 
 check_PROGRAMS += %D%/test-idle
 TESTS += %D%/test-idle

@@ -70,13 +70,13 @@ static size_t log_smart(struct ctrl *c, uint8_t *buf)
 	return sizeof(*log);
 }
 
-static size_t log_effects(uint8_t *buf)
+static size_t log_effects(const struct ctrl *c, uint8_t *buf)
 {
 	struct nvme_cmd_effects_log *log = (struct nvme_cmd_effects_log *)buf;
 
 	memset(log, 0, sizeof(*log));
 	for (unsigned int op = 0; op < 256; op++) {
-		log->acs[op] = admin_effects(op);
+		log->acs[op] = admin_effects(c, op);
 		log->iocs[op] = io_effects(op);
 	}
 	return sizeof(*log);
@@ -172,7 +172,7 @@ static size_t log_read(struct ctrl *c, struct cmd *cmd, uint8_t lid)
 		return log_changed_ns(c, c->bounce);
 	case NVME_LOG_LID_CMD_EFFECTS:
 		if (!(cmd->sqe.cdw14 >> 24)) /* CSI: the NVM command set */
-			return log_effects(c->bounce);
+			return log_effects(c, c->bounce);
 		cmd_fail(cmd, NVME_SC_INVALID_FIELD, AT_CDW14 + 3, 0);
 		return 0;
 	case NVME_LOG_LID_DEVICE_SELF_TEST:

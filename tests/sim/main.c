@@ -35,6 +35,7 @@ enum {
 	OPT_NS = 0x100,
 	OPT_NULL,
 	OPT_QUEUES,
+	OPT_SECONDARY,
 	OPT_SERIAL,
 	OPT_MODEL,
 	OPT_MDTS,
@@ -71,6 +72,8 @@ static const struct argp_option main_options[] = {
 	{"faults", OPT_FAULTS, "FILE", 0,
 	 "Carry out the control commands of FILE before the first client, a line each", 0},
 	{"queues", OPT_QUEUES, "N", 0, "I/O queue pairs, 1 to 511 (default 64)", 0},
+	{"secondary", OPT_SECONDARY, "N", 0,
+	 "Manage N secondary controllers, 0 (default) to 127, whose state is all that there is of them", 0},
 	{"serial", OPT_SERIAL, "TEXT", 0, "Serial number, at most 20 characters", 0},
 	{"model", OPT_MODEL, "TEXT", 0, "Model number, at most 40 characters", 0},
 	{"mdts", OPT_MDTS, "N", 0,
@@ -276,6 +279,9 @@ static error_t main_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_QUEUES:
 		o->ctrl.queues = main_number(state, "queues", arg, 1, SIM_MAX_PAIRS);
+		break;
+	case OPT_SECONDARY:
+		o->ctrl.secondary = main_number(state, "secondary", arg, 0, VIRT_MAX);
 		break;
 	case OPT_SERIAL:
 		o->ctrl.serial = main_text(state, "serial", arg, 20);

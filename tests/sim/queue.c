@@ -3,6 +3,7 @@
 
 #include "queue.h"
 #include "cmd.h"
+#include "coalesce.h"
 #include "doorbell.h"
 #include "format.h"
 #include "hook.h"
@@ -113,8 +114,10 @@ static inline void queue_post(struct ctrl *c, struct cq *cq, const struct cmd *c
 	cq->tail = queue_cq_next(cq);
 	if (!cq->tail)
 		cq->phase = !cq->phase;
-	if (cq->ien)
-		cq->news = c->posted = true;
+	if (cq->ien) {
+		cq->news++;
+		c->posted = true;
+	}
 }
 
 static void queue_unhold(struct ctrl *c, struct held *h)
@@ -350,9 +353,9 @@ static void queue_interrupt(struct ctrl *c)
 		seen++;
 		if (!cq->news)
 			continue;
-		cq->news = false;
 		if (msix)
-			irq_raise(&c->irq, cq->vector);
+			coalesce_raise(c, cq);
+		cq->news = 0;
 	}
 	if (!msix)
 		ctrl_update_intx(c);
@@ -377,6 +380,8 @@ bool queue_poll(struct ctrl *c)
 		ctrl_get_ready(c);
 	if (!ctrl_running(c))
 		return false;
+	if (c->irq.due != UINT64_MAX)
+		coalesce_poll(c);
 	doorbell_find_shadow(c);
 	if (c->aer.fresh)
 		aer_deliver(c);
@@ -409,6 +414,8 @@ bool queue_arm(struct ctrl *c, uint64_t *deadline, bool *timer)
 	struct held *h;
 
 	*deadline = c->work < c->ready ? c->work : c->ready;
+	if (c->irq.due < *deadline)
+		*deadline = c->irq.due;
 	*timer = false;
 	if (!ctrl_running(c))
 		return true;
@@ -499,6 +506,7 @@ void queue_reset(struct ctrl *c)
 		c->sq[i].live = false;
 		c->cq[i].live = false;
 	}
+	coalesce_reset(c);
 	c->nsq = c->ncq = 0;
 	c->dbbuf = c->armed = c->posted = false;
 	c->full = 0;

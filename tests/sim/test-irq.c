@@ -295,6 +295,89 @@ START_TEST(test_full_eventfd)
 }
 END_TEST
 
+static uint16_t feature(uint8_t fid, uint32_t value)
+{
+	return cl_exec(&c, 0, (struct tsqe){.opcode = 9, .cdw10 = fid, .cdw11 = value}, NULL);
+}
+
+/* `n` reads at once; their completions have come. */
+static void reads(unsigned int n)
+{
+	struct tsqe e = {.opcode = 2, .nsid = 1, .prp1 = iova, .cdw12 = 7};
+	struct tcqe cqe;
+
+	for (unsigned int i = 0; i < n; i++)
+		cl_submit(&c, 1, e);
+	for (unsigned int i = 0; i < n; i++)
+		ck_assert(cl_wait(&c, 1, &cqe, 10000));
+}
+
+#define TIME_MS 25 /* of 255 units of 100 microseconds */
+
+/* Several completions an interrupt, or one after a time: not of the admin queue, nor where it is turned off. */
+START_TEST(test_coalescing)
+{
+	uint64_t begun, n;
+
+	ck_assert_int_eq(set_irqs(EVENTFD | TRIGGER, MSIX, 0, 2, fds, 2), 0);
+	cl_pair(&c, 1, 32, 1);
+	count(fds[0], 0);
+	reads(3);
+	ck_assert_uint_ge(count(fds[1], 10000), 1);
+	ck_assert_uint_eq(feature(8, 255 << 8 | 7), 0);
+	count(fds[1], 0);
+	/* as many as the threshold says: under load some may be late */
+	for (int i = 0; i < 10; i++) {
+		reads(8);
+		n = count(fds[1], 10000);
+		ck_assert_uint_ge(n, 1);
+		ck_assert_uint_le(n, 3);
+		while (count(fds[1], 2 * TIME_MS))
+			;
+	}
+	/* fewer: not before the time */
+	begun = cl_now_ms();
+	reads(3);
+	ck_assert_uint_ge(count(fds[1], 10000), 1);
+	ck_assert_uint_ge(cl_now_ms() - begun, TIME_MS);
+	/* the admin queue's at once; more than the time would be seen to pass 20 times */
+	begun = cl_now_ms();
+	for (int i = 0; i < 20; i++) {
+		count(fds[0], 0);
+		ck_assert_uint_eq(cl_exec(&c, 0, (struct tsqe){.opcode = 10, .cdw10 = 8}, NULL), 0);
+		ck_assert_uint_eq(count(fds[0], 10000), 1);
+	}
+	/* what waits is told when the rules change */
+	reads(2);
+	ck_assert_uint_eq(feature(9, 1 << 16 | 1), 0);
+	ck_assert_uint_ge(count(fds[1], 10000), 1);
+	for (int i = 0; i < 5; i++) {
+		reads(1);
+		ck_assert_uint_eq(count(fds[1], 10000), 1);
+	}
+	ck_assert_uint_eq(feature(9, 1), 0);
+	reads(2);
+	ck_assert_uint_eq(feature(8, 0), 0);
+	ck_assert_uint_ge(count(fds[1], 10000), 1);
+	ck_assert_uint_eq(feature(9, 65), 0x4002);
+}
+END_TEST
+
+/* A reset forgets what has waited. */
+START_TEST(test_coalescing_reset)
+{
+	ck_assert_int_eq(set_irqs(EVENTFD | TRIGGER, MSIX, 0, 2, fds, 2), 0);
+	cl_pair(&c, 1, 32, 1);
+	ck_assert_uint_eq(feature(8, 255 << 8 | 255), 0);
+	reads(3);
+	cl_set32(&c, 0x14, 0);
+	count(fds[1], 0);
+	ck_assert_uint_eq(count(fds[1], 3 * TIME_MS), 0);
+	cl_enable(&c, 32);
+	ck_assert_uint_eq(feature(8, 0), 0);
+}
+END_TEST
+
 UNIT_MAIN("sim-irq", {
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_info);
@@ -303,4 +386,6 @@ UNIT_MAIN("sim-irq", {
 	tcase_add_test(tc, test_msix_masks);
 	tcase_add_test(tc, test_intx);
 	tcase_add_test(tc, test_full_eventfd);
+	tcase_add_test(tc, test_coalescing);
+	tcase_add_test(tc, test_coalescing_reset);
 })
