@@ -34,11 +34,11 @@ bool nvme_abort_answered(struct nvme_rq *rq)
 	struct nvme_abort *abort;
 	bool sent;
 
-	if (!ctrl || !ctrl->priv || rq->sq->id != NVME_AQ || rq->cid >= ADMIN_QSIZE)
+	if (!ctrl || !ctrl->priv || rq->sq->id != NVME_AQ || rq->cid >= ctrl->priv->nslots)
 		return false;
 
 	pthread_mutex_lock(&lock);
-	abort = &ctrl->priv->aborts[rq->cid];
+	abort = &ctrl->priv->slots[rq->cid].abort;
 	sent = abort->sent;
 	if (sent) {
 		if (abort->rq)
@@ -58,8 +58,8 @@ void nvme_abort_forget(struct nvme_sq *sq)
 		return;
 
 	pthread_mutex_lock(&lock);
-	for (int i = 0; i < ADMIN_QSIZE; i++) {
-		struct nvme_abort *abort = &ctrl->priv->aborts[i];
+	for (int i = 0; i < ctrl->priv->nslots; i++) {
+		struct nvme_abort *abort = &ctrl->priv->slots[i].abort;
 
 		if (abort->sent && abort->rq && abort->rq->sq == sq)
 			abort->rq = NULL;
@@ -78,8 +78,8 @@ bool nvme_abort_pending(struct nvme_ctrl *ctrl, int sqid)
 
 	nvme_abort_settle(ctrl);
 	pthread_mutex_lock(&lock);
-	for (int i = 0; i < ADMIN_QSIZE; i++)
-		found |= ctrl->priv->aborts[i].sent && ctrl->priv->aborts[i].sqid == sqid;
+	for (int i = 0; i < ctrl->priv->nslots; i++)
+		found |= ctrl->priv->slots[i].abort.sent && ctrl->priv->slots[i].abort.sqid == sqid;
 	pthread_mutex_unlock(&lock);
 	return found;
 }
@@ -92,7 +92,7 @@ static bool note(struct nvme_ctrl *ctrl, const struct nvme_rq *via, struct nvme_
 	pthread_mutex_lock(&lock);
 	may = ctrl->priv->naborts <= ctrl->config.acl;
 	if (may) {
-		ctrl->priv->aborts[via->cid] =
+		ctrl->priv->slots[via->cid].abort =
 			(struct nvme_abort){true, (uint16_t)rq->sq->id, rq};
 		atomic_store_relaxed(&ctrl->priv->naborts, ctrl->priv->naborts + 1);
 		atomic_store_release(&nvme_rq_slot(rq)->aborting, 1);

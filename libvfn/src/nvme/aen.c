@@ -25,8 +25,8 @@ bool nvme_aen_owns(const struct nvme_rq *rq)
 {
 	const struct nvme_sq *sq = rq->sq;
 
-	return sq->id == NVME_AQ && sq->ctrl && sq->ctrl->priv && rq->cid < ADMIN_QSIZE &&
-	       atomic_load_relaxed(&sq->ctrl->priv->event_owned[rq->cid]);
+	return sq->id == NVME_AQ && sq->ctrl && sq->ctrl->priv && rq->cid < sq->ctrl->priv->nslots &&
+	       atomic_load_relaxed(&sq->ctrl->priv->slots[rq->cid].event_owned);
 }
 
 /* One request less: the tracker number `i` of them is free. */
@@ -38,7 +38,7 @@ static void drop(struct nvme_ctrl *ctrl, int i)
 	priv->nevents--;
 	memmove(&priv->event_cid[i], &priv->event_cid[i + 1],
 		(size_t)(priv->nevents - i) * sizeof(priv->event_cid[0]));
-	atomic_store_relaxed(&priv->event_owned[rq->cid], 0);
+	atomic_store_relaxed(&priv->slots[rq->cid].event_owned, 0);
 	nvme_rq_release_atomic(rq);
 }
 
@@ -55,7 +55,7 @@ static int fill(struct nvme_ctrl *ctrl)
 			vfn_error_set("%s: no admin command left for an event", nvme_name(ctrl));
 			return -1;
 		}
-		atomic_store_relaxed(&priv->event_owned[rq->cid], 1);
+		atomic_store_relaxed(&priv->slots[rq->cid].event_owned, 1);
 		priv->event_cid[priv->nevents++] = rq->cid;
 		if (nvme_aer_send(ctrl, rq)) {
 			saved = errno;

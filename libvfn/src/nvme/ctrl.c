@@ -208,7 +208,9 @@ int nvme_configure_adminq(struct nvme_ctrl *ctrl, unsigned long sq_flags)
 {
 	struct nvme_sq *sq = &ctrl->sq[NVME_AQ];
 	struct nvme_cq *cq = &ctrl->cq[NVME_AQ];
-	uint32_t aqa = (uint32_t)(ADMIN_QSIZE - 1) << 16 | (ADMIN_QSIZE - 1);
+	int sqsize = ctrl->priv->admin_sq ? ctrl->priv->admin_sq : ADMIN_QSIZE;
+	int cqsize = ctrl->priv->admin_cq ? ctrl->priv->admin_cq : ADMIN_QSIZE;
+	uint32_t aqa;
 
 	if (sq_flags) {
 		errno = EINVAL;
@@ -222,16 +224,17 @@ int nvme_configure_adminq(struct nvme_ctrl *ctrl, unsigned long sq_flags)
 		return -1;
 	}
 
-	if (!cq->vaddr && nvme_cq_setup(ctrl, NVME_AQ, ADMIN_QSIZE, 0, NULL))
+	if (!cq->vaddr && nvme_cq_setup(ctrl, NVME_AQ, cqsize, 0, NULL))
 		return -1;
 	ctrl->adminq.cq = cq;
-	if (!sq->vaddr && nvme_sq_setup(ctrl, NVME_AQ, ADMIN_QSIZE, cq, NULL, NULL))
+	if (!sq->vaddr && nvme_sq_setup(ctrl, NVME_AQ, sqsize, cq, NULL, NULL))
 		return -1;
 	ctrl->adminq.sq = sq;
 	nvme_share_hold(ctrl);
 	adminq_rewind(ctrl);
 	nvme_share_resume(ctrl);
 
+	aqa = (uint32_t)(cq->qsize - 1) << 16 | (uint32_t)(sq->qsize - 1);
 	if (nvme_reg_write32(ctrl, REG_AQA, aqa) || nvme_reg_write64(ctrl, REG_ASQ, sq->iova) ||
 	    nvme_reg_write64(ctrl, REG_ACQ, cq->iova))
 		return -1;
@@ -291,6 +294,8 @@ void nvme_close(struct nvme_ctrl *ctrl)
 
 	free(ctrl->sq);
 	free(ctrl->cq);
+	free(priv->slots);
+	free(priv->event_cid);
 	free(priv);
 	memset(ctrl, 0, sizeof(*ctrl));
 	ctrl->pci.dev.fd = -1;

@@ -13,6 +13,8 @@
 	64 /* the submission queue is a page, and trackers are enough for all of AERL              \
 	    */
 
+#define ADMIN_QSIZE_MAX 4096 /* what AQA can say */
+
 /* How long a command may take when the caller does not say. */
 #define COMMAND_LIMIT_NS (60ull * 1000000000ull)
 
@@ -52,6 +54,12 @@ struct nvme_abort {
 	struct nvme_rq *rq; /* the same; NULL: its queue has been discarded */
 };
 
+/* What is known of an admin queue's tracker besides that. */
+struct nvme_admin_slot {
+	struct nvme_abort abort;
+	uint32_t event_owned; /* it is a request for an event */
+};
+
 /* One more page of a tracker's PRP list or SGL, or the copy of a command's data. */
 struct nvme_rq_list {
 	struct nvme_rq_list *next;
@@ -87,12 +95,15 @@ struct nvme_ctrl_priv {
 	uint64_t deadline; /* of `wait`, nanoseconds */
 	unsigned int polls;
 
-	uint32_t naborts;		       /* sent and not answered */
-	struct nvme_abort aborts[ADMIN_QSIZE]; /* by tracker of the admin queue */
-	int events;			       /* requests to keep outstanding */
-	int nevents;			       /* outstanding */
-	uint16_t event_cid[ADMIN_QSIZE];       /* their trackers, the oldest first */
-	uint32_t event_owned[ADMIN_QSIZE];     /* by tracker: it is one of them */
+	uint32_t cc_mask, cc_value; /* fields of CC that the caller has chosen */
+	int admin_sq, admin_cq;	    /* entries of the admin queues; 0: ADMIN_QSIZE */
+
+	uint32_t naborts;	       /* sent and not answered */
+	int nslots;		       /* of the two arrays */
+	struct nvme_admin_slot *slots; /* by tracker of the admin queue */
+	uint16_t *event_cid;	       /* of requests for events, the oldest first */
+	int events;		       /* requests to keep outstanding */
+	int nevents;		       /* outstanding */
 
 	struct nvme_cmb_state *cmb; /* the controller memory buffer; NULL: it is off */
 	struct nvme_hmb_state *hmb; /* the host memory buffer; NULL: no memory */
@@ -137,6 +148,9 @@ int nvme_mem_restore(struct nvme_ctrl *ctrl, const struct nvme_mem_saved *saved,
 
 /* Bytes of a page as the controller has it (CC.MPS), but at least one of the processor's. */
 size_t nvme_page_alloc_size(const struct nvme_ctrl *ctrl);
+
+/* Room for what is known of `nrqs` trackers of the admin queue. 0, or -1 with ENOMEM. */
+int nvme_admin_room(struct nvme_ctrl *ctrl, int nrqs);
 
 /* Read what CAP says into config and priv. 0, or -1 with ENOTSUP, ENODEV or of the transport. */
 int nvme_cap_read(struct nvme_ctrl *ctrl);

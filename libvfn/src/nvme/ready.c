@@ -145,6 +145,7 @@ int nvme_enable_start(struct nvme_ctrl *ctrl)
 
 	cc = CC_EN | CC_CSS(css) | CC_MPS(ctrl->config.mps) | CC_IOSQES(NVME_SQES) |
 	     CC_IOCQES(NVME_CQES);
+	cc = (cc & ~ctrl->priv->cc_mask) | ctrl->priv->cc_value;
 
 	ctrl->priv->quiet = false;
 	atomic_store_relaxed(&ctrl->priv->enabled, true);

@@ -38,6 +38,7 @@ enum nvme_reg_offset {
 #define CAP_CRMS_CRWMS	(1u << 0)
 
 #define CC_EN	       (1u << 0)
+#define CC_SHN	       (3u << 14)
 #define CC_CSS(v)      ((uint32_t)(v) << 4)
 #define CC_CSS_NVM     0x0
 #define CC_CSS_ALL     0x6

@@ -13,6 +13,9 @@ int nvme_rq_setup(struct nvme_ctrl *ctrl, struct nvme_sq *sq, int nrqs)
 {
 	size_t page = nvme_page_alloc_size(ctrl);
 
+	if (sq->id == NVME_AQ && nvme_admin_room(ctrl, nrqs))
+		return -1;
+
 	/* each in cache lines of its own */
 	_Static_assert(sizeof(*sq->rqs) == 64, "a request tracker is a cache line");
 	sq->rqs = aligned_alloc(64, ((size_t)nrqs + 1) * sizeof(*sq->rqs));

@@ -116,6 +116,18 @@ int vfio_reset(struct vfio_device *dev)
 	return state->transport->reset(dev);
 }
 
+int vfio_hot_reset(struct vfio_device *dev)
+{
+	struct vfio_device_state *state = vfio_state(dev);
+
+	if (!state)
+		return -1;
+	if (!state->transport->hot_reset)
+		return vfn_fail(ENOTSUP, "%s: there is no hot reset by %s", state->address,
+				state->transport->name);
+	return state->transport->hot_reset(dev);
+}
+
 int vfio_device_fd_event(struct vfio_device *dev)
 {
 	struct vfio_device_state *state = dev->state;

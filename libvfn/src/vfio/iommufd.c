@@ -215,6 +215,11 @@ static void iommufd_close(struct vfio_device *dev, bool keep)
 	iommufd_space_put(space(dev), keep);
 }
 
+static int iommufd_hot_reset(struct vfio_device *dev)
+{
+	return vfio_kernel_hot_reset(dev, -1, 0);
+}
+
 static int iommufd_export(struct vfio_device *dev, struct vfio_takeover *to)
 {
 	to->device_fd = dev->fd;
@@ -230,6 +235,7 @@ const struct vfio_transport vfio_transport_iommufd = {
 	.open = iommufd_open,
 	.close = iommufd_close,
 	.reset = vfio_kernel_reset,
+	.hot_reset = iommufd_hot_reset,
 	.region_info = vfio_kernel_region_info,
 	.region_read = vfio_kernel_region_read,
 	.region_write = vfio_kernel_region_write,

@@ -35,6 +35,11 @@ int vfio_kernel_device_info(struct vfio_device *dev, const char *bdf);
 bool vfio_kernel_match(const char *address, const char **rest);
 int vfio_kernel_set_vf_token(struct vfio_device *dev, const uint8_t *token);
 int vfio_kernel_reset(struct vfio_device *dev);
+/*
+ * The hot reset (hot-reset.c). A device of a group shows the group's descriptor and number, one of an iommufd has
+ * -1 for it. 0, or -1: ENOTSUP there is no such reset; EBUSY it would take devices of others.
+ */
+int vfio_kernel_hot_reset(struct vfio_device *dev, int group_fd, uint32_t group);
 int vfio_kernel_region_info(struct vfio_device *dev, struct vfio_region_info *info,
 			    struct vfio_region_fds *fds);
 int vfio_kernel_region_read(struct vfio_device *dev, unsigned int region, void *buf, size_t len,

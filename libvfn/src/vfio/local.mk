@@ -3,6 +3,7 @@ libvfn_libvfn_core_la_SOURCES += \
 	%D%/config.c \
 	%D%/container.c \
 	%D%/device.c \
+	%D%/hot-reset.c \
 	%D%/iommufd.c %D%/iommufd.h \
 	%D%/iommufd-abi.h \
 	%D%/iommufd-space.c \

@@ -61,6 +61,8 @@ struct vfio_transport {
 	 */
 	void (*close)(struct vfio_device *dev, bool keep);
 	int (*reset)(struct vfio_device *dev);
+	/* Reset bus or slot; NULL where there is none. */
+	int (*hot_reset)(struct vfio_device *dev);
 	/*
 	 * Fill `info`, whose argsz says how much of it there is. argsz becomes what is needed for
 	 * all of it, with capabilities; ask again if that is more. Descriptors for mapping the

@@ -100,12 +100,20 @@ static int type1_export(struct vfio_device *dev, struct vfio_takeover *to)
 	return 0;
 }
 
+static int type1_hot_reset(struct vfio_device *dev)
+{
+	struct type1 *t = dev->state->priv;
+
+	return vfio_kernel_hot_reset(dev, t->group->fd, (uint32_t)strtoul(t->group->number, NULL, 10));
+}
+
 const struct vfio_transport vfio_transport_type1 = {
 	.name = "type1",
 	.match = vfio_kernel_match,
 	.open = type1_open,
 	.close = type1_close,
 	.reset = vfio_kernel_reset,
+	.hot_reset = type1_hot_reset,
 	.region_info = vfio_kernel_region_info,
 	.region_read = vfio_kernel_region_read,
 	.region_write = vfio_kernel_region_write,

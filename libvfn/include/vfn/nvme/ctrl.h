@@ -173,6 +173,26 @@ int nvme_reset(struct nvme_ctrl *ctrl);
 int nvme_set_mps(struct nvme_ctrl *ctrl, int mps);
 
 /*
+ * Choose bits of CC for when the controller is enabled next, in place of the library's own: those of `mask` become
+ * those of `value`, until this is called again; 0 and 0: the library's own. Any bits but CC.EN and CC.SHN; how the
+ * controller takes them is for the caller to find out. The library's page size stays (CC.MPS: nvme_set_mps()), and
+ * its queues have entries of 64 and 16 bytes. To be called while the controller is disabled.
+ *
+ * 0, or -1: EINVAL bits that are no settings, or of the value that are not in the mask; EBUSY the controller is
+ * enabled.
+ */
+int nvme_set_cc(struct nvme_ctrl *ctrl, uint32_t mask, uint32_t value);
+
+/*
+ * Choose the entries of the admin submission and completion queue, 2 to 4096 each, 0: 64, until this is called
+ * again. The queues are made by nvme_configure_adminq(), so by nvme_reinit(); there are requests for
+ * events (nvme_aen_arm()) only where there is room. To be called while the controller is disabled.
+ *
+ * 0, or -1: EINVAL no such sizes; EBUSY the controller is enabled.
+ */
+int nvme_set_adminq_size(struct nvme_ctrl *ctrl, int sqsize, int cqsize);
+
+/*
  * Enable the controller (CC: page size, command set, entry sizes, EN) and wait until it is ready.
  * The admin queue must have been configured since the last reset.
  *

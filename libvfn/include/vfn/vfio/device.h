@@ -68,6 +68,16 @@ int vfio_get_irq_info(struct vfio_device *dev, unsigned int irq_index, struct vf
 int vfio_reset(struct vfio_device *dev);
 
 /*
+ * Reset the bus or slot of the device `dev`, which takes all functions there: those of other groups have to be out of
+ * the way, those of its own group are reset too, whoever in this process has them. What configuration space had is
+ * restored by the kernel. May take a second.
+ *
+ * 0, or -1: ENOTSUP no bus and no slot to be reset, or the transport has no such reset (vfio-user); EBUSY the reset
+ * would take a device that is not this process's, which vfn_error() names; of ioctl(2).
+ */
+int vfio_hot_reset(struct vfio_device *dev);
+
+/*
  * A descriptor to watch for the device's going: poll it for hang-up (POLLRDHUP, EPOLLRDHUP,
  * libevent's EV_CLOSED), not for data, since answers arrive there, too. It also hangs up when the
  * library gave the device up. It must not be read or closed. -1 where the transport has none

@@ -39,9 +39,9 @@ TESTS += %D%/test-bringup %D%/test-cmb %D%/test-sriov
 
 # These start a simulated controller.
 EXTRA_DIST += %D%/sim-proc.h
-check_PROGRAMS += %D%/test-cmb-use %D%/test-ctrl %D%/test-data %D%/test-hmb %D%/test-host-pages \
+check_PROGRAMS += %D%/test-cmb-use %D%/test-ctrl %D%/test-data %D%/test-enable %D%/test-hmb %D%/test-host-pages \
 	%D%/test-io %D%/test-queue-at %D%/test-takeover
-TESTS += %D%/test-cmb-use %D%/test-ctrl %D%/test-data %D%/test-hmb %D%/test-host-pages \
+TESTS += %D%/test-cmb-use %D%/test-ctrl %D%/test-data %D%/test-enable %D%/test-hmb %D%/test-host-pages \
 	%D%/test-io %D%/test-queue-at %D%/test-takeover
 
 %C%_test_ctrl_SOURCES = %D%/test-ctrl.c
@@ -67,6 +67,11 @@ endif
 %C%_test_data_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_test_data_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_data_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
+
+%C%_test_enable_SOURCES = %D%/test-enable.c
+%C%_test_enable_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_enable_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_enable_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
 
 %C%_test_host_pages_SOURCES = %D%/test-host-pages.c
 %C%_test_host_pages_CPPFLAGS = $(UNIT_CPPFLAGS)

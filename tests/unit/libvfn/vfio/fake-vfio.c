@@ -24,6 +24,16 @@ bool fake_vfio_fails(unsigned long request)
 	return true;
 }
 
+static void hot_info(struct vfio_pci_hot_reset_info *info)
+{
+	ck_assert_uint_ge(info->argsz, sizeof(*info) + 4 * sizeof(info->devices[0]));
+	info->flags = fake_vfio.hot_flags;
+	info->count = fake_vfio.hot_count;
+	for (uint32_t i = 0; i < info->count; i++)
+		info->devices[i] = (struct vfio_pci_dependent_device){
+			.group_id = fake_vfio.hot_ids[i], .segment = 1, .bus = 2, .devfn = (uint8_t)(8 * i + i)};
+}
+
 int fake_vfio_ioctl(unsigned long request, void *arg)
 {
 	struct vfio_device_info *info = arg;
@@ -65,6 +75,16 @@ int fake_vfio_ioctl(unsigned long request, void *arg)
 				  VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_PCI_VF_TOKEN);
 		ck_assert_uint_eq(((struct vfio_device_feature *)arg)->argsz, 24);
 		memcpy(fake_vfio.token, ((struct vfio_device_feature *)arg)->data, 16);
+		return 0;
+	case VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
+		hot_info(arg);
+		return 0;
+	case VFIO_DEVICE_PCI_HOT_RESET:
+		ck_assert_uint_eq(((struct vfio_pci_hot_reset *)arg)->argsz, 16);
+		fake_vfio.hot_fd = ((struct vfio_pci_hot_reset *)arg)->count
+					   ? ((struct vfio_pci_hot_reset *)arg)->group_fds[0]
+					   : -1;
+		fake_vfio.hot_resets++;
 		return 0;
 	case VFIO_DEVICE_RESET:
 		fake_vfio.resets++;

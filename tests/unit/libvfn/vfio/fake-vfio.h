@@ -15,7 +15,10 @@
 extern struct fake_vfio {
 	unsigned long fail_ioctl; /* this request fails with ioctl_errno, fail_times times */
 	int ioctl_errno, fail_times;
-	int resets;
+	int resets, hot_resets;
+	int32_t hot_fd; /* the group's descriptor that came with the last one; -1: none */
+	uint32_t hot_flags, hot_count; /* who is affected by one */
+	uint32_t hot_ids[4];	       /* their groups, or what their iommufd calls them */
 	int irqs_got; /* returned when interrupts are set: not 0 for fewer than wanted */
 	uint8_t token[16]; /* of its virtual functions */
 	uint32_t irq_flags, irq_count, device_flags;

@@ -535,6 +535,43 @@ START_TEST(test_takeover)
 }
 END_TEST
 
+/* Devices are told by what the iommufd calls them: 0 is not open, but of a group that is ours. */
+START_TEST(test_hot_reset)
+{
+	static const struct {
+		unsigned long request;
+		int with, err;
+		const char *text;
+	} bad[] = {
+		{VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, ENODEV, ENOTSUP, "neither its bus nor its slot"},
+		{VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, EIO, EIO, "asking whom"},
+		{VFIO_DEVICE_PCI_HOT_RESET, EAGAIN, EAGAIN, "hot reset: "},
+	};
+
+	ck_assert_msg(!vfio_pci_open(&pci, DEV), "%s", vfn_error());
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		fake_vfio.fail_ioctl = bad[i].request;
+		fake_vfio.ioctl_errno = bad[i].with;
+		fake_vfio.fail_times = 1;
+		ck_assert_int_eq(vfio_hot_reset(&pci.dev), -1);
+		ck_assert_msg(errno == bad[i].err && strstr(vfn_error(), bad[i].text), "%s", vfn_error());
+	}
+	ck_assert_int_eq(fake_vfio.hot_resets, 0);
+	fake_vfio.hot_flags = 1;
+	fake_vfio.hot_count = 3;
+	fake_vfio.hot_ids[0] = 7;
+	fake_vfio.hot_ids[1] = 0;
+	fake_vfio.hot_ids[2] = UINT32_MAX;
+	ck_assert_int_eq(vfio_hot_reset(&pci.dev), -1);
+	ck_assert_int_eq(errno, EBUSY);
+	ck_assert_ptr_nonnull(strstr(vfn_error(), "0001:02:02.2 as well"));
+	fake_vfio.hot_count = 2;
+	ck_assert_msg(!vfio_hot_reset(&pci.dev), "%s", vfn_error());
+	ck_assert_int_eq(fake_vfio.hot_fd, -1);
+	vfio_pci_close(&pci);
+}
+END_TEST
+
 UNIT_MAIN("iommufd", tcase_add_checked_fixture(tc, setup, teardown);
 	  tcase_add_test(tc, test_explanations);
 	  tcase_add_loop_test(tc, test_ioctl_failures, 0, ARRAY_SIZE(cases));
@@ -543,4 +580,4 @@ UNIT_MAIN("iommufd", tcase_add_checked_fixture(tc, setup, teardown);
 	  tcase_add_test(tc, test_map_file); tcase_add_test(tc, test_shared);
 	  tcase_add_test(tc, test_out_of_reach); tcase_add_test(tc, test_mapped_before);
 	  tcase_add_test(tc, test_chosen); tcase_add_test(tc, test_takeover);
-	  tcase_add_test(tc, test_token))
+	  tcase_add_test(tc, test_token); tcase_add_test(tc, test_hot_reset))

@@ -112,6 +112,9 @@ static int k_ioctl(int fd, unsigned long request, uintptr_t arg)
 {
 	if (fake_vfio_fails(request))
 		return -1;
+	/* the same numbers are other requests there */
+	if (fd >= DEVICE && fd < DEVICE + DEVICES)
+		return fake_vfio_ioctl(request, (void *)arg);
 	switch (request) {
 	case VFIO_GET_API_VERSION:
 		return k.version;
@@ -554,6 +557,24 @@ START_TEST(test_token)
 }
 END_TEST
 
+START_TEST(test_hot_reset)
+{
+	ck_assert_msg(!vfio_pci_open(&pci, DEV), "%s", vfn_error());
+	/* its own group's, and one that another group has */
+	fake_vfio.hot_count = 2;
+	fake_vfio.hot_ids[0] = 12;
+	fake_vfio.hot_ids[1] = 13;
+	ck_assert_int_eq(vfio_hot_reset(&pci.dev), -1);
+	ck_assert_msg(errno == EBUSY && strstr(vfn_error(), "take 0001:02:01.1"), "%s", vfn_error());
+	fake_vfio.hot_ids[1] = 12;
+	ck_assert_msg(!vfio_hot_reset(&pci.dev), "%s", vfn_error());
+	ck_assert_int_eq(fake_vfio.hot_resets, 1);
+	ck_assert_int_eq(fake_vfio.hot_fd, GROUP);
+	vfio_pci_close(&pci);
+	ck_assert(vfio_hot_reset(&pci.dev) == -1 && errno == ENODEV);
+}
+END_TEST
+
 START_TEST(test_forced)
 {
 	setenv("VFN_TRANSPORT", "nonsense", 1);
@@ -571,4 +592,5 @@ UNIT_MAIN("type1", tcase_add_checked_fixture(tc, setup, teardown);
 	  tcase_add_test(tc, test_all_ones); tcase_add_test(tc, test_dma);
 	  tcase_add_test(tc, test_shared_group); tcase_add_test(tc, test_second_group);
 	  tcase_add_test(tc, test_regions_and_irqs); tcase_add_test(tc, test_takeover);
-	  tcase_add_test(tc, test_token); tcase_add_test(tc, test_forced))
+	  tcase_add_test(tc, test_token); tcase_add_test(tc, test_hot_reset);
+	  tcase_add_test(tc, test_forced))

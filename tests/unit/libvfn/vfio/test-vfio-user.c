@@ -51,6 +51,8 @@ START_TEST(test_open)
 	/* memory, bus master, INTx off */
 	memcpy(&command, fake->config + 4, 2);
 	ck_assert_uint_eq(command, 0x0406);
+	ck_assert_int_eq(vfio_hot_reset(&pci.dev), -1);
+	ck_assert_msg(errno == ENOTSUP && strstr(vfn_error(), "no hot reset"), "%s", vfn_error());
 	vfio_pci_close(&pci);
 	fake_wait(fake, &fake->clients, 1);
 	memcpy(&command, fake->config + 4, 2);
