@@ -125,6 +125,7 @@ static void fill_async(struct vfnc_event *event, const Vfnd__AsyncEvent *async)
 static bool fill(struct vfnc *conn, const Vfnd__Event *e, struct vfnc_event *event)
 {
 	struct vfnc_subscription *sub = find_subscription(conn, e->subscription);
+	uint64_t before = sub ? sub->last_sequence : 0;
 
 	if (!sub)
 		return false;
@@ -148,6 +149,22 @@ static bool fill(struct vfnc *conn, const Vfnd__Event *e, struct vfnc_event *eve
 		event->kind = VFNC_EVENT_COMPLETION;
 		event->log_length = (uint32_t)(e->completion->cqe.len < 16 ? e->completion->cqe.len : 16);
 		memcpy(event->log, e->completion->cqe.data, event->log_length);
+		break;
+	case VFND__EVENT__WHAT_GAP:
+		event->kind = VFNC_EVENT_GAP;
+		event->lost += e->sequence > before;
+		break;
+	case VFND__EVENT__WHAT_DISABLED:
+		event->info = e->disabled->kind;
+		event->dw0 = e->disabled->commands;
+		event->type = e->disabled->queues;
+		event->kind = VFNC_EVENT_DISABLED;
+		snprintf(event->reason, sizeof(event->reason), "%s", e->disabled->reason);
+		break;
+	case VFND__EVENT__WHAT_ENABLED:
+		event->dw0 = e->enabled->cc;
+		event->kind = VFNC_EVENT_ENABLED;
+		snprintf(event->reason, sizeof(event->reason), "%s", e->enabled->reason);
 		break;
 	default:
 		event->info = e->reset->kind;

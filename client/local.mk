@@ -40,7 +40,7 @@ EXTRA_DIST += %D%/libvfnclient.map
 vfnclientincludedir = $(includedir)/vfn
 vfnclientinclude_HEADERS = %D%/include/vfn/client.h %D%/include/vfn/client-async.h \
 	%D%/include/vfn/client-raw.h %D%/include/vfn/client-trace.h %D%/include/vfn/client-buffer.h \
-	%D%/include/vfn/client-pci.h %D%/include/vfn/client-stats.h
+	%D%/include/vfn/client-pci.h %D%/include/vfn/client-stats.h %D%/include/vfn/client-control.h
 pkgconfig_DATA += %D%/vfn-client.pc
 
 include %D%/vfnctl/local.mk

@@ -221,6 +221,8 @@ void cl_trace_free(struct vfnc_trace *trace);
 int cl_shell_add(struct vfnc_device *dev, const struct vfnc_buffer *buf);
 void cl_shell_remove(struct vfnc_device *dev, const struct vfnc_buffer *buf);
 void cl_shell_free(struct vfnc_device *dev);
+/* The controller's pages have so many bytes since it was enabled last. 0, or -EEXIST there are queues of before. */
+int cl_shell_page(struct vfnc_device *dev, uint32_t page_size);
 
 /* Take the memory and the descriptors that came with the answer. 0 or -errno, and nothing is left. */
 int cl_served_take(struct cl_queue *queue, const Vfnd__QueueCreateAnswer *answer, struct fdset *fds);

@@ -58,10 +58,10 @@ int vfnc_queue_create(struct vfnc_device *dev, const struct vfnc_queue_opts *opt
 	queue->pub.device = dev;
 	queue->pub.mode = opts->mode;
 	queue->spin_ticks = (uint64_t)opts->spin_us * __vfn_ticks_freq / 1000000;
-	ret = 0;
-	if (opts->mode == VFNC_QUEUE_SERVED)
+	ret = opts->mode == VFNC_QUEUE_REQUEST ? 0 : cl_shell_page(dev, a->page_size);
+	if (ret == 0 && opts->mode == VFNC_QUEUE_SERVED)
 		ret = cl_served_take(queue, a, &call->fds);
-	else if (opts->mode == VFNC_QUEUE_DIRECT)
+	else if (ret == 0 && opts->mode == VFNC_QUEUE_DIRECT)
 		ret = cl_direct_take(queue, a, &call->fds);
 	if (ret < 0) {
 		cl_rpc_abandon(dev->conn, call);

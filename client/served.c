@@ -93,6 +93,25 @@ static int shell_make(struct vfnc_device *dev)
 	return 0;
 }
 
+int cl_shell_page(struct vfnc_device *dev, uint32_t page_size)
+{
+	struct cl_queue *queue;
+	int mps = 0;
+
+	while (mps < 15 && 4096u << mps < page_size)
+		mps++;
+	if (!page_size || !dev->shell || mps == dev->shell->ctrl.config.mps)
+		return 0;
+	/* Pages for the lists of these are smaller, or aligned less. */
+	TAILQ_FOREACH (queue, &dev->queues, link)
+		if (queue->served || queue->direct)
+			return cl_fail(dev->conn, -EEXIST,
+				       "the controller was enabled with another page size: queues of before are to "
+				       "be deleted first");
+	dev->shell->ctrl.config.mps = mps;
+	return 0;
+}
+
 struct nvme_ctrl *vfnc_device_ctrl(struct vfnc_device *dev)
 {
 	if (!dev->shell && shell_make(dev) < 0)

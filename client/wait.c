@@ -106,3 +106,51 @@ int vfnc_queue_wait(struct vfnc_queue *queue, int timeout_ms)
 		cl_served_awake(q);
 	return ret == -ETIMEDOUT ? 0 : ret;
 }
+
+/* The daemon has closed its end, the last of the descriptors. */
+static bool wait_let_go(const struct cl_queue *q)
+{
+	int fds[2], nfds = q->direct ? cl_direct_fds(q, fds) : cl_served_fds(q, fds);
+	struct pollfd pfd = {.fd = fds[nfds - 1]};
+
+	return poll(&pfd, 1, 0) == 1 && pfd.revents & (POLLHUP | POLLERR);
+}
+
+int vfnc_queue_end(struct vfnc_queue *queue, vfnc_queue_end_fn fn, void *arg)
+{
+	struct cl_queue *q = wait_queue(queue);
+	struct nvme_sq *sq = queue->sq;
+	struct nvme_cqe *cqe, made;
+	int n = 0;
+
+	if (!q->served && !q->direct)
+		return -EINVAL;
+	if (!wait_let_go(q))
+		return -EBUSY;
+	/* What has completed did so by itself, and nothing is written to the queue any more. */
+	while ((cqe = nvme_cq_get_cqe(queue->cq))) {
+		struct nvme_rq *rq = __nvme_rq_from_cqe(sq, cqe);
+
+		if (!rq || !__nvme_rq_busy(rq))
+			continue;
+		made = *cqe;
+		fn(queue, rq, &made, arg);
+		nvme_rq_release(rq);
+		n++;
+	}
+	for (int i = 0; i < sq->nrqs; i++) {
+		struct nvme_rq *rq = &sq->rqs[i];
+
+		if (!__nvme_rq_busy(rq))
+			continue;
+		made = (struct nvme_cqe){
+			.sqid = cpu_to_le16((uint16_t)queue->qid),
+			.cid = rq->cid,
+			.sfp = cpu_to_le16(NVME_STATUS_HOST_ABORTED << 1),
+		};
+		fn(queue, rq, &made, arg);
+		nvme_rq_release(rq);
+		n++;
+	}
+	return n;
+}

@@ -305,6 +305,26 @@ static int config_device_word(struct config_parser *p, int line, const char *nam
 	return config_fail(p, line, -EINVAL, "%s = %s: %s or %s is needed", name, value, no, yes);
 }
 
+/* THRESHOLD,MICROSECONDS */
+static int config_device_coalescing(struct config_parser *p, int line, const char *name, const char *value,
+				    struct device_settings *settings)
+{
+	const char *comma = strchr(value, ',');
+	uint64_t threshold, us;
+	char first[16] = "";
+
+	if (comma && (size_t)(comma - value) < sizeof(first))
+		memcpy(first, value, (size_t)(comma - value));
+	if (!comma || config_number(first, 1, 256, &threshold) < 0 || config_number(comma + 1, 0, 25500, &us) < 0)
+		return config_fail(p, line, -EINVAL,
+				   "%s = %s: 1 to 256 completions, a comma, and 0 to 25500 microseconds are needed",
+				   name, value);
+	/* None waits for itself alone, nor for no time. */
+	settings->coalesce = us ? (unsigned int)threshold : 1;
+	settings->coalesce_us = (unsigned int)us;
+	return 1;
+}
+
 static int config_device_setting(struct config_parser *p, int line, struct config_device *dev,
 				 const char *name, const char *value)
 {
@@ -331,6 +351,8 @@ static int config_device_setting(struct config_parser *p, int line, struct confi
 		dev->settings.cpu = (int)v;
 	} else if (strcmp(name, "direct") == 0) {
 		ret = config_device_word(p, line, name, value, "no", "yes", &dev->settings.direct);
+	} else if (strcmp(name, "interrupt-coalescing") == 0) {
+		ret = config_device_coalescing(p, line, name, value, &dev->settings);
 	} else if (strcmp(name, "session-commands-per-second") == 0) {
 		ret = config_device_number(p, line, name, value, 0, UINT64_MAX, &v);
 		dev->settings.session_commands = v;

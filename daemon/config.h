@@ -31,6 +31,8 @@ struct device_settings {
 	bool direct;	      /* clients may have queue pairs to themselves */
 	uint64_t session_commands; /* I/O commands a second of one session; 0: no limit */
 	uint64_t session_bytes;	   /* and bytes */
+	unsigned int coalesce;	   /* completions an interrupt; 0: no coalescing */
+	unsigned int coalesce_us;  /* and microseconds that the first of them may wait */
 	bool raw;	      /* sessions may write to its registers and send unchecked commands */
 };
 

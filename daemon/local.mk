@@ -32,11 +32,13 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/device/guard.c %D%/device/guard.h \
 	%D%/device/interrupt.h \
 	%D%/device/memory.c %D%/device/memory.h \
-	%D%/device/nvme.c %D%/device/nvme.h \
+	%D%/device/nvme.c %D%/device/nvme.h %D%/device/nvme-enable.h \
 	%D%/device/nvme-abort.c \
 	%D%/device/nvme-claim.c \
+	%D%/device/nvme-coalesce.c \
 	%D%/device/nvme-command.c \
 	%D%/device/nvme-direct.c \
+	%D%/device/nvme-enable.c \
 	%D%/device/nvme-engine.c \
 	%D%/device/nvme-event.c \
 	%D%/device/nvme-length.c \

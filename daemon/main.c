@@ -204,6 +204,8 @@ static void main_end(void)
 	if (vfnd.ending)
 		return;
 	vfnd.ending = true;
+	TAILQ_FOREACH (dev, &vfnd.devices.list, link)
+		device_tell_gone(dev, "the daemon is stopping");
 	server_end_all("the daemon is stopping");
 	TAILQ_FOREACH (dev, &vfnd.devices.list, link)
 		device_release(dev);

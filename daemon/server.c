@@ -95,6 +95,7 @@ static int server_watch(struct event_base *base, const struct config *config,
 		.base = base,
 		.config = config,
 		.packet = rpc_packet,
+		.room = rpc_events_room,
 		.ended = server_ended,
 		.idle = server_session_idle,
 	};

@@ -18,6 +18,9 @@
 /* Packets read from one client before the others have their turn. */
 #define SESSION_BURST 16
 
+/* Of what may wait to be sent, events have one in so many bytes. */
+#define SESSION_EVENTS_PART 4
+
 struct packet {
 	STAILQ_ENTRY(packet) link;
 	struct fdset fds;
@@ -42,6 +45,7 @@ struct session {
 	STAILQ_HEAD(, packet) unsent;
 	size_t unsent_bytes;
 	unsigned int unsent_fds;
+	bool starved; /* an event had no room */
 	unsigned int busy;
 	const char *doom; /* why it ends as soon as its socket has been served; NULL: it does not */
 	struct session_stats stats;
@@ -117,6 +121,10 @@ static void session_flush(struct session *s)
 			session_end(s, strerror(-ret));
 			return;
 		}
+	}
+	if (s->starved) {
+		s->starved = false;
+		s->host->room(s);
 	}
 }
 
@@ -224,22 +232,19 @@ static void session_doom(struct session *s, const char *why)
 	event_active(s->readable, EV_READ, 0);
 }
 
-static int session_enqueue(struct session *s, const uint8_t *buf, size_t len, struct fdset *fds)
+/* 0; -EDQUOT it would be more than `most` bytes, or than the user may have; -ENOMEM. */
+static int session_enqueue(struct session *s, const uint8_t *buf, size_t len, struct fdset *fds, size_t most)
 {
 	unsigned int nfds = fds ? (unsigned int)fds->n : 0;
 	struct packet *p;
 
 	/* Descriptors are no more than the answers that the session may wait for. */
-	if (s->unsent_bytes + len > s->host->config->session_send_bytes ||
-	    s->unsent_fds + nfds > s->host->config->session_commands ||
-	    quota_charge(s->user, QUOTA_SEND_BYTES, len) < 0) {
-		session_doom(s, "it does not read its answers");
+	if (s->unsent_bytes + len > most || s->unsent_fds + nfds > s->host->config->session_commands ||
+	    quota_charge(s->user, QUOTA_SEND_BYTES, len) < 0)
 		return -EDQUOT;
-	}
 	p = malloc(sizeof(*p) + len);
 	if (!p) {
 		quota_release(s->user, QUOTA_SEND_BYTES, len);
-		session_doom(s, "out of memory");
 		return -ENOMEM;
 	}
 	p->len = len;
@@ -255,32 +260,66 @@ static int session_enqueue(struct session *s, const uint8_t *buf, size_t len, st
 	return 0;
 }
 
+/* At once, as long as nothing waits before it. 0; -EAGAIN it cannot be; or what ends the session. */
+static int session_send_now(struct session *s, const uint8_t *buf, size_t len, struct fdset *fds)
+{
+	int ret = STAILQ_EMPTY(&s->unsent) ? frame_send(s->fd, buf, len, fds, MSG_DONTWAIT) : -EAGAIN;
+
+	if (ret < 0 && ret != -EAGAIN)
+		session_doom(s, ret == -EPIPE || ret == -ECONNRESET ? "closed by the client"
+								    : strerror(-ret));
+	return ret;
+}
+
+static uint8_t session_packed[FRAME_MAX];
+
 int session_send(struct session *s, const ProtobufCMessage *msg, struct fdset *fds)
 {
-	static uint8_t buf[FRAME_MAX];
+	uint8_t *buf = session_packed;
 	ssize_t len;
 	int ret = -EPIPE;
 
 	if (s->fd < 0 || s->doom)
 		goto out;
-	len = frame_pack(msg, buf, sizeof(buf));
+	len = frame_pack(msg, buf, sizeof(session_packed));
 	if (len < 0) {
 		journal_error(NULL, s->number, "an answer longer than a packet was dropped");
 		ret = (int)len;
 		goto out;
 	}
-	ret = -EAGAIN;
-	if (STAILQ_EMPTY(&s->unsent))
-		ret = frame_send(s->fd, buf, (size_t)len, fds, MSG_DONTWAIT);
-	if (ret == -EAGAIN)
-		ret = session_enqueue(s, buf, (size_t)len, fds);
-	else if (ret < 0)
-		session_doom(s, ret == -EPIPE || ret == -ECONNRESET ? "closed by the client"
-								    : strerror(-ret));
+	ret = session_send_now(s, buf, (size_t)len, fds);
+	if (ret == -EAGAIN) {
+		ret = session_enqueue(s, buf, (size_t)len, fds, s->host->config->session_send_bytes);
+		if (ret < 0)
+			session_doom(s, ret == -ENOMEM ? "out of memory" : "it does not read its answers");
+	}
 out:
 	if (fds)
 		fdset_close(fds);
 	return ret;
+}
+
+int session_send_event(struct session *s, const ProtobufCMessage *msg, bool last)
+{
+	size_t most = s->host->config->session_send_bytes;
+	uint8_t *buf = session_packed;
+	ssize_t len;
+	int ret;
+
+	if (s->fd < 0 || s->doom)
+		return -EPIPE;
+	len = frame_pack(msg, buf, sizeof(session_packed));
+	if (len < 0)
+		return (int)len;
+	ret = session_send_now(s, buf, (size_t)len, NULL);
+	if (ret != -EAGAIN)
+		return ret;
+	/* Answers are to have room beside events, and events must not end a session. */
+	if (session_enqueue(s, buf, (size_t)len, NULL, last ? most : most / SESSION_EVENTS_PART) == 0)
+		return 0;
+	s->starved = true;
+	event_add(s->writable, NULL);
+	return -ENOBUFS;
 }
 
 int session_begin(struct session *s)

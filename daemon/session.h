@@ -39,6 +39,8 @@ struct session_host {
 	void (*packet)(struct session *session, const uint8_t *buf, size_t len, struct fdset *fds);
 	/* The session has ended: give back what it holds. It is not in the host's list any longer. */
 	void (*ended)(void *arg, struct session *session);
+	/* All that waited was sent, and there were events that had no room: session_send_event(). */
+	void (*room)(struct session *session);
 	/* The last request that was under way is finished. */
 	void (*idle)(void *arg);
 };
@@ -63,6 +65,13 @@ void session_pause(struct session *session, bool pause);
  * session. 0, or -errno when it was dropped: -EMSGSIZE does not fit a packet; -EPIPE the session has ended.
  */
 int session_send(struct session *session, const ProtobufCMessage *msg, struct fdset *fds);
+
+/*
+ * Send an event. One that a client has no room for, as it does not read, is lost, and the session goes on: -ENOBUFS,
+ * then host.room() is called when there is. `last`: there will be no other one, so it may have more room. Else as
+ * session_send().
+ */
+int session_send_event(struct session *session, const ProtobufCMessage *msg, bool last);
 
 /*
  * Note that a request is under way, until session_finish(); holds a reference. -EAGAIN or -EDQUOT when

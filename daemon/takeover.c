@@ -43,7 +43,7 @@ bool takeover_possible(const struct devices *devices)
 		return false;
 	TAILQ_FOREACH (dev, &devices->list, link) {
 		if (dev->state == DEVICE_CLAIMING || dev->state == DEVICE_RESETTING ||
-		    dev->retiring || (dev->closing && !dev->released))
+		    dev->state == DEVICE_DISABLED || dev->retiring || (dev->closing && !dev->released))
 			return false;
 		LIST_FOREACH (o, &dev->openings, in_device)
 			if (o->ending || o->jobs || !TAILQ_EMPTY(&o->commands))

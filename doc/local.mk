@@ -47,7 +47,7 @@ noinst_DATA = %D%/man3/stamp
 		--package '$(PACKAGE_STRING)' --output %D%/man3.new $(MAN3_ROOT) $$headers && \
 	$(PYTHON3) $(MAN3_MAKER) --library libvfnclient --pkgconfig vfn-client --overview vfn-client \
 		--package '$(PACKAGE_STRING)' --output %D%/man3.new $(top_srcdir)/client/include vfn/client.h vfn/client-async.h vfn/client-raw.h vfn/client-trace.h vfn/client-buffer.h \
-		vfn/client-pci.h vfn/client-stats.h && \
+		vfn/client-pci.h vfn/client-stats.h vfn/client-control.h && \
 	touch %D%/man3.new/stamp && mv %D%/man3.new %D%/man3
 
 # Where they are: made here, or as the release has them.

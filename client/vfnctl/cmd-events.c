@@ -9,6 +9,7 @@
 #include <libnvme.h>
 
 #include "client/vfnctl/fields.h"
+#include "client/vfnctl/kinds.h"
 #include "client/vfnctl/vfnctl.h"
 
 struct settings {
@@ -63,6 +64,11 @@ static bool has_smart(const struct vfnc_event *e)
 
 static void print_text(const struct vfnc_event *e)
 {
+	if (e->kind == VFNC_EVENT_GAP) {
+		printf("%" PRIu64 " events lost, up to event %" PRIu64 ": they were not read in time\n", e->lost,
+		       e->sequence);
+		return;
+	}
 	if (e->lost)
 		printf("%" PRIu64 " events lost\n", e->lost);
 	printf("event %" PRIu64 ": ", e->sequence);
@@ -77,7 +83,12 @@ static void print_text(const struct vfnc_event *e)
 		putchar('\n');
 		break;
 	case VFNC_EVENT_RESET:
-		printf("controller reset: %s\n", e->reason);
+	case VFNC_EVENT_DISABLED:
+		printf("controller %s: %s; %u commands and %u queues of this session\n",
+		       e->kind == VFNC_EVENT_RESET ? "reset" : "disabled", e->reason, e->dw0, e->type);
+		break;
+	case VFNC_EVENT_ENABLED:
+		printf("controller enabled: %s, CC %#x\n", e->reason, e->dw0);
 		break;
 	default:
 		printf("%s (%u), %s (%#x), log page %#x", type_name(e->type), e->type,
@@ -93,13 +104,14 @@ static void print_text(const struct vfnc_event *e)
 /* One line an event: a reader can take them as they come. */
 static void print_json(const struct vfnc_event *e)
 {
-	static const char *const kinds[] = {"unknown", "async", "gone", "reset", "completion"};
+	static const char *const kinds[] = {"unknown", "async", "gone", "reset", "completion", "disabled", "enabled",
+					     "gap"};
 	struct json_object *obj = json_object_new_object();
 
 	json_object_object_add(obj, "sequence", json_object_new_uint64(e->sequence));
 	json_object_object_add(obj, "lost", json_object_new_uint64(e->lost));
 	json_object_object_add(obj, "kind",
-			       json_object_new_string(kinds[e->kind <= VFNC_EVENT_COMPLETION ? e->kind : 0]));
+			       json_object_new_string(kinds[e->kind < sizeof(kinds) / sizeof(kinds[0]) ? e->kind : 0]));
 	if (e->kind == VFNC_EVENT_ASYNC) {
 		json_object_object_add(obj, "dw0", json_object_new_uint64(e->dw0));
 		json_object_object_add(obj, "type", json_object_new_uint64(e->type));
@@ -115,8 +127,15 @@ static void print_json(const struct vfnc_event *e)
 		for (uint32_t i = 0; i < e->log_length && i < 16; i++)
 			sprintf(hex + 2 * i, "%02x", e->log[i]);
 		json_object_object_add(obj, "cqe", json_object_new_string(hex));
-	} else {
+	} else if (e->kind != VFNC_EVENT_GAP) {
 		json_object_object_add(obj, "reason", json_object_new_string(e->reason));
+	}
+	if (e->kind == VFNC_EVENT_RESET || e->kind == VFNC_EVENT_DISABLED) {
+		json_object_object_add(obj, "reset", json_object_new_string(kinds_name(e->info)));
+		json_object_object_add(obj, "commands", json_object_new_uint64(e->dw0));
+		json_object_object_add(obj, "queues", json_object_new_uint64(e->type));
+	} else if (e->kind == VFNC_EVENT_ENABLED) {
+		json_object_object_add(obj, "cc", json_object_new_uint64(e->dw0));
 	}
 	printf("%s\n", json_object_to_json_string_ext(obj, JSON_C_TO_STRING_PLAIN |
 								   JSON_C_TO_STRING_NOSLASHESCAPE));

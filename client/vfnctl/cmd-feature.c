@@ -11,7 +11,10 @@
 #include "client/vfnctl/fields.h"
 #include "client/vfnctl/print.h"
 
+#define SEL_CURRENT   0
+#define SEL_DEFAULT   1
 #define SEL_SUPPORTED 3
+#define SEL_CHANGED   8 /* no selection of the controller's: those that are not as by default */
 #define DATA_MAX      65536
 
 struct get_settings {
@@ -23,8 +26,9 @@ struct get_settings {
 static const struct value get_values[] = {
 	OPTIONAL(struct get_settings, fid, 'f', "feature-id", UINT8_MAX,
 		 "feature identifier (if not given, all that the controller has)"),
-	NUMBER(struct get_settings, sel, 's', "sel", SEL_SUPPORTED,
-	       "0 the current value, 1 the default, 2 the saved one, 3 what is supported"),
+	NUMBER(struct get_settings, sel, 's', "sel", SEL_CHANGED,
+	       "0 the current value, 1 the default, 2 the saved one, 3 what is supported, 8 the current "
+	       "value where it is not the default"),
 	NUMBER(struct get_settings, length, 'l', "data-len", DATA_MAX,
 	       "bytes of data (else what the feature has)"),
 	SWITCH(struct get_settings, raw, 'b', "raw-binary", "the data as it is"),
@@ -53,7 +57,8 @@ static void print_feature_value(const struct tool *tool, const struct get_settin
 				uint32_t value, const uint8_t *data, size_t len)
 {
 	static const char *const selects[] = {"Current", "Default", "Saved",
-					      "Supported capabilities"};
+					      "Supported capabilities",
+					      [SEL_CHANGED] = "Changed"};
 
 	printf("get-feature:");
 	print_padded(2, fid);
@@ -71,26 +76,22 @@ static void print_feature_value(const struct tool *tool, const struct get_settin
 	}
 }
 
-/* What is not there is passed over where all features are asked for. */
-static int get_one(struct tool *tool, const struct get_settings *s, uint8_t fid, bool all)
+#define PASSED_OVER (-1)
+
+/* One selection of a feature. What is not there is passed over where all features are asked for. */
+static int fetch(struct tool *tool, const struct get_settings *s, uint8_t fid, uint8_t sel, bool all, uint8_t *data,
+		 size_t len, uint32_t *value)
 {
-	uint8_t *data = calloc(1, DATA_MAX);
-	size_t len = s->length, shown;
-	struct vfnc_completion cpl;
+	struct vfnc_completion cpl = {0};
 	struct vfnc_cmd cmd = {
 		.opcode = nvme_admin_get_features,
 		.nsid = tool->nsid,
-		.cdw10 = (uint32_t)s->sel << 8 | fid,
+		.cdw10 = (uint32_t)sel << 8 | fid,
 		.cdw11 = s->cdw11,
 		.cdw14 = s->uuid,
 	};
 	int ret, code = EXIT_OK;
 
-	if (!data)
-		return report(tool, EXIT_FILE, "no memory");
-	if (!len && s->sel != SEL_SUPPORTED)
-		len = print_feature_size(fid, s->cdw11, false);
-	shown = len;
 	/* The daemon has room for the longer of the two host identifiers, whichever is asked for. */
 	if (fid == NVME_FEAT_FID_HOST_ID && len && len < 16)
 		len = 16;
@@ -98,21 +99,49 @@ static int get_one(struct tool *tool, const struct get_settings *s, uint8_t fid,
 		cmd.length = len;
 		cmd.data_in = len ? data : NULL;
 		ret = vfnc_admin(tool->dev, &cmd, &cpl);
-		if (ret == -EPERM || (ret == 0 && !vfnc_ok(&cpl))) {
-			free(data);
-			return EXIT_OK;
-		}
+		if (ret == -EPERM || (ret == 0 && !vfnc_ok(&cpl)))
+			return PASSED_OVER;
 		if (ret < 0)
 			code = report_daemon(tool);
 	} else {
 		code = command_admin_read(tool, &cmd, data, len, &cpl);
 	}
-	if (code == EXIT_OK && s->raw && shown)
-		code = file_write(tool, NULL, data, shown);
-	else if (code == EXIT_OK)
-		print_feature_value(tool, s, fid, cpl.dw0, data, shown);
-	free(data);
+	*value = cpl.dw0;
 	return code;
+}
+
+/* Whether the feature is not as it was made; one without a default counts as such. */
+static bool is_changed(struct tool *tool, const struct get_settings *s, uint8_t fid, const uint8_t *data, size_t len,
+		       uint32_t value)
+{
+	static uint8_t before[DATA_MAX];
+	uint32_t was = 0;
+
+	memset(before, 0, sizeof(before));
+	return fetch(tool, s, fid, SEL_DEFAULT, true, before, len, &was) != EXIT_OK || was != value ||
+	       memcmp(before, data, len) != 0;
+}
+
+static int get_one(struct tool *tool, const struct get_settings *s, uint8_t fid, bool all)
+{
+	uint8_t *data = calloc(1, DATA_MAX), sel = s->sel == SEL_CHANGED ? SEL_CURRENT : s->sel;
+	size_t len = s->length;
+	uint32_t value = 0;
+	int code;
+
+	if (!data)
+		return report(tool, EXIT_FILE, "no memory");
+	if (!len && sel != SEL_SUPPORTED)
+		len = print_feature_size(fid, s->cdw11, false);
+	code = fetch(tool, s, fid, sel, all, data, len, &value);
+	if (code == EXIT_OK && s->sel == SEL_CHANGED && !is_changed(tool, s, fid, data, len, value))
+		code = PASSED_OVER;
+	if (code == EXIT_OK && s->raw && len)
+		code = file_write(tool, NULL, data, len);
+	else if (code == EXIT_OK)
+		print_feature_value(tool, s, fid, value, data, len);
+	free(data);
+	return code == PASSED_OVER ? EXIT_OK : code;
 }
 
 static int run_get(struct tool *tool, void *settings)
@@ -120,6 +149,8 @@ static int run_get(struct tool *tool, void *settings)
 	const struct get_settings *s = settings;
 	int code = EXIT_OK;
 
+	if (s->sel > SEL_SUPPORTED && s->sel != SEL_CHANGED)
+		return report(tool, EXIT_USAGE, "--sel: 0 to 3, or 8, not %u", s->sel);
 	if (s->fid_given)
 		return get_one(tool, s, s->fid, false);
 	for (unsigned int fid = 1; fid <= UINT8_MAX && code == EXIT_OK; fid++)

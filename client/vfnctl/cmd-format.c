@@ -11,7 +11,7 @@
 
 struct settings {
 	uint8_t lbaf, ses, pi, pil, ms;
-	bool lbaf_given, pi_given, pil_given, ms_given, force;
+	bool lbaf_given, pi_given, pil_given, ms_given, force, reset;
 	uint64_t block_size;
 	uint32_t timeout;
 };
@@ -31,6 +31,7 @@ static const struct value values[] = {
 		 "metadata 0 in a buffer of its own, 1 with the data"),
 	NUMBER(struct settings, timeout, 't', "timeout", UINT32_MAX,
 	       "milliseconds that it may take, 600000 if not given"),
+	SWITCH(struct settings, reset, 'r', "reset", "reset the controller once it is formatted"),
 	SWITCH(struct settings, force, VALUE_LONG, "force", "do not warn and wait before"),
 	VALUES_END,
 };
@@ -175,6 +176,8 @@ static int run(struct tool *tool, void *settings)
 	progress_end();
 	if (code == EXIT_OK)
 		printf("Success formatting namespace:%x\n", w.nsid);
+	if (code == EXIT_OK && s->reset && vfnc_reset(tool->dev, VFNC_RESET_CONTROLLER, NULL) < 0)
+		code = report_daemon(tool);
 	return code;
 }
 

@@ -20,6 +20,8 @@ static const char *state_name(enum vfnc_device_state state)
 		return "resetting";
 	case VFNC_DEVICE_RELEASING:
 		return "releasing";
+	case VFNC_DEVICE_DISABLED:
+		return "disabled";
 	default:
 		return "unknown";
 	}

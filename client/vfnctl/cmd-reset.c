@@ -2,9 +2,7 @@
 /* reset, subsystem-reset, claim, release: devices come, go, and begin again. */
 #include "config.h"
 
-#include <errno.h>
-#include <string.h>
-
+#include "client/vfnctl/kinds.h"
 #include "client/vfnctl/vfnctl.h"
 
 struct settings {
@@ -13,18 +11,9 @@ struct settings {
 
 static error_t option(int key, const char *arg, struct argp_state *state, void *settings)
 {
-	static const char *const kinds[] = {"controller", "subsystem", "function", "shutdown", "abrupt"};
 	struct settings *s = settings;
 
-	if (key != 'k')
-		return ARGP_ERR_UNKNOWN;
-	for (unsigned int i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (strcmp(arg, kinds[i]) == 0) {
-			s->kind = (enum vfnc_reset_kind)i;
-			return 0;
-		}
-	argp_error(state, "--kind: '%s' is not controller, subsystem, function, shutdown or abrupt", arg);
-	return EINVAL;
+	return key == 'k' ? kinds_parse(state, arg, &s->kind) : ARGP_ERR_UNKNOWN;
 }
 
 static int reset(struct tool *tool, enum vfnc_reset_kind kind)
@@ -62,17 +51,12 @@ static int run_release(struct tool *tool, void *settings)
 	return vfnc_release(tool->conn, tool->address) < 0 ? report_daemon(tool) : EXIT_OK;
 }
 
-static const struct argp_option reset_options[] = {
-	{"kind", 'k', "KIND", 0, "controller, subsystem, function, shutdown or abrupt; the first where not given", 0},
-	{0},
-};
-
 const struct command cmd_reset = {
 	.name = "reset",
 	.summary = "reset a device",
 	.doc = "Reset a device, or shut it down, and bring it up again. All sessions lose their queues, and are told.",
 	.groups = OPT_DEVICE,
-	.options = reset_options,
+	.options = kinds_options,
 	.option = option,
 	.settings_size = sizeof(struct settings),
 	.run = run_reset,

@@ -31,6 +31,7 @@ bin_PROGRAMS += %D%/vfnctl
 	%D%/cmd-caps.c \
 	%D%/cmd-dsm.c \
 	%D%/cmd-effects-log.c \
+	%D%/cmd-enable.c \
 	%D%/cmd-error-log.c \
 	%D%/cmd-events.c \
 	%D%/cmd-feature.c \
@@ -65,6 +66,8 @@ bin_PROGRAMS += %D%/vfnctl
 	%D%/file.c \
 	%D%/help.c \
 	%D%/host.c \
+	%D%/kinds.c \
+	%D%/kinds.h \
 	%D%/list.c \
 	%D%/list.h \
 	%D%/main.c \

@@ -18,7 +18,8 @@ extern const struct command cmd_admin_passthru, cmd_attach_ns, cmd_bind, cmd_cha
 extern const struct command cmd_caps, cmd_interrupts;
 extern const struct command cmd_bar_read, cmd_bar_write, cmd_config_read, cmd_config_write, cmd_doorbell;
 extern const struct command cmd_trace;
-extern const struct command cmd_claim, cmd_release, cmd_reset, cmd_subsystem_reset;
+extern const struct command cmd_claim, cmd_disable, cmd_enable, cmd_release, cmd_reset, cmd_shutdown,
+	cmd_subsystem_reset;
 
 const struct command *const command_table[] = {
 	&cmd_list,
@@ -77,6 +78,9 @@ const struct command *const command_table[] = {
 	&cmd_raw,
 	&cmd_reset,
 	&cmd_subsystem_reset,
+	&cmd_disable,
+	&cmd_shutdown,
+	&cmd_enable,
 	&cmd_claim,
 	&cmd_release,
 	NULL,

@@ -248,7 +248,7 @@ static void print_value(FILE *out, enum column_kind kind, double v)
 static const char *const state_names[] = {
 	[VFNC_DEVICE_CLAIMING] = "claiming",   [VFNC_DEVICE_READY] = "ready",
 	[VFNC_DEVICE_FAILED] = "failed",       [VFNC_DEVICE_RESETTING] = "resetting",
-	[VFNC_DEVICE_RELEASING] = "releasing",
+	[VFNC_DEVICE_RELEASING] = "releasing", [VFNC_DEVICE_DISABLED] = "disabled",
 };
 
 static void print_line(FILE *out, const struct top *top, const struct line *l, int width)

@@ -306,8 +306,13 @@ unsigned int data_engine_round(struct data_engine *engine)
 	}
 	if (likely(!engine->paused) && (taken = engine_forward(engine))) {
 		n += taken;
-		for (unsigned int i = 0; i < engine->npairs; i++)
-			nvme_sq_update_tail(engine->pairs[i]->sq);
+		for (unsigned int i = 0; i < engine->npairs; i++) {
+			struct data_pair *pair = engine->pairs[i];
+
+			if (pair->inflight > pair->peak)
+				pair->peak = pair->inflight;
+			nvme_sq_update_tail(pair->sq);
+		}
 	}
 	engine->moved += n;
 	engine_tell(engine, false);

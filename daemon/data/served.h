@@ -70,6 +70,7 @@ struct data_pair {
 	struct data_traced *traced; /* by identifier */
 	unsigned int ncmds;
 	unsigned int inflight;
+	unsigned int peak; /* the most that was in flight after a round, since its owner looked */
 	unsigned int users; /* served queues */
 };
 

@@ -86,13 +86,31 @@ struct queue_share {
 
 typedef void (*class_queue_done)(void *arg, int error, const char *text, struct queue *queue);
 /* How a session may have a device reset; numbers as in the protocol. */
-enum reset_kind { RESET_CONTROLLER, RESET_SUBSYSTEM, RESET_FUNCTION, RESET_SHUTDOWN, RESET_ABRUPT };
+enum reset_kind {
+	RESET_CONTROLLER,
+	RESET_SUBSYSTEM,
+	RESET_FUNCTION,
+	RESET_SHUTDOWN,
+	RESET_ABRUPT,
+	RESET_HOT, /* of the bus or slot */
+};
 
 struct reset_result {
 	uint32_t csts; /* before CC.EN was cleared */
 	unsigned int commands, queues; /* that it ended, of all sessions */
 };
 
+/* How a controller is to be enabled; all zero: as the daemon has it. */
+struct enable_spec {
+	uint32_t cc_mask, cc_value; /* bits of CC that are chosen, but CC.EN and CC.SHN */
+	unsigned int admin_sq, admin_cq; /* entries; 0: 64 */
+};
+
+struct enable_result {
+	uint32_t cc, csts, aqa;
+};
+
+typedef void (*class_enable_done)(void *arg, int error, const char *text, const struct enable_result *result);
 typedef void (*class_reset_done)(void *arg, int error, const char *text, const struct reset_result *result);
 typedef void (*class_done)(void *arg, int error, const char *text);
 
@@ -183,9 +201,15 @@ struct device_class {
 	/* Set a queue identifier aside; `done` is told before this returns. */
 	void (*raw_queue)(struct opening *opening, class_queue_done done, void *arg);
 
-	/* Reset the device and bring it up again. 0, `done` will be called; or -ENOTSUP, -EAGAIN, with a text. */
-	int (*reset)(struct opening *opening, enum reset_kind kind, class_reset_done done, void *arg, char *text,
-		     size_t size);
+	/*
+	 * Reset the device, and bring it up again, or with `stay` leave it disabled. 0, `done` will be called; or
+	 * -ENOTSUP, -EBUSY, with a text.
+	 */
+	int (*reset)(struct opening *opening, enum reset_kind kind, bool stay, class_reset_done done, void *arg,
+		     char *text, size_t size);
+	/* Enable one that was left disabled. 0, `done` will be called; or -EINVAL with a text. NULL: none is. */
+	int (*enable)(struct opening *opening, const struct enable_spec *spec, class_enable_done done, void *arg,
+		      char *text, size_t size);
 
 	/* A request for a command was refused; count it. NULL queue: admin. */
 	void (*refused)(struct opening *opening, struct queue *queue);

@@ -34,6 +34,8 @@ const char *device_state_name(const struct device *dev)
 		return "ready";
 	case DEVICE_RESETTING:
 		return "being reset";
+	case DEVICE_DISABLED:
+		return "disabled";
 	default:
 		return "failed";
 	}
@@ -238,6 +240,8 @@ int device_usable(const struct device *dev)
 {
 	if (dev->state == DEVICE_FAILED || dev->retiring)
 		return -ENODEV;
+	if (dev->state == DEVICE_DISABLED)
+		return -ESHUTDOWN;
 	return dev->state == DEVICE_READY ? 0 : -EAGAIN;
 }
 
@@ -274,6 +278,13 @@ static void device_disable_run(struct job *job)
 	struct device *dev = device_of_job(job);
 
 	dev->class->disable(dev);
+}
+
+void device_tell_gone(struct device *dev, const char *reason)
+{
+	struct device_event event = {.kind = DEVICE_EVENT_GONE, .reason = reason};
+
+	subscription_publish(dev, &event);
 }
 
 /* Sessions are told, and lose what they have. */
@@ -334,7 +345,7 @@ void device_opening_gone(struct device *dev)
 
 void device_lost(struct device *dev, const char *reason)
 {
-	if (dev->state != DEVICE_READY && dev->state != DEVICE_RESETTING)
+	if (dev->state != DEVICE_READY && dev->state != DEVICE_RESETTING && dev->state != DEVICE_DISABLED)
 		return;
 	journal_error(dev->address, 0, "lost: %s", reason);
 	device_close(dev, reason);
@@ -349,6 +360,7 @@ void device_release(struct device *dev)
 		break;
 	case DEVICE_READY:
 	case DEVICE_RESETTING:
+	case DEVICE_DISABLED:
 		device_close(dev, "the daemon is stopping");
 		break;
 	default:
@@ -459,7 +471,7 @@ int device_retire(struct device *dev, const char *reason, void (*gone)(void *arg
 	dev->gone_arg = arg;
 	device_drain_until(dev, dev->devices->config->shutdown_timeout_ms);
 	snprintf(dev->why, sizeof(dev->why), "%s", reason);
-	if (!*dev->reason)
+	if (!*dev->reason || dev->state == DEVICE_DISABLED)
 		snprintf(dev->reason, sizeof(dev->reason), "%s", reason);
 	journal_info(dev->address, 0, "is being released: %s", reason);
 	device_retire_soon(dev);

@@ -32,6 +32,7 @@ enum device_state {
 	DEVICE_READY,
 	DEVICE_FAILED,
 	DEVICE_RESETTING,
+	DEVICE_DISABLED, /* by request: it is ours, and does nothing until it is enabled */
 };
 
 /* What is told of a device; strings without padding. */
@@ -92,7 +93,7 @@ struct device {
 	void *gone_arg;
 	void (*claimed)(void *arg, int error, const char *text); /* by request */
 	void *claimed_arg;
-	struct vfio_pci_device *pci; /* valid while ready or resetting */
+	struct vfio_pci_device *pci; /* valid while ready, resetting or disabled */
 	void *driver;                /* the class's own */
 };
 
@@ -119,7 +120,7 @@ int device_retire(struct device *device, const char *reason, void (*gone)(void *
  */
 void device_await(struct device *device, void (*claimed)(void *arg, int error, const char *text), void *arg);
 
-/* What is new may begin on it; else -EAGAIN, or -ENODEV for good. */
+/* What is new may begin on it; else -EAGAIN, -ESHUTDOWN it is disabled, or -ENODEV for good. */
 int device_usable(const struct device *device);
 
 /* NULL address: the only device there is. NULL where there is none, or several. */
@@ -141,6 +142,9 @@ void device_lost(struct device *device, const char *reason) __attribute__((nonnu
 
 /* A command or job of the device has ended: one that is being retired looks whether it can go on. */
 void device_step(struct device *device);
+
+/* The daemon ends: tell those who have subscribed to events, before their sessions end. */
+void device_tell_gone(struct device *device, const char *reason);
 
 /* An opening of the device is gone for good. */
 void device_opening_gone(struct device *device);

@@ -85,6 +85,8 @@ int nvme_setup(struct nvme_device *nd)
 		journal_warn(nd->dev->address, 0, "asynchronous events cannot be configured: status %03xh",
 			     le16_to_cpu(cqe.sfp) >> 1);
 	}
+	if (nvme_coalesce_setup(nd) < 0)
+		return -1;
 	return nvme_ns_identify(nd);
 }
 
@@ -228,7 +230,8 @@ int nvme_claim(struct device *dev, struct job *job)
 	if (nvme_read_identity(nd) < 0 || nvme_vectors_make(nd) < 0 || nvme_notices_make(nd) < 0 ||
 	    nvme_reinit(&nd->ctrl) < 0)
 		goto fail;
-	nd->page_size = 4096u << nd->ctrl.config.mps;
+	nd->mps = nd->ctrl.config.mps;
+	nd->page_size = 4096u << nd->mps;
 	nd->nqueues = nvme_granted(&nd->ctrl);
 	nd->queues = calloc(nd->nqueues + 1, sizeof(*nd->queues));
 	if (!nd->queues || nvme_slots_make(nd) < 0 || nvme_setup(nd) < 0)
@@ -303,6 +306,8 @@ static void nvme_interrupt(evutil_socket_t fd, short what, void *arg)
 	v->count += n;
 	if (!nd->owned)
 		return;
+	if (nd->coalesces)
+		nvme_coalesce_look(v);
 	nvme_vector_reap(nd, (int)v->index);
 	if (nd->owned)
 		nvme_interrupt_unmask(nd);
@@ -416,7 +421,7 @@ int nvme_vectors_open(struct nvme_device *nd)
 
 static void nvme_own(struct nvme_device *nd)
 {
-	nd->admin_places = nd->ctrl.adminq.sq->qsize - 1u;
+	nvme_enable_places(nd);
 	nd->admin_sent = nd->io_sent = nd->aborts = 0;
 	nd->owned = true;
 	nd->look_ms = 0;
@@ -430,6 +435,7 @@ int nvme_start(struct device *dev)
 	int ret = nvme_vectors_open(nd);
 
 	nvme_own(nd);
+	nvme_coalesce_begin(nd, false);
 	if (ret == 0)
 		ret = nvme_served_start(nd);
 	if (ret == 0)
@@ -444,6 +450,8 @@ int nvme_restart(struct device *dev, const uint16_t *aer_cids, unsigned int naer
 	int ret;
 
 	nvme_own(nd);
+	nd->coalesces = nd->dev->settings.coalesce > 1;
+	nvme_coalesce_begin(nd, true);
 	ret = nvme_served_start(nd);
 	return ret < 0 ? ret : nvme_events_resume(nd, aer_cids, naers);
 }

@@ -256,7 +256,7 @@ static int nvme_send(struct command *cmd)
 
 static bool nvme_admin_has_place(const struct nvme_device *nd, const struct command *cmd)
 {
-	return nd->admin_sent + (cmd->opening ? NVME_ADMIN_RESERVED : 0) < nd->admin_places;
+	return nd->admin_sent + (cmd->opening ? nd->admin_reserved : 0) < nd->admin_places;
 }
 
 int nvme_send_or_wait(struct command *cmd)

@@ -149,6 +149,7 @@ int nvme_direct_new(struct queue *q)
 			continue;
 		q->vector = vector;
 		d->own_vector = nd->vectors[vector].given = true;
+		nvme_coalesce_leave(&nd->vectors[vector]);
 	}
 	return 0;
 }

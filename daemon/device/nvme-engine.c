@@ -53,6 +53,16 @@ int nvme_served_buffer_remove(struct opening *o, struct data_buffer *buffer)
 	return b.ret;
 }
 
+static void engine_rules(struct data_engine *engine, const struct nvme_device *nd)
+{
+	engine->rules = (struct data_rules){
+		.formats = nd->formats,
+		.page_size = nd->page_size,
+		.max_transfer = nd->max_transfer,
+		.sgls = nd->ctrl.config.sgls,
+	};
+}
+
 struct engine_pausing {
 	struct nvme_device *nd;
 	bool pause, quiet;
@@ -66,7 +76,7 @@ static void engine_set_pause(struct data_engine *engine, void *arg)
 		data_engine_pause(engine);
 		p->quiet = !engine->inflight;
 	} else {
-		engine->rules.formats = p->nd->formats;
+		engine_rules(engine, p->nd);
 		data_engine_resume(engine);
 	}
 }
@@ -116,15 +126,8 @@ static void engine_quiet(struct data_msg *msg)
 
 static void engine_set_rules(struct data_engine *engine, void *arg)
 {
-	struct nvme_device *nd = arg;
-
 	engine->quiet = engine_is_quiet;
-	engine->rules = (struct data_rules){
-		.formats = nd->formats,
-		.page_size = nd->page_size,
-		.max_transfer = nd->max_transfer,
-		.sgls = nd->ctrl.config.sgls,
-	};
+	engine_rules(engine, arg);
 }
 
 int nvme_served_start(struct nvme_device *nd)

@@ -133,7 +133,10 @@ void nvme_events_configured(struct nvme_device *nd, uint32_t value)
 
 void nvme_events_start(struct nvme_device *nd)
 {
-	for (unsigned int i = 0; i < nd->aers; i++)
+	/* A session may have made the admin queue so small that there is hardly room for commands. */
+	unsigned int most = nd->admin_places / 4;
+
+	for (unsigned int i = 0; i < nd->aers && i < most; i++)
 		nvme_event_ask(nd);
 }
 

@@ -22,13 +22,13 @@
 
 #define nvme_of_job(j) container_of(j, struct nvme_device, job)
 
-/* Whoever asked for the reset is told, once. */
-static void recover_told(struct nvme_device *nd, int error, const char *text)
+void nvme_recover_told(struct nvme_device *nd, int error, const char *text)
 {
 	class_reset_done done = nd->reset_done;
 
 	nd->reset_done = NULL;
 	nd->kind = RESET_CONTROLLER;
+	nd->stay = false;
 	if (done)
 		done(nd->reset_arg, error, text, &nd->taken);
 }
@@ -57,7 +57,7 @@ static void recover_enable_run(struct job *job)
 	struct nvme_device *nd = nvme_of_job(job);
 
 	vfn_error_set("%s", "");
-	if (nvme_reinit(&nd->ctrl) < 0 || nvme_setup(nd) < 0)
+	if (nvme_enable_run(nd) < 0)
 		job_fail(job, -errno);
 }
 
@@ -74,23 +74,32 @@ static void recover_enable_done(struct job *job)
 
 	if (dev->state != DEVICE_RESETTING)
 		return; /* lost meanwhile */
+	if (job->error && nd->enable_done) {
+		nvme_enable_undo(nd, job->error, job->text);
+		return;
+	}
 	if (job->error) {
 		device_lost(dev, job->text);
 		return;
 	}
-	journal_info(dev->address, 0, "the controller was reset and is ready again");
+	journal_info(dev->address, 0, nd->enable_done ? "the controller was enabled"
+						       : "the controller was reset and is ready again");
+	nvme_enable_places(nd);
+	nvme_coalesce_begin(nd, false);
 	nvme_ns_fresh(nd);
 	dev->state = DEVICE_READY;
 	nd->owned = true;
 	nvme_served_resume(nd);
 	nvme_events_start(nd);
+	if (nvme_enable_told(nd, 0, NULL))
+		return;
 	dev->stats.events++;
 	LIST_FOREACH (o, &dev->openings, in_device) {
 		event.commands = o->lost_commands;
 		event.queues = o->lost_queues;
 		subscription_tell(o, &event);
 	}
-	recover_told(nd, *nd->short_of ? -EIO : 0, nd->short_of);
+	nvme_recover_told(nd, *nd->short_of ? -EIO : 0, nd->short_of);
 }
 
 static void recover_reset_run(struct job *job)
@@ -129,6 +138,14 @@ static void recover_reset_done(struct job *job)
 	nvme_served_fail(nd);
 	nvme_queues_gone(nd);
 	nvme_served_gone(nd);
+	if (nd->stay)
+		nvme_enable_stay(nd);
+	else
+		nvme_recover_enable(nd);
+}
+
+void nvme_recover_enable(struct nvme_device *nd)
+{
 	nd->job.run = recover_enable_run;
 	nd->job.done = recover_enable_done;
 	worker_post(nd->dev->worker, &nd->job);
@@ -192,5 +209,6 @@ void nvme_disabled(struct device *dev, const char *why)
 	nvme_served_fail(nd);
 	nvme_queues_gone(nd);
 	nvme_served_gone(nd);
-	recover_told(nd, -ENODEV, why);
+	nvme_recover_told(nd, -ENODEV, why);
+	nvme_enable_told(nd, -ENODEV, why);
 }

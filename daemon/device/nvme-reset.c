@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include <linux/pci_regs.h>
@@ -60,7 +61,7 @@ static void reset_function(struct nvme_device *nd)
 	int fds[NVME_MAX_VECTORS];
 	leint16_t command;
 
-	if (vfio_reset(&pci->dev) < 0) {
+	if ((nd->kind == RESET_HOT ? vfio_hot_reset(&pci->dev) : vfio_reset(&pci->dev)) < 0) {
 		reset_short(nd, *vfn_error() ? vfn_error() : "the function cannot be reset");
 		return;
 	}
@@ -99,6 +100,7 @@ void nvme_reset_prepare(struct nvme_device *nd)
 		reset_subsystem(nd);
 		break;
 	case RESET_FUNCTION:
+	case RESET_HOT:
 		reset_function(nd);
 		break;
 	case RESET_SHUTDOWN:
@@ -112,21 +114,49 @@ void nvme_reset_prepare(struct nvme_device *nd)
 		nd->taken.csts = UINT32_MAX;
 }
 
-int nvme_reset_by(struct opening *o, enum reset_kind kind, class_reset_done done, void *arg, char *text,
-		  size_t size)
+/*
+ * All functions of the bus go, so no other device of ours may be there. Devices that others have are for the kernel to
+ * know of.
+ */
+static int reset_hot_check(const struct device *dev, char *text, size_t size)
+{
+	const char *function = strrchr(dev->address, ':');
+	const struct device *other;
+
+	if (!strcmp(dev->id.transport, "vfio-user")) {
+		snprintf(text, size, "a device of vfio-user has no PCI hot reset; `function' resets it");
+		return -ENOTSUP;
+	}
+	TAILQ_FOREACH (other, &dev->devices->list, link) {
+		if (other == dev || other->released ||
+		    strncmp(other->address, dev->address, (size_t)(function - dev->address + 1)) != 0)
+			continue;
+		snprintf(text, size, "a hot reset would take %s as well: release it first", other->address);
+		return -EBUSY;
+	}
+	return 0;
+}
+
+int nvme_reset_by(struct opening *o, enum reset_kind kind, bool stay, class_reset_done done, void *arg,
+		  char *text, size_t size)
 {
 	static const char *const names[] = {"controller reset", "subsystem reset", "function reset",
-					    "normal shutdown", "abrupt shutdown"};
+					    "normal shutdown", "abrupt shutdown", "hot reset"};
 	struct nvme_device *nd = nvme_of(o->device);
 	char why[128];
+	int ret;
 
 	if (kind == RESET_SUBSYSTEM && !(nd->cap & RESET_CAP_NSSRS)) {
 		snprintf(text, size, "the controller has no subsystem reset (CAP.NSSRS)");
 		return -ENOTSUP;
 	}
-	snprintf(why, sizeof(why), "%s, asked for by session %llu", names[kind],
+	ret = kind == RESET_HOT ? reset_hot_check(o->device, text, size) : 0;
+	if (ret < 0)
+		return ret;
+	snprintf(why, sizeof(why), "%s, asked for by session %llu", stay && !kind ? "disable" : names[kind],
 		 (unsigned long long)o->session_number);
 	nd->kind = kind;
+	nd->stay = stay;
 	nd->reset_done = done;
 	nd->reset_arg = arg;
 	nvme_recover(nd, why);

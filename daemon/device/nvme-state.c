@@ -174,7 +174,8 @@ int nvme_restore(struct device *dev, const struct state_device *from)
 	if (ret < 0 || nvme_cq_restore(&nd->ctrl, &from->admin_cq) < 0 ||
 	    nvme_sq_restore(&nd->ctrl, &from->admin_sq) < 0)
 		return -errno;
-	nd->page_size = 4096u << nd->ctrl.config.mps;
+	nd->mps = nd->ctrl.config.mps;
+	nd->page_size = 4096u << nd->mps;
 	nd->nqueues = from->nqueues;
 	nd->max_aborts = from->max_aborts;
 	nd->aers = from->aers;

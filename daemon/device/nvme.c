@@ -121,6 +121,7 @@ const struct device_class nvme_class = {
 	.cancel = nvme_cancel,
 	.submit_raw = nvme_submit_raw,
 	.reset = nvme_reset_by,
+	.enable = nvme_enable_by,
 	.raw_queue = nvme_raw_queue_create,
 	.trace_add = nvme_served_trace_add,
 	.trace_remove = nvme_served_trace_remove,

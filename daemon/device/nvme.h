@@ -6,6 +6,7 @@
  * nvme-claim.c    bring-up and release, on the worker; interrupts
  * nvme-submit.c   commands of sessions: checked and given memory
  * nvme-command.c  commands: sent, completed, timed out, aborted
+ * nvme-coalesce.c interrupts for several completions
  * nvme-length.c   how many bytes a command transfers
  * nvme-queue.c    queue pairs: made and deleted
  * nvme-served.c   served queues of sessions
@@ -16,6 +17,7 @@
  * nvme-ns.c       namespaces and their formats
  * nvme-recover.c  reset of a controller that does not answer
  * nvme-reset.c    resets by request: what makes them of their kind
+ * nvme-enable.c   controllers that are disabled by request, and enabled in a way that was chosen
  * nvme-raw.c      commands as sessions give them, and queue identifiers for these
  * nvme-trace.c    commands for those who trace the device
  * nvme-write.c    writes of sessions to registers and doorbells
@@ -40,13 +42,14 @@
 #include "daemon/device/class.h"
 #include "daemon/device/command.h"
 #include "daemon/device/device.h"
+#include "daemon/device/nvme-enable.h"
 #include "daemon/device/opening.h"
 
 #define NVME_SLOTS          256 /* of inline payload, COMMAND_INLINE_MAX bytes each */
 #define NVME_SLOTS_SIZE     ((size_t)NVME_SLOTS * COMMAND_INLINE_MAX)
 #define NVME_SLOTS_RESERVED 8   /* of them only for the daemon */
 #define NVME_SESSION_SLOTS  128 /* for one opening */
-#define NVME_ADMIN_RESERVED 8   /* places in the admin queue only for the daemon */
+#define NVME_ADMIN_RESERVED 8   /* places in the admin queue only for the daemon, where there are enough */
 #define NVME_LIST_PAGES     512 /* most pages of one command's data: what one list page holds */
 #define NVME_MAX_AERS       4
 #define NVME_MAX_NAMESPACES DATA_MAX_NAMESPACES
@@ -65,6 +68,9 @@ struct nvme_vector {
 	uint64_t count; /* of interrupts */
 	unsigned int index;
 	struct event *event;
+	bool coalesced; /* as far as is known; nvme-coalesce.c */
+	bool asked;	/* that is being changed */
+	unsigned int streak;
 	bool given; /* to a direct queue: another eventfd, which is not ours to read, is signalled */
 };
 
@@ -104,11 +110,12 @@ struct nvme_device {
 	struct command_list held;     /* I/O waiting for a barrier */
 	struct command *barrier;      /* changes formats: no I/O runs beside it */
 	bool refreshing;              /* after it: namespaces are identified again */
-	unsigned int admin_sent, admin_places;
+	unsigned int admin_sent, admin_places, admin_reserved;
 	unsigned int io_sent;
 	unsigned int aborts, max_aborts;
 	uint64_t strays; /* completions of commands that were not outstanding */
 	bool owned; /* the loop may use the queues */
+	bool coalesces; /* the controller can have interrupts for several completions */
 	struct data_driver *driver; /* of served queues; NULL before start() and after stop() */
 	LIST_HEAD(, nvme_pair) pairs;
 	struct tally served_gone; /* what queues have counted that are gone */
@@ -138,8 +145,15 @@ struct nvme_device {
 	enum reset_kind kind;
 	struct reset_result taken;
 	char short_of[160]; /* why it was not of that kind; else empty */
+	bool stay; /* and is not to be enabled again */
 	class_reset_done reset_done; /* who asked for it */
 	void *reset_arg;
+	struct enable_spec spec;   /* how it is to be enabled next; all zero but by request */
+	class_enable_done enable_done; /* who asked for that */
+	void *enable_arg;
+	struct enable_result enabled;
+	int enable_error;
+	int mps; /* CC.MPS as the daemon has it */
 	struct job alive; /* whether it is alive */
 	bool asked_alive;
 	const char *not_alive;
@@ -505,10 +519,16 @@ void nvme_ns_fresh(struct nvme_device *nd);
 
 /* nvme-recover.c */
 void nvme_recover(struct nvme_device *nd, const char *why);
-int nvme_reset_by(struct opening *opening, enum reset_kind kind, class_reset_done done, void *arg, char *text,
-		  size_t size);
+int nvme_reset_by(struct opening *opening, enum reset_kind kind, bool stay, class_reset_done done, void *arg,
+		  char *text, size_t size);
 /* nvme-reset.c: WORKER: what comes before the controller is disabled. */
 void nvme_reset_prepare(struct nvme_device *nd);
+
+/* nvme-recover.c, nvme-write.c */
+/* The controller is disabled: bring it up; what comes of it is told. */
+void nvme_recover_enable(struct nvme_device *nd);
+/* Whoever asked for the reset is told, once. */
+void nvme_recover_told(struct nvme_device *nd, int error, const char *text);
 /* A command is late: recover a controller that is not enabled and ready any more, or in fatal status. */
 void nvme_ask_alive(struct nvme_device *nd);
 void nvme_disable(struct device *dev); /* WORKER */

@@ -7,6 +7,7 @@
 #include <vfn/support.h>
 
 #include "daemon/device/device.h"
+#include "daemon/journal.h"
 
 static subscription_deliver subscription_out;
 
@@ -56,6 +57,17 @@ struct subscription *subscription_find(struct session *session, uint64_t handle)
 	return lease ? container_of(lease, struct subscription, lease) : NULL;
 }
 
+static void subscription_tell_gap(struct subscription *sub, bool last)
+{
+	const struct device_event gap = {.kind = DEVICE_EVENT_GAP, .last = last};
+
+	if (!sub->lost || subscription_out(sub, &gap) < 0)
+		return;
+	journal_warn(sub->opening->device->address, sub->opening->session_number,
+		     "%llu events were lost, as they were not read in time", (unsigned long long)sub->lost);
+	sub->lost = 0;
+}
+
 void subscription_tell(struct opening *o, const struct device_event *event)
 {
 	struct subscription *sub;
@@ -63,10 +75,23 @@ void subscription_tell(struct opening *o, const struct device_event *event)
 	if (o->ending)
 		return;
 	LIST_FOREACH (sub, &o->subscriptions, link) {
+		if (event->kind == DEVICE_EVENT_GONE)
+			subscription_tell_gap(sub, true);
 		sub->sequence++;
-		if (subscription_out)
-			subscription_out(sub, event);
+		/* One that is sent after one that was not would hide the gap. */
+		if (sub->lost || (subscription_out && subscription_out(sub, event) == -ENOBUFS))
+			sub->lost++;
 	}
+}
+
+void subscription_catch_up(struct opening *o)
+{
+	struct subscription *sub;
+
+	if (o->ending)
+		return;
+	LIST_FOREACH (sub, &o->subscriptions, link)
+		subscription_tell_gap(sub, false);
 }
 
 void subscription_publish(struct device *device, const struct device_event *event)

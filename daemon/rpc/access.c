@@ -157,7 +157,7 @@ static int access_bar(struct rpc_call *call, const struct device *dev, const str
 void rpc_bar_read(struct rpc_call *call)
 {
 	const Vfnd__BarReadRequest *req = call->request->bar_read;
-	struct opening *o = rpc_ready(call, req->device, "bar_read.device");
+	struct opening *o = rpc_present(call, req->device, "bar_read.device");
 	struct access a = {
 		.kind = ACCESS_BAR_READ,
 		.bar = req->bar,

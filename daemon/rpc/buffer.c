@@ -105,7 +105,7 @@ void rpc_buffer_alloc(struct rpc_call *call)
 {
 	static const char *const fields[] = {"buffer_alloc.place", "buffer_alloc.iova"};
 	const Vfnd__BufferAllocRequest *req = call->request->buffer_alloc;
-	struct opening *o = rpc_ready(call, req->device, "buffer_alloc.device");
+	struct opening *o = rpc_present(call, req->device, "buffer_alloc.device");
 	struct buffer_spec spec = {.size = req->size, .page_size = req->page_size, .fd = -1};
 	struct buffer_ticket *ticket;
 	int ret;

@@ -25,26 +25,84 @@ static void control_was_reset(void *ticket, int error, const char *text, const s
 	rpc_ticket_answer(ticket, &answer, NULL);
 }
 
-void rpc_reset(struct rpc_call *call)
+static void control_reset(struct rpc_call *call, struct opening *o, Vfnd__ResetKind kind, const char *field,
+			  bool stay)
 {
-	const Vfnd__ResetRequest *req = call->request->reset;
-	struct opening *o = rpc_ready(call, req->device, "reset.device");
 	char text[256] = "";
 	void *ticket;
 	int ret;
 
 	if (!o)
 		return;
-	if (req->kind > VFND__RESET_KIND__RESET_KIND_ABRUPT) {
-		rpc_fail(call, -EINVAL, "reset.kind", "there is no kind %u", (unsigned int)req->kind);
+	if (kind > VFND__RESET_KIND__RESET_KIND_HOT) {
+		rpc_fail(call, -EINVAL, field, "there is no kind %u", (unsigned int)kind);
 		return;
 	}
 	ticket = rpc_defer(call, sizeof(struct rpc_ticket));
 	if (!ticket)
 		return;
-	ret = o->device->class->reset(o, (enum reset_kind)req->kind, control_was_reset, ticket, text, sizeof(text));
+	ret = o->device->class->reset(o, (enum reset_kind)kind, stay, control_was_reset, ticket, text, sizeof(text));
 	if (ret < 0)
-		rpc_ticket_fail(ticket, ret, "reset.kind", text);
+		rpc_ticket_fail(ticket, ret, field, text);
+}
+
+void rpc_reset(struct rpc_call *call)
+{
+	const Vfnd__ResetRequest *req = call->request->reset;
+
+	control_reset(call, rpc_ready(call, req->device, "reset.device"), req->kind, "reset.kind", false);
+}
+
+void rpc_disable(struct rpc_call *call)
+{
+	const Vfnd__DisableRequest *req = call->request->disable;
+
+	control_reset(call, rpc_ready(call, req->device, "disable.device"), req->kind, "disable.kind", true);
+}
+
+static void control_enabled(void *ticket, int error, const char *text, const struct enable_result *result)
+{
+	Vfnd__EnableAnswer enable = VFND__ENABLE_ANSWER__INIT;
+	Vfnd__Answer answer = VFND__ANSWER__INIT;
+
+	if (error < 0) {
+		rpc_ticket_fail(ticket, error, NULL, text);
+		return;
+	}
+	enable.cc = result->cc;
+	enable.csts = result->csts;
+	enable.aqa = result->aqa;
+	answer.body_case = VFND__ANSWER__BODY_ENABLE;
+	answer.enable = &enable;
+	rpc_ticket_answer(ticket, &answer, NULL);
+}
+
+void rpc_enable(struct rpc_call *call)
+{
+	const Vfnd__EnableRequest *req = call->request->enable;
+	struct opening *o = rpc_present(call, req->device, "enable.device");
+	struct enable_spec spec = {req->cc_mask, req->cc_value, req->admin_sq_entries, req->admin_cq_entries};
+	char text[256] = "";
+	void *ticket;
+	int ret;
+
+	if (!o)
+		return;
+	if (o->device->state != DEVICE_DISABLED) {
+		rpc_fail(call, -EALREADY, "enable.device", "the controller is enabled: disable it first");
+		return;
+	}
+	if (spec.cc_mask && !o->device->settings.raw) {
+		rpc_fail(call, -EPERM, "enable.cc_mask", "raw = yes in [device %s] of vfnd.conf allows it",
+			 o->device->address);
+		return;
+	}
+	ticket = rpc_defer(call, sizeof(struct rpc_ticket));
+	if (!ticket)
+		return;
+	ret = o->device->class->enable(o, &spec, control_enabled, ticket, text, sizeof(text));
+	if (ret < 0)
+		rpc_ticket_fail(ticket, ret, "enable", text);
 }
 
 static void control_claimed(void *ticket, int error, const char *text)

@@ -21,6 +21,8 @@ static Vfnd__DeviceState device_state_code(const struct device *dev)
 		return VFND__DEVICE_STATE__DEVICE_STATE_READY;
 	case DEVICE_RESETTING:
 		return VFND__DEVICE_STATE__DEVICE_STATE_RESETTING;
+	case DEVICE_DISABLED:
+		return VFND__DEVICE_STATE__DEVICE_STATE_DISABLED;
 	default:
 		return VFND__DEVICE_STATE__DEVICE_STATE_FAILED;
 	}
@@ -83,8 +85,9 @@ void rpc_open(struct rpc_call *call)
 				 "device: name one");
 		return;
 	}
+	/* Who else would enable one that is disabled? */
 	ret = device_usable(dev);
-	if (ret < 0) {
+	if (ret < 0 && ret != -ESHUTDOWN) {
 		rpc_fail(call, ret, "open.address", "%s is %s%s%s", dev->address, device_state_name(dev),
 			 *dev->reason ? ": " : "", dev->reason);
 		return;

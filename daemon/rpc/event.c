@@ -46,13 +46,16 @@ void rpc_unsubscribe(struct rpc_call *call)
 	rpc_done(call);
 }
 
-void rpc_event(struct subscription *sub, const struct device_event *what)
+int rpc_event(struct subscription *sub, const struct device_event *what)
 {
 	Vfnd__Event event = VFND__EVENT__INIT;
 	Vfnd__Answer answer = VFND__ANSWER__INIT;
 	Vfnd__AsyncEvent async = VFND__ASYNC_EVENT__INIT;
 	Vfnd__DeviceGone gone = VFND__DEVICE_GONE__INIT;
 	Vfnd__DeviceReset reset = VFND__DEVICE_RESET__INIT;
+	Vfnd__EventGap gap = VFND__EVENT_GAP__INIT;
+	Vfnd__DeviceDisabled disabled = VFND__DEVICE_DISABLED__INIT;
+	Vfnd__DeviceEnabled enabled = VFND__DEVICE_ENABLED__INIT;
 	Vfnd__StrayCompletion completion = VFND__STRAY_COMPLETION__INIT;
 
 	event.subscription = sub->lease.handle;
@@ -79,6 +82,25 @@ void rpc_event(struct subscription *sub, const struct device_event *what)
 		event.what_case = VFND__EVENT__WHAT_COMPLETION;
 		event.completion = &completion;
 		break;
+	case DEVICE_EVENT_GAP:
+		gap.lost = sub->lost;
+		event.what_case = VFND__EVENT__WHAT_GAP;
+		event.gap = &gap;
+		break;
+	case DEVICE_EVENT_DISABLED:
+		disabled.reason = (char *)what->reason;
+		disabled.kind = (Vfnd__ResetKind)what->kind_of_reset;
+		disabled.commands = what->commands;
+		disabled.queues = what->queues;
+		event.what_case = VFND__EVENT__WHAT_DISABLED;
+		event.disabled = &disabled;
+		break;
+	case DEVICE_EVENT_ENABLED:
+		enabled.reason = (char *)what->reason;
+		enabled.cc = what->dw0;
+		event.what_case = VFND__EVENT__WHAT_ENABLED;
+		event.enabled = &enabled;
+		break;
 	case DEVICE_EVENT_RESET:
 		reset.reason = (char *)what->reason;
 		reset.kind = (Vfnd__ResetKind)what->kind_of_reset;
@@ -90,5 +112,13 @@ void rpc_event(struct subscription *sub, const struct device_event *what)
 	}
 	answer.body_case = VFND__ANSWER__BODY_EVENT;
 	answer.event = &event;
-	session_send(sub->opening->session, &answer.base, NULL);
+	return session_send_event(sub->opening->session, &answer.base, what->kind == DEVICE_EVENT_GONE || what->last);
+}
+
+void rpc_events_room(struct session *session)
+{
+	struct opening *o;
+
+	LIST_FOREACH (o, session_openings(session), in_session)
+		subscription_catch_up(o);
 }

@@ -33,6 +33,7 @@ static void queue_created(void *ticket, int error, const char *text, struct queu
 	Vfnd__Answer answer = VFND__ANSWER__INIT;
 	Vfnd__DirectQueue direct = VFND__DIRECT_QUEUE__INIT;
 	struct queue_share share = {0};
+	struct device_details details;
 	struct fdset set = {0};
 	int ret;
 
@@ -53,6 +54,8 @@ static void queue_created(void *ticket, int error, const char *text, struct queu
 		rpc_ticket_fail(ticket, ret, NULL, "the queue's descriptors cannot be handed out");
 		return;
 	}
+	queue_opening(queue)->device->class->details(queue_opening(queue)->device, &details);
+	create.page_size = details.page_size;
 	create.size = share.size;
 	if (create.mode == VFND__QUEUE_MODE__QUEUE_MODE_DIRECT) {
 		queue_tell_direct(&direct, &share.direct);

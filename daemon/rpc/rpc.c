@@ -137,17 +137,28 @@ struct opening *rpc_opening(struct rpc_call *call, uint64_t handle, const char *
 	return o;
 }
 
-struct opening *rpc_ready(struct rpc_call *call, uint64_t handle, const char *field)
+static struct opening *rpc_usable(struct rpc_call *call, uint64_t handle, const char *field, bool disabled)
 {
 	struct opening *o = rpc_opening(call, handle, field);
 	int ret = o ? device_usable(o->device) : 0;
 
-	if (ret < 0) {
-		rpc_fail(call, ret, field, "the device is %s%s", device_state_name(o->device),
-			 ret == -EAGAIN ? "; try again" : "");
-		return NULL;
-	}
-	return o;
+	if (ret == 0 || (ret == -ESHUTDOWN && disabled))
+		return o;
+	rpc_fail(call, ret, field, "the device is %s%s", device_state_name(o->device),
+		 ret == -EAGAIN	     ? "; try again"
+		 : ret == -ESHUTDOWN ? ": the request `enable' brings it back"
+				     : "");
+	return NULL;
+}
+
+struct opening *rpc_ready(struct rpc_call *call, uint64_t handle, const char *field)
+{
+	return rpc_usable(call, handle, field, false);
+}
+
+struct opening *rpc_present(struct rpc_call *call, uint64_t handle, const char *field)
+{
+	return rpc_usable(call, handle, field, true);
 }
 
 struct opening *rpc_raw(struct rpc_call *call, uint64_t handle, const char *field)

@@ -89,7 +89,9 @@ void rpc_ticket_fail(void *ticket, int code, const char *field, const char *text
 struct opening *rpc_opening(struct rpc_call *call, uint64_t handle, const char *field);
 /* The same, and the device is ready. */
 struct opening *rpc_ready(struct rpc_call *call, uint64_t handle, const char *field);
-/* The same, and its configuration has `raw = yes`: what role raw may. */
+/* The same, but the device may also be disabled. */
+struct opening *rpc_present(struct rpc_call *call, uint64_t handle, const char *field);
+/* The same, and it is ready, and its configuration has `raw = yes`: what role raw may. */
 struct opening *rpc_raw(struct rpc_call *call, uint64_t handle, const char *field);
 
 /* Handlers, by file. */
@@ -123,6 +125,8 @@ void rpc_bar_map(struct rpc_call *call);
 void rpc_config_write(struct rpc_call *call);
 void rpc_doorbell(struct rpc_call *call);
 void rpc_reset(struct rpc_call *call);          /* control.c */
+void rpc_disable(struct rpc_call *call);
+void rpc_enable(struct rpc_call *call);
 void rpc_claim(struct rpc_call *call);
 void rpc_trace_open(struct rpc_call *call);     /* trace.c */
 void rpc_trace_close(struct rpc_call *call);
@@ -131,6 +135,8 @@ void rpc_release(struct rpc_call *call);
 /* event.c: how events reach clients, for subscription_set_deliver(). */
 struct device_event;
 struct subscription;
-void rpc_event(struct subscription *sub, const struct device_event *event);
+int rpc_event(struct subscription *sub, const struct device_event *event);
+/* For session_host: tell what was lost meanwhile. */
+void rpc_events_room(struct session *session);
 
 #endif

@@ -37,6 +37,8 @@ const struct rpc_row rpc_table[] = {
 	ROW(RAW_COMMAND, raw_command, RAW, 0),
 	ROW(RAW_QUEUE, raw_queue, RAW, 0),
 	ROW(RESET, reset, ADMIN, 0),
+	ROW(DISABLE, disable, ADMIN, 0),
+	ROW(ENABLE, enable, ADMIN, 0),
 	ROW(CLAIM, claim, ADMIN, 0),
 	ROW(RELEASE, release, ADMIN, 0),
 	{0},

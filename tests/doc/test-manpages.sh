@@ -79,7 +79,7 @@ report "every inline function and macro has a page" "$tmp/missing-inline"
     python3 "$top_srcdir/build-tools/manpages.py" --strict --library libvfnclient --pkgconfig vfn-client \
         --overview vfn-client --package test --output "$tmp/man3" "$top_srcdir/client/include" \
         vfn/client.h vfn/client-async.h vfn/client-raw.h vfn/client-trace.h \
-        vfn/client-buffer.h vfn/client-pci.h vfn/client-stats.h || echo "exit status $?"
+        vfn/client-buffer.h vfn/client-pci.h vfn/client-stats.h vfn/client-control.h || echo "exit status $?"
 } >"$tmp/strict" 2>&1
 report "every page says what its function returns" "$tmp/strict"
 

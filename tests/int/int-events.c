@@ -114,11 +114,64 @@ static void events_log(void)
 		vfnc_disconnect(s[i].conn);
 }
 
+#define EVENT_FLOOD 3500 /* more than the daemon keeps of them for a session */
+
+/* What a session does not read it loses, which it is told; others lose nothing. */
+static void events_gap(void)
+{
+	uint64_t next = 1, lost = 0, gaps = 0;
+	struct subscriber fast, slow;
+	struct vfnc_event event;
+	uint8_t log[512];
+
+	slow.dev = int_open_new();
+	slow.conn = vfnc_device_connection(slow.dev);
+	OK(slow.conn, vfnc_subscribe(slow.dev, &slow.sub));
+	fast.dev = int_open_new();
+	fast.conn = vfnc_device_connection(fast.dev);
+	OK(fast.conn, vfnc_subscribe(fast.dev, &fast.sub));
+	for (uint64_t n = 1; n <= EVENT_FLOOD; n++) {
+		sim_tell(env.sim_control, "smart-warning %s", EVENT_WARNING);
+		expect_warning(&fast, n);
+		sim_tell(env.sim_control, "smart-warning 0");
+	}
+	while (next <= EVENT_FLOOD) {
+		OK(slow.conn, vfnc_event_wait(slow.conn, &event, INT_SOON_MS));
+		if (event.kind == VFNC_EVENT_GAP) {
+			gaps++;
+			lost += event.lost;
+			next += event.lost;
+			CHECK(event.lost && event.sequence == next - 1, "a gap of %llu up to %llu, not %llu",
+			      (unsigned long long)event.lost, (unsigned long long)event.sequence,
+			      (unsigned long long)next - 1);
+			continue;
+		}
+		CHECK(event.kind == VFNC_EVENT_ASYNC && event.sequence == next && !event.lost,
+		      "an event of kind %d, number %llu, not %llu, %llu lost", event.kind,
+		      (unsigned long long)event.sequence, (unsigned long long)next, (unsigned long long)event.lost);
+		next++;
+	}
+	int_note("%llu of %d events were lost, told by %llu gaps", (unsigned long long)lost, EVENT_FLOOD,
+		 (unsigned long long)gaps);
+	CHECK(gaps == 1 && lost < EVENT_FLOOD, "%llu gaps, %llu lost", (unsigned long long)gaps,
+	      (unsigned long long)lost);
+	/* It is a session as before. */
+	OK(slow.conn, vfnc_smart_log(slow.dev, UINT32_MAX, log, NULL));
+	sim_tell(env.sim_control, "smart-warning %s", EVENT_WARNING);
+	expect_warning(&slow, EVENT_FLOOD + 1);
+	expect_warning(&fast, EVENT_FLOOD + 1);
+	sim_tell(env.sim_control, "smart-warning 0");
+	vfnc_disconnect(slow.conn);
+	vfnc_disconnect(fast.conn);
+}
+
 int main(void)
 {
 	static const struct int_case cases[] = {
 		INT_CASE("a SMART warning reaches every subscriber, with its log", events_warning),
 		INT_CASE("the log can still be read by anybody", events_log),
+		INT_CASE("events that are not read are lost, and that is told", events_gap, .limit = 180,
+			 .faults = true),
 		{0},
 	};
 

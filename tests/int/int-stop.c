@@ -20,6 +20,8 @@ static void stop_terminate(void)
 	int pidfd = int_pidfd(env.daemon), ret;
 	struct vfnc_statistics stats;
 	uint64_t ticket, outstanding = 0, deadline;
+	struct vfnc_subscription *sub;
+	struct vfnc_event event;
 
 	if (env.sim_control)
 		sim_tell(env.sim_control, "delay io 1 0 300");
@@ -38,6 +40,7 @@ static void stop_terminate(void)
 
 			OK(conn[i], vfnc_submit(queue[i], &cmd, &ticket));
 		}
+		OK(conn[i], vfnc_subscribe(dev[i], &sub));
 		/* When this is answered, the daemon has taken what was sent before. */
 		OK(conn[i], vfnc_statistics(conn[i], dev[i], &stats));
 		outstanding = stats.outstanding;
@@ -55,6 +58,11 @@ static void stop_terminate(void)
 		while (ret == 0 && int_now_ms() < deadline);
 		CHECK(ret == -ECONNRESET || ret == -EPIPE, "a command after that: %d (%s)", ret,
 		      vfnc_error(conn[i]));
+		do
+			OK(conn[i], vfnc_event_wait(conn[i], &event, INT_SOON_MS));
+		while (event.kind == VFNC_EVENT_ASYNC);
+		CHECK(event.kind == VFNC_EVENT_GONE && int_contains(event.reason, "the daemon is stopping"),
+		      "an event of kind %d: %s", event.kind, event.reason);
 	}
 	CHECK(int_await_exit(pidfd, INT_SOON_MS), "the daemon does not end");
 	CHECK(access(env.socket, F_OK) < 0 && errno == ENOENT, "%s is still there", env.socket);

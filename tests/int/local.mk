@@ -130,6 +130,18 @@ check_PROGRAMS += %D%/int-raw
 %C%_int_raw_CFLAGS = $(INT_CFLAGS)
 %C%_int_raw_LDADD = $(INT_LIBS)
 $(%C%_int_raw_OBJECTS): $(PROTO_HEADER)
+check_PROGRAMS += %D%/int-coalesce
+%C%_int_coalesce_SOURCES = %D%/int-coalesce.c
+%C%_int_coalesce_CFLAGS = $(INT_CFLAGS)
+%C%_int_coalesce_LDADD = $(INT_LIBS)
+$(%C%_int_coalesce_OBJECTS): $(PROTO_HEADER)
+dist_check_SCRIPTS += %D%/test-coalesce.sh
+TESTS += %D%/test-coalesce.sh
+check_PROGRAMS += %D%/int-control
+%C%_int_control_SOURCES = %D%/int-control.c
+%C%_int_control_CFLAGS = $(INT_CFLAGS)
+%C%_int_control_LDADD = $(INT_LIBS)
+$(%C%_int_control_OBJECTS): $(PROTO_HEADER)
 check_PROGRAMS += %D%/int-reset
 %C%_int_reset_SOURCES = %D%/int-reset.c
 %C%_int_reset_CFLAGS = $(INT_CFLAGS)

@@ -204,7 +204,7 @@ export INT_SANITIZED
 tap "the daemon claims two controllers" start_daemon
 [ -n "$started" ] || tap_end
 for subject in identity commands events share queues served count tally direct kill timeouts hostile \
-    memory raw unchecked reset trace trace-hostile takeover; do
+    memory raw unchecked reset control trace trace-hostile takeover; do
     program $subject
 done
 tap "the daemon ends with status 0" daemon_ends

@@ -4,7 +4,7 @@
 . "${top_srcdir:?}/tests/int/lib.sh"
 lib_begin
 start_sim one --ns 16M --ns 8M --capacity 64M --max-ns 8 --time format=100 --time self-test=300 \
-    --time extended-self-test=60000 --time sanitize=300 || exit 99
+    --time extended-self-test=60000 --time sanitize=300 --secondary 3 || exit 99
 start_vfnd --device "vfio-user:$dir/one.sock" || exit 99
 
 # ctl CODE PATTERN ARGUMENT...: vfnctl ends with CODE and prints a line like PATTERN.
@@ -88,16 +88,63 @@ tap "error-log has what failed" sh -c "'$vfnctl' admin-passthru -o 0x44 >/dev/nu
     '$vfnctl' error-log -e 1 | grep 'status_field.*0x4001(Invalid Command Opcode'"
 tap "error-log in JSON" ctl 0 '"status_field":16385' error-log -e 1 -o json
 tap "a log page that is not there" ctl 1 'NVMe status: Invalid Log Page.*(0x4109)' get-log -i 0x77 -l 4
-tap "list-secondary: no such thing" ctl 1 'NVMe status: Invalid Field' list-secondary
-tap "virt-mgmt: no such thing" ctl 1 'NVMe status: Invalid Command Opcode' virt-mgmt -c 1 -a 9
+tap "list-secondary" ctl 0 '^Identify Secondary Controller List:$' list-secondary
+tap "virt-mgmt assigns" ctl 0 '^success, Number of Controller Resources Modified (NRM):0x4$' \
+    virt-mgmt -c 3 -r 0 -n 4 -a 8
+tap "virt-mgmt: it has no interrupt" ctl 1 'NVMe status: Invalid Secondary Controller State' virt-mgmt -c 3 -a 9
+tap "virt-mgmt assigns interrupts" ctl 0 'NRM):0x2$' virt-mgmt -c 3 -r 1 -n 2 -a 8
+tap "virt-mgmt takes it online" ctl 0 '^success' virt-mgmt -c 3 -a 9
+tap_secondary() {
+    ctl 0 'SCS.*Secondary Controller State.*: 0x0001 (Online)' list-secondary -c 3 &&
+        grep -q 'NVQ.*: 0x0004$' "$dir/out" && grep -q 'NVI.*: 0x0002$' "$dir/out"
+}
+tap "list-secondary has it so" tap_secondary
+tap "virt-mgmt: more than there are" ctl 1 'NVMe status: Invalid Number of Controller Resources' \
+    virt-mgmt -c 2 -n 9 -a 8
+tap "virt-mgmt: no such controller" ctl 1 'NVMe status: Invalid Controller Identifier' virt-mgmt -c 9 -a 9
+tap "virt-mgmt takes it offline" ctl 0 '^success' virt-mgmt -c 3 -a 7
 
 # features
 tap "set-feature" ctl 0 'value:0x00000150' set-feature -f 4 -v 0x150
 tap "get-feature has what was set" ctl 0 '(TMPTH): 63°C (336 Kelvin)' get-feature -f 4 -H
 tap "get-feature of all" ctl 0 '^get-feature:0x07 (Number of Queues)' get-feature
+tap "get-feature of what is not as by default" ctl 0 \
+    '^get-feature:0x04 (Temperature Threshold), Changed value:0x00000150$' get-feature -s 8
+tap_default() { ctl 0 '^get-feature:' get-feature -s 8 && ! grep -q '^get-feature:0x02' "$dir/out"; }
+tap "and not of what is" tap_default
+tap "get-feature: no such selection" ctl 2 '0 to 3, or 8, not 5' get-feature -s 5
 tap "set-feature of what is the daemon's own" ctl 3 'Number of Queues is set by the daemon' set-feature -f 7 -v 0
 tap "set-feature of what is not there" ctl 1 'NVMe status: Invalid Field' set-feature -f 0x11 -v 0
 tap "get-feature: how much it transfers cannot be told" ctl 3 'cannot be told' get-feature -f 0xc0
+
+# resets, and controllers that are off
+tap "reset" ctl 0 '^reset and ready: CSTS was 0x1, 0 commands ended, 0 queues are gone$' reset
+tap "reset of a kind that is not there" ctl 2 "'none' is not controller, " reset --kind none
+tap "reset: no PCI bus to be reset" ctl 3 'a device of vfio-user has no PCI hot reset' reset --kind hot
+tap "enable: it is enabled" ctl 3 'the controller is enabled: disable it first' enable
+tap "shutdown" ctl 0 '^disabled: CSTS was 0x9, ' shutdown
+tap "list has it disabled" ctl 0 ' disabled' list
+tap "registers can be read" ctl 0 '^csts    : 0$' show-regs
+tap "commands cannot be sent" ctl 3 'the device is disabled' id-ctrl
+tap "shutdown: it is disabled" ctl 3 'the device is disabled' shutdown --abrupt
+tap "enable with long admin queues" ctl 0 '^enabled: CC 0x4600.1, CSTS 0x1, admin queues of 4096 and 100 entries$' \
+    enable --admin-depth 4096 --admin-cq-depth 100
+tap "disable" ctl 0 '^disabled: CSTS was 0x1, ' disable
+tap "disable by a reset of a kind" ctl 3 'the device is disabled' disable --kind subsystem
+tap "enable: CC is not everybody's" ctl 3 'raw = yes in ' enable --mps 0
+tap "enable: a mask without a value" ctl 2 'goes with --cc$' enable --cc-mask 0x70
+tap "enable: no such queue" ctl 3 'an admin queue has 2 to 4096 entries' enable --admin-depth 1
+tap_events() {
+    "$vfnctl" events -c 2 -o json >"$dir/events" 2>"$dir/subscribed" &
+    events_pid=$!
+    wait_for 20 grep -q subscribed "$dir/subscribed" && ctl 0 disabled disable && ctl 0 enabled enable || return 1
+    wait $events_pid
+    cat "$dir/events"
+    grep -q '"kind":"disabled","reason":"disable, asked for by session .*"reset":"controller","commands":0' \
+        "$dir/events" && grep -q '"kind":"enabled",.*"cc":' "$dir/events"
+}
+tap "enable" ctl 0 '^enabled: CC 0x4600.1, CSTS 0x1, admin queues of 64 and 64 entries$' enable
+tap "events tell of it" tap_events
 
 # blocks
 head -c 8192 /dev/zero | tr '\0' a >"$dir/a"
@@ -154,6 +201,14 @@ tap_formatted() {
 }
 tap "the namespace has the format, and no data" tap_formatted
 tap "format back" ctl 0 '^Success formatting namespace:1$' format -n 1 -l 0 --force
+tap_reset() {
+    reset_before=$("$vfnctl" stats -o json | sed -n 's/.*"resets":\([0-9]*\).*/\1/p')
+    ctl 0 '^Success formatting namespace:2$' format -n 2 --force --reset || return 1
+    reset_after=$("$vfnctl" stats -o json | sed -n 's/.*"resets":\([0-9]*\).*/\1/p')
+    echo "$reset_before resets, then $reset_after"
+    [ "$reset_after" -eq $((reset_before + 1)) ]
+}
+tap "format, and a reset" tap_reset
 tap "format: no such format" ctl 1 'NVMe status: Invalid Format' format -n 1 -l 40 --force
 tap "format: the controller's error" after 'status admin 0x80 1 0 6' 1 'NVMe status: Internal Error' \
     format -n 1 --force

@@ -22,6 +22,7 @@
  *   -EINVAL     an argument is out of range
  *   -EACCES, -EPERM  the daemon does not allow it to this user
  *   -EAGAIN     the device is being brought up or reset; try again
+ *   -ESHUTDOWN  it was disabled (vfnc_disable()): vfnc_enable() brings it back
  * A failed NVMe command is not an error: the call returns 0 and the completion's status tells.
  *
  * Threads. A connection and all that was got from it belong to one thread at a time: calls on one
@@ -124,6 +125,7 @@ enum vfnc_device_state {
 	VFNC_DEVICE_FAILED = 3, /* could not be claimed, or was lost; `reason` says why */
 	VFNC_DEVICE_RESETTING = 4,
 	VFNC_DEVICE_RELEASING = 5, /* what is outstanding ends; then the daemon gives it back */
+	VFNC_DEVICE_DISABLED = 6, /* by vfnc_disable(), until vfnc_enable() */
 };
 
 /* Strings are never NULL. */
@@ -210,14 +212,10 @@ int vfnc_namespace(struct vfnc_device *dev, uint32_t nsid, struct vfnc_namespace
 
 /* ---- registers and configuration space ----------------------------------------------------- */
 
-/*
- * Read a register by its name in the specification: "cap", "vs", "csts", ... -ENOENT: none has it.
- */
+/* Read a register by its name in the specification: "cap", "vs", "csts", ... -ENOENT: none has it. */
 int vfnc_register_read(struct vfnc_device *dev, const char *name, uint64_t *value);
 
-/*
- * Read `width` (4 or 8) bytes at `offset`, a multiple of it, of BAR 0; *value in host byte order.
- */
+/* Read `width` (4 or 8) bytes at `offset`, a multiple of it, of BAR 0; *value in host byte order. */
 int vfnc_register_read_at(struct vfnc_device *dev, uint64_t offset, unsigned int width,
 			  uint64_t *value);
 
@@ -299,7 +297,7 @@ struct vfnc_queue {
  * in use; -EDQUOT: as many queues, or as much memory, as this user may have; -EINVAL: more slots
  * than are possible; -EIO: the controller refused; -ENOTSUP: the daemon has no such queues; -EPERM: it is
  * configured not to give direct queues; -EOPNOTSUPP: the device cannot have them;
- * -EEXIST: a direct queue that the daemon has let go of (see vfnc_queue_wait()) is to be deleted first.
+ * -EEXIST: queues that the daemon has let go of (see vfnc_queue_wait()) are to be deleted first.
  */
 int vfnc_queue_create(struct vfnc_device *dev, const struct vfnc_queue_opts *opts,
 		      struct vfnc_queue **queue);
@@ -492,11 +490,11 @@ enum vfnc_event_kind {
 	VFNC_EVENT_ASYNC = 1, /* the controller completed an Asynchronous Event Request */
 	VFNC_EVENT_GONE = 2,  /* the device is gone; `reason` */
 	VFNC_EVENT_RESET = 3, /* the controller was reset: queues and commands are gone; `reason` */
-	/*
-	 * A completion in a queue of the session's own that no command waits for (any more): `log` is the
-	 * completion queue entry, 16 bytes.
-	 */
+	/* A completion in a queue of the session's own that no command waits for (any more): `log` has its 16 bytes */
 	VFNC_EVENT_COMPLETION = 4,
+	VFNC_EVENT_DISABLED = 5, /* by vfnc_disable(): as VFNC_EVENT_RESET */
+	VFNC_EVENT_ENABLED = 6,  /* by vfnc_enable(): `dw0` is the register CC */
+	VFNC_EVENT_GAP = 7,      /* the daemon dropped `lost` events up to `sequence`, as this side did not read */
 };
 
 #define VFNC_EVENT_LOG_MAX 4096
@@ -539,5 +537,6 @@ int vfnc_event_wait(struct vfnc *conn, struct vfnc_event *event, int timeout_ms)
 #include <vfn/client-raw.h>
 #include <vfn/client-stats.h>
 #include <vfn/client-trace.h>
+#include <vfn/client-control.h>
 
 #endif

@@ -127,6 +127,18 @@ void fake_gone(struct fake *f, const char *reason)
 	event(f, &e);
 }
 
+void fake_gap(struct fake *f, uint64_t lost)
+{
+	Vfnd__EventGap gap = VFND__EVENT_GAP__INIT;
+	Vfnd__Event e = VFND__EVENT__INIT;
+
+	gap.lost = lost;
+	e.what_case = VFND__EVENT__WHAT_GAP;
+	e.gap = &gap;
+	f->sequence += lost - 1;
+	event(f, &e);
+}
+
 int fake_memfd(size_t size, int seals)
 {
 	int fd = memfd_create("fake", MFD_CLOEXEC | MFD_ALLOW_SEALING);

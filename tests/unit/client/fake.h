@@ -58,6 +58,8 @@ void fake_completion(struct fake *f, uint64_t id, uint32_t dw0, uint16_t status)
 /* A SMART event on the last subscription, with its log page. */
 void fake_event(struct fake *f);
 void fake_gone(struct fake *f, const char *reason);
+/* So many events before this one were not sent. */
+void fake_gap(struct fake *f, uint64_t lost);
 
 /* An answer with a buffer: `size` is told, `fd` sent (none where negative). */
 void fake_buffer(struct fake *f, uint64_t id, uint64_t size, int fd);

@@ -315,8 +315,13 @@ START_TEST(test_queues)
 END_TEST
 
 /* Events come before the answers: as many as the register's number says; or the device goes. */
+static uint64_t gap; /* before the next events */
+
 static bool eventful(struct fake *f, const Vfnd__Request *req)
 {
+	if (gap)
+		fake_gap(f, gap);
+	gap = 0;
 	if (req->op_case == VFND__REQUEST__OP_REGISTER_READ)
 		for (uint64_t i = 0; i < req->register_read->offset / 4; i++)
 			fake_event(f);
@@ -360,6 +365,16 @@ START_TEST(test_events)
 	ck_assert_int_eq(vfnc_register_read_at(dev, 4, 4, &v), 0);
 	ck_assert_int_eq(vfnc_event_wait(conn, &ev, -1), 0);
 	ck_assert_uint_eq(ev.lost, 5);
+	/* lost in the daemon, which says so */
+	gap = 7;
+	ck_assert_int_eq(vfnc_register_read_at(dev, 2 * 4, 4, &v), 0);
+	ck_assert_int_eq(vfnc_event_wait(conn, &ev, -1), 0);
+	ck_assert_int_eq(ev.kind, VFNC_EVENT_GAP);
+	ck_assert_uint_eq(ev.lost, 7);
+	ck_assert_uint_eq(ev.sequence, fake.sequence - 2);
+	ck_assert_int_eq(vfnc_event_wait(conn, &ev, -1), 0);
+	ck_assert_int_eq(ev.kind, VFNC_EVENT_ASYNC);
+	ck_assert_uint_eq(ev.lost, 0);
 	end();
 }
 END_TEST

@@ -53,6 +53,7 @@ void host_start(void)
 		.base = host.base,
 		.config = &host.config,
 		.packet = rpc_packet,
+		.room = rpc_events_room,
 		.ended = host_ended,
 		.idle = host_idle,
 	};
@@ -154,6 +155,8 @@ size_t sample_pack(size_t i, uint64_t id, uint8_t *buf)
 	Vfnd__RawQueueRequest raw_queue = VFND__RAW_QUEUE_REQUEST__INIT;
 	static uint8_t sqe[64] = {6};
 	Vfnd__ResetRequest reset = VFND__RESET_REQUEST__INIT;
+	Vfnd__DisableRequest disable = VFND__DISABLE_REQUEST__INIT;
+	Vfnd__EnableRequest enable = VFND__ENABLE_REQUEST__INIT;
 	Vfnd__ClaimRequest claim = VFND__CLAIM_REQUEST__INIT;
 	Vfnd__ReleaseRequest release = VFND__RELEASE_REQUEST__INIT;
 	Vfnd__BufferAttachRequest buffer_attach = VFND__BUFFER_ATTACH_REQUEST__INIT;
@@ -187,6 +190,8 @@ size_t sample_pack(size_t i, uint64_t id, uint8_t *buf)
 		[VFND__REQUEST__OP_RAW_COMMAND] = &raw_command,
 		[VFND__REQUEST__OP_RAW_QUEUE] = &raw_queue,
 		[VFND__REQUEST__OP_RESET] = &reset,
+		[VFND__REQUEST__OP_DISABLE] = &disable,
+		[VFND__REQUEST__OP_ENABLE] = &enable,
 		[VFND__REQUEST__OP_CLAIM] = &claim,
 		[VFND__REQUEST__OP_RELEASE] = &release,
 		[VFND__REQUEST__OP_BUFFER_ATTACH] = &buffer_attach,
@@ -211,7 +216,7 @@ size_t sample_pack(size_t i, uint64_t id, uint8_t *buf)
 	doorbell.qid = 1;
 	raw_command.device = raw_queue.device = 1;
 	raw_command.sqe.data = sqe;
-	reset.device = 1;
+	reset.device = disable.device = enable.device = 1;
 	claim.address = (char *)"none";
 	release.address = (char *)"0000:01:00.0";
 	raw_command.sqe.len = sizeof(sqe);

@@ -110,6 +110,7 @@ START_TEST(test_everything)
 		  "session-commands-per-second = 20000\n"
 		  "session-bytes-per-second = 2G\n"
 		  "raw = yes\n"
+		  "interrupt-coalescing = 32,500\n"
 		  "[device vfio-user:/tmp/a b]\n"
 		  "queue-pairs=1\n");
 	ck_assert_str_eq(config.socket, "/run/a.sock");
@@ -133,6 +134,9 @@ START_TEST(test_everything)
 	ck_assert_uint_eq(config.devices[0].settings.session_bytes, UINT64_C(2) << 30);
 	ck_assert_uint_eq(config.devices[1].settings.session_commands, 0);
 	ck_assert_uint_eq(config.devices[1].settings.session_bytes, 0);
+	ck_assert_uint_eq(config.devices[0].settings.coalesce, 32);
+	ck_assert_uint_eq(config.devices[0].settings.coalesce_us, 500);
+	ck_assert_uint_eq(config.devices[1].settings.coalesce, 0);
 	ck_assert(config.devices[0].settings.raw && !config.devices[1].settings.raw);
 	ck_assert_str_eq(config.devices[1].address, "vfio-user:/tmp/a b");
 	ck_assert_uint_eq(config.devices[1].settings.queue_pairs, 1);
@@ -270,6 +274,10 @@ static const struct {
 	{"[device 0000:01:00.0]\nqueue-pairs = 65536\n", 2, "a number from 1 to 65535"},
 	{"[device 0000:01:00.0]\ndirect = 1\n", 2, "direct = 1: no or yes is needed"},
 	{"[device 0000:01:00.0]\nclass = scsi\n", 2, "class = scsi: nvme or pci is needed"},
+	{"[device 0000:01:00.0]\ninterrupt-coalescing = 8\n", 2, "interrupt-coalescing = 8: 1 to 256 completions"},
+	{"[device 0000:01:00.0]\ninterrupt-coalescing = 257,100\n", 2, "1 to 256 completions"},
+	{"[device 0000:01:00.0]\ninterrupt-coalescing = 8,25501\n", 2, "0 to 25500 microseconds"},
+	{"[device 0000:01:00.0]\ninterrupt-coalescing = 0,100\n", 2, "1 to 256 completions"},
 	{"[device 0000:01:00.0]\nqueues = 1\n", 2, "[device 0000:01:00.0] has no setting 'queues'"},
 	{"[device 0000:01:00.8]\n", 1, "an address like"},
 	{"[device 01:00.0]\n", 1, "an address like"},

@@ -253,6 +253,69 @@ START_TEST(test_client_that_never_reads)
 }
 END_TEST
 
+static unsigned int rooms;
+
+static void on_room(struct session *s)
+{
+	ck_assert_uint_eq(session_unsent(s), 0);
+	rooms++;
+}
+
+static int send_event(uint32_t number, bool last)
+{
+	static char text[1001];
+	Vfnd__Answer answer = VFND__ANSWER__INIT;
+	Vfnd__Error error = VFND__ERROR__INIT;
+
+	memset(text, 'e', 1000);
+	error.text = text;
+	answer.id = number;
+	answer.body_case = VFND__ANSWER__BODY_ERROR;
+	answer.error = &error;
+	return session_send_event(session, &answer.base, last);
+}
+
+/* Events that have no room are lost, and nothing else: the session goes on, and answers have room. */
+START_TEST(test_events_without_room)
+{
+	uint32_t sent = 0, got = 0;
+
+	host.config.session_send_bytes = 100000;
+	host.session.room = on_room;
+	while (send_event(sent + 1, false) == 0)
+		sent++;
+	ck_assert_uint_le(session_unsent(session), 25000);
+	ck_assert_uint_gt(session_unsent(session), 20000);
+	ck_assert_int_eq(send_event(sent + 1, false), -ENOBUFS);
+	ck_assert_int_eq(send_message(session, ++sent, 1000, NULL), 0);
+	/* the last one of all has the room of an answer */
+	ck_assert_int_eq(send_event(++sent, true), 0);
+	ck_assert_uint_eq(rooms, 0);
+	while (got < sent) {
+		expect_message(++got, 0);
+		event_base_loop(host.base, EVLOOP_NONBLOCK);
+	}
+	ck_assert_uint_eq(rooms, 1);
+	ck_assert_int_eq(send_event(++sent, false), 0);
+	expect_message(sent, 0);
+	host_turn();
+	ck_assert_uint_eq(rooms, 1);
+	ck_assert(session_alive(session));
+	/* the user's other sessions have used up what there is: the same */
+	host.config.limits[QUOTA_SEND_BYTES] = 0;
+	while (send_event(++sent, false) == 0)
+		;
+	for (sent--, got = sent; recv(client, buf, sizeof(buf), MSG_DONTWAIT) > 0; got++)
+		;
+	host_turn();
+	ck_assert_uint_eq(rooms, 2);
+	session_ref(session);
+	session_end(session, "a test");
+	ck_assert_int_eq(send_event(1, true), -EPIPE);
+	session_unref(session);
+}
+END_TEST
+
 /* It is cut off, too, while the daemon takes no requests. */
 START_TEST(test_paused_client_that_never_reads)
 {
@@ -436,6 +499,7 @@ UNIT_MAIN("session", tcase_add_checked_fixture(tc, setup, teardown); tcase_add_t
 	  tcase_add_test(tc, test_end_inside_a_packet); tcase_add_test(tc, test_slow_client);
 	  tcase_add_test(tc, test_client_that_never_reads);
 	  tcase_add_test(tc, test_paused_client_that_never_reads);
+	  tcase_add_test(tc, test_events_without_room);
 	  tcase_add_test(tc, test_send_quota_of_the_user);
 	  tcase_add_test(tc, test_message_that_does_not_fit); tcase_add_test(tc, test_session_quota);
 	  tcase_add_test(tc, test_requests_under_way); tcase_add_test(tc, test_pause);
