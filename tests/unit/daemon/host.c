@@ -164,6 +164,8 @@ size_t sample_pack(size_t i, uint64_t id, uint8_t *buf)
 	Vfnd__InterruptCreateRequest interrupt_create = VFND__INTERRUPT_CREATE_REQUEST__INIT;
 	Vfnd__InterruptMaskRequest interrupt_mask = VFND__INTERRUPT_MASK_REQUEST__INIT;
 	Vfnd__InterruptFreeRequest interrupt_free = VFND__INTERRUPT_FREE_REQUEST__INIT;
+	Vfnd__TraceOpenRequest trace_open = VFND__TRACE_OPEN_REQUEST__INIT;
+	Vfnd__TraceCloseRequest trace_close = VFND__TRACE_CLOSE_REQUEST__INIT;
 	char *features[] = {(char *)"one", (char *)"another"};
 	void *const bodies[] = {
 		[VFND__REQUEST__OP_HELLO] = &hello,
@@ -194,6 +196,8 @@ size_t sample_pack(size_t i, uint64_t id, uint8_t *buf)
 		[VFND__REQUEST__OP_ENABLE] = &enable,
 		[VFND__REQUEST__OP_CLAIM] = &claim,
 		[VFND__REQUEST__OP_RELEASE] = &release,
+		[VFND__REQUEST__OP_TRACE_OPEN] = &trace_open,
+		[VFND__REQUEST__OP_TRACE_CLOSE] = &trace_close,
 		[VFND__REQUEST__OP_BUFFER_ATTACH] = &buffer_attach,
 		[VFND__REQUEST__OP_BAR_MAP] = &bar_map,
 		[VFND__REQUEST__OP_INTERRUPT_CREATE] = &interrupt_create,
@@ -223,6 +227,8 @@ size_t sample_pack(size_t i, uint64_t id, uint8_t *buf)
 	register_read.name = (char *)"cap";
 	config_read.length = 64;
 	buffer_alloc.size = 4096;
+	trace_open.device = 1;
+	trace_close.trace = 7;
 	buffer_free.buffer = buffer_attach.buffer = 3;
 	buffer_attach.device = bar_map.device = interrupt_create.device = 1;
 	bar_map.length = 4096;

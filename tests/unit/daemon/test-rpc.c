@@ -243,6 +243,7 @@ START_TEST(test_unknown_handles)
 		{"buffer_attach", "buffer_attach.device"}, {"bar_map", "bar_map.device"},
 		{"interrupt_create", "interrupt_create.device"}, {"interrupt_mask", "interrupt_mask.interrupt"},
 		{"interrupt_free", "interrupt_free.interrupt"},
+		{"trace_open", "trace_open.device"}, {"trace_close", "trace_close.trace"},
 	};
 
 	greet();
