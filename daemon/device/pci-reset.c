@@ -81,11 +81,16 @@ void pci_recover(struct device *dev, const char *why)
 	worker_post(dev->worker, &pd->job);
 }
 
-int pci_reset_by(struct opening *o, enum reset_kind kind, class_reset_done done, void *arg, char *text, size_t size)
+int pci_reset_by(struct opening *o, enum reset_kind kind, bool stay, class_reset_done done, void *arg, char *text,
+		 size_t size)
 {
 	struct pci_device *pd = pci_of(o->device);
 	char why[128];
 
+	if (stay) {
+		snprintf(text, size, "a device of class pci has no controller that vfnd could disable");
+		return -ENOTSUP;
+	}
 	if (kind != RESET_FUNCTION) {
 		snprintf(text, size, "a device of class pci has a function reset (kind 2) alone");
 		return -ENOTSUP;

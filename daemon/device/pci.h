@@ -72,8 +72,8 @@ void pci_forget(struct opening *opening);
 void pci_irq_quiesce(struct opening *opening);
 
 /* pci-reset.c */
-int pci_reset_by(struct opening *opening, enum reset_kind kind, class_reset_done done, void *arg, char *text,
-		 size_t size);
+int pci_reset_by(struct opening *opening, enum reset_kind kind, bool stay, class_reset_done done, void *arg,
+		 char *text, size_t size);
 void pci_recover(struct device *dev, const char *why);
 void pci_disable(struct device *dev); /* WORKER */
 void pci_disabled(struct device *dev, const char *why);
