@@ -2,8 +2,8 @@
 /*
  * Interrupt coalescing (NVMe Base 2.0, features 08h and 09h), where it is configured: threshold and time are set
  * once a bring-up, with each vector left out. A vector is let in as long as so much is outstanding that the
- * threshold is reached by itself, and left out again when an interrupt shows that it is not: who has one command outstanding waits
- * for nothing. Vectors of direct queues and of polling threads stay as they are.
+ * threshold is reached by itself, and left out again when an interrupt shows that it is not: who has one command
+ * outstanding waits for nothing. Vectors of direct queues and of polling threads stay as they are.
  */
 #include "daemon/device/nvme.h"
 
