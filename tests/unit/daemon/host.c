@@ -164,6 +164,7 @@ size_t sample_pack(size_t i, uint64_t id, uint8_t *buf)
 	Vfnd__InterruptCreateRequest interrupt_create = VFND__INTERRUPT_CREATE_REQUEST__INIT;
 	Vfnd__InterruptMaskRequest interrupt_mask = VFND__INTERRUPT_MASK_REQUEST__INIT;
 	Vfnd__InterruptFreeRequest interrupt_free = VFND__INTERRUPT_FREE_REQUEST__INIT;
+	Vfnd__TallyRequest tally = VFND__TALLY_REQUEST__INIT;
 	Vfnd__TraceOpenRequest trace_open = VFND__TRACE_OPEN_REQUEST__INIT;
 	Vfnd__TraceCloseRequest trace_close = VFND__TRACE_CLOSE_REQUEST__INIT;
 	char *features[] = {(char *)"one", (char *)"another"};
@@ -196,6 +197,7 @@ size_t sample_pack(size_t i, uint64_t id, uint8_t *buf)
 		[VFND__REQUEST__OP_ENABLE] = &enable,
 		[VFND__REQUEST__OP_CLAIM] = &claim,
 		[VFND__REQUEST__OP_RELEASE] = &release,
+		[VFND__REQUEST__OP_TALLY] = &tally,
 		[VFND__REQUEST__OP_TRACE_OPEN] = &trace_open,
 		[VFND__REQUEST__OP_TRACE_CLOSE] = &trace_close,
 		[VFND__REQUEST__OP_BUFFER_ATTACH] = &buffer_attach,
@@ -223,6 +225,7 @@ size_t sample_pack(size_t i, uint64_t id, uint8_t *buf)
 	reset.device = disable.device = enable.device = 1;
 	claim.address = (char *)"none";
 	release.address = (char *)"0000:01:00.0";
+	tally.address = (char *)"0000:01:00.0";
 	raw_command.sqe.len = sizeof(sqe);
 	register_read.name = (char *)"cap";
 	config_read.length = 64;
