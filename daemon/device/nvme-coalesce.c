@@ -2,7 +2,7 @@
 /*
  * Interrupt coalescing (NVMe Base 2.0, features 08h and 09h), where it is configured: threshold and time are set
  * once a bring-up, with each vector left out. A vector is let in as long as so much is outstanding that the
- * threshold is reached by itself, and left out again when an interrupt shows that it is not: who has one command
+ * threshold is reached by itself, and left out again when interrupts show that it is not: who has one command
  * outstanding waits for nothing. Vectors of direct queues and of polling threads stay as they are.
  */
 #include "daemon/device/nvme.h"
@@ -20,6 +20,7 @@
 #define COALESCE_OFF	 (1u << 16) /* Coalescing Disable */
 #define COALESCE_UNIT_US 100
 #define COALESCE_STREAK  16 /* interrupts in a row that find enough outstanding */
+#define COALESCE_LOW	 2  /* that find too little: one may be at a burst's end */
 
 static void coalesce_fill(union nvme_cmd *sqe, uint8_t fid, uint32_t value)
 {
@@ -62,7 +63,7 @@ void nvme_coalesce_begin(struct nvme_device *nd, bool unknown)
 	for (unsigned int i = 0; i < nd->nvectors; i++) {
 		nd->vectors[i].coalesced = unknown;
 		nd->vectors[i].asked = false;
-		nd->vectors[i].streak = 0;
+		nd->vectors[i].streak = nd->vectors[i].low = 0;
 	}
 }
 
@@ -114,7 +115,8 @@ static unsigned int coalesce_outstanding(struct nvme_device *nd, unsigned int ve
 			n += q->pair->data.peak;
 			q->pair->data.peak = q->pair->data.inflight;
 		} else {
-			n += q->sent;
+			n += q->peak;
+			q->peak = q->sent;
 		}
 	}
 	return n;
@@ -127,10 +129,13 @@ void nvme_coalesce_look(struct nvme_vector *v)
 
 	if (!nd->coalesces || v->index == 0 || v->given || v->asked)
 		return;
-	if (coalesce_outstanding(nd, v->index) < nd->dev->settings.coalesce)
-		v->streak = 0;
-	else if (v->streak < COALESCE_STREAK)
-		v->streak++;
+	if (coalesce_outstanding(nd, v->index) >= nd->dev->settings.coalesce) {
+		v->low = 0;
+		if (v->streak < COALESCE_STREAK)
+			v->streak++;
+	} else if (!v->coalesced || ++v->low == COALESCE_LOW) {
+		v->streak = v->low = 0;
+	}
 	/* Once in it stays until too little is outstanding. */
 	want = v->streak == COALESCE_STREAK || (v->coalesced && v->streak);
 	if (want != v->coalesced)

@@ -242,6 +242,8 @@ static int nvme_send(struct command *cmd)
 	if (cmd->queue) {
 		cmd->queue->kept += cmd->keep_cid;
 		cmd->queue->sent++;
+		if (cmd->queue->sent > cmd->queue->peak)
+			cmd->queue->peak = cmd->queue->sent;
 		nd->io_sent++;
 	} else {
 		nd->admin_sent++;

@@ -70,7 +70,7 @@ struct nvme_vector {
 	struct event *event;
 	bool coalesced; /* as far as is known; nvme-coalesce.c */
 	bool asked;	/* that is being changed */
-	unsigned int streak;
+	unsigned int streak, low; /* interrupts in a row that found enough outstanding; or too little */
 	bool given; /* to a direct queue: another eventfd, which is not ours to read, is signalled */
 };
 
@@ -230,6 +230,7 @@ struct queue {
 	uint64_t interrupts; /* that its vector had before, where it is tallied */
 	bool tallied;
 	unsigned int sent; /* commands outstanding */
+	unsigned int peak; /* the most of them since nvme_coalesce_look() */
 	unsigned int vector; /* of its interrupts */
 	unsigned int limited; /* and waiting for the session's limit */
 	enum queue_phase phase;

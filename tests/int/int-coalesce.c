@@ -65,6 +65,9 @@ static void check_single(struct client *c, const char *when)
 
 	/* at most the first ones find the vector as it was */
 	many(c, 1, 10);
+	/* Nor is one that others' completions wait for, which may have been taken already. */
+	while (sim_stat(env.sim_control, "interrupts_waiting"))
+		int_pause();
 	late = sim_stat(env.sim_control, "late_interrupts");
 	before = interrupts();
 	many(c, 1, SINGLE);

@@ -68,6 +68,7 @@ static void control_stats(struct control *ctl, char *out, size_t room)
 	control_add(o, "events_queued", c->aer.n);
 	control_add(o, "interrupts", c->irq.raised);
 	control_add(o, "late_interrupts", c->irq.late);
+	control_add(o, "interrupts_waiting", c->irq.due != UINT64_MAX);
 	control_add(o, "vectors", c->irq.nfds);
 	control_add(o, "errors", c->stats.errors);
 	control_add(o, "admin_commands", c->stats.admin_commands);
