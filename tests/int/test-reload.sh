@@ -165,7 +165,8 @@ tap "has it claimed with its settings" queue_pairs 3
 
 # --- gone before it is gone ------------------------------------------------------------------------
 
-tell_sim three 'delay io 2 1 1000' >/dev/null
+# Long enough for two programs of a slow machine to look at it meanwhile.
+tell_sim three 'delay io 2 1 5000' >/dev/null
 tap "a command of the third is outstanding" read_block three
 conf one
 kill -HUP "$vfnd_pid"
@@ -238,7 +239,8 @@ tap "many SIGHUPs end in what the last file says" storm
 
 # --- the end, while a device is to come back ------------------------------------------------------------
 
-tell_sim three 'delay io 2 1 1000' >/dev/null
+# Long enough for two programs of a slow machine to look at it meanwhile.
+tell_sim three 'delay io 2 1 5000' >/dev/null
 tap "a command of the third is outstanding" read_block three
 conf one
 kill -HUP "$vfnd_pid"

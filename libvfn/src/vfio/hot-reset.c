@@ -20,16 +20,13 @@
 
 #define AFFECTED_MAX 256 /* functions of a bus */
 
-struct affected {
-	struct vfio_pci_hot_reset_info info;
-	struct vfio_pci_dependent_device room[AFFECTED_MAX];
-};
+#define AFFECTED_SIZE \
+	(sizeof(struct vfio_pci_hot_reset_info) + AFFECTED_MAX * sizeof(struct vfio_pci_dependent_device))
 
-static int hot_reset_ask(struct vfio_device *dev, struct affected *a)
+static int hot_reset_ask(struct vfio_device *dev, struct vfio_pci_hot_reset_info *info)
 {
-	memset(a, 0, sizeof(*a));
-	a->info.argsz = sizeof(*a);
-	if (!vfio_kernel_ioctl(dev->fd, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, a))
+	info->argsz = AFFECTED_SIZE;
+	if (!vfio_kernel_ioctl(dev->fd, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, info))
 		return 0;
 	if (errno == ENODEV)
 		return vfn_fail(ENOTSUP, "%s: neither its bus nor its slot can be reset", dev->state->address);
@@ -38,19 +35,19 @@ static int hot_reset_ask(struct vfio_device *dev, struct affected *a)
 
 int vfio_kernel_hot_reset(struct vfio_device *dev, int group_fd, uint32_t group)
 {
-	struct affected *a = calloc(1, sizeof(*a));
+	struct vfio_pci_hot_reset_info *info = calloc(1, AFFECTED_SIZE);
 	union {
 		struct vfio_pci_hot_reset head;
 		char bytes[sizeof(struct vfio_pci_hot_reset) + sizeof(int32_t)];
 	} u = {.head = {.argsz = sizeof(u), .count = group_fd >= 0}};
 	int ret;
 
-	if (!a)
+	if (!info)
 		return vfn_fail(ENOMEM, "out of memory for whom a hot reset takes");
-	ret = hot_reset_ask(dev, a);
-	for (uint32_t i = 0; !ret && i < a->info.count && i < AFFECTED_MAX; i++) {
-		const struct vfio_pci_dependent_device *d = &a->room[i];
-		bool foreign = a->info.flags & FLAG_DEV_ID ? d->group_id == ID_FOREIGN
+	ret = hot_reset_ask(dev, info);
+	for (uint32_t i = 0; !ret && i < info->count && i < AFFECTED_MAX; i++) {
+		const struct vfio_pci_dependent_device *d = &info->devices[i];
+		bool foreign = info->flags & FLAG_DEV_ID ? d->group_id == ID_FOREIGN
 							   : group_fd >= 0 && d->group_id != group;
 
 		if (foreign)
@@ -59,7 +56,7 @@ int vfio_kernel_hot_reset(struct vfio_device *dev, int group_fd, uint32_t group)
 				       "this process's",
 				       dev->state->address, d->segment, d->bus, d->devfn >> 3, d->devfn & 7);
 	}
-	free(a);
+	free(info);
 	if (ret)
 		return -1;
 	if (group_fd >= 0)

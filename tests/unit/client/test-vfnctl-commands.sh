@@ -232,7 +232,7 @@ is not a number from 0 to 20|self-test-log -e 21
 from 0 to 127|get-log -i 2 -l 4 -s 0x80
 from 0 to 67108864|get-log -i 2 -l 0x10000000
 a multiple of 4|get-log -i 2 -l 4 -o 6
-from 0 to 3|get-feature -f 1 -s 4
+0 to 3, or 8|get-feature -f 1 -s 4
 from 0 to 255|get-feature -f 0x100
 --feature-id is needed|set-feature -v 1
 --value is needed|set-feature -f 2
