@@ -154,7 +154,11 @@ static void one_way(struct way way)
 		vfnc_disconnect(other);
 		return;
 	}
-	OK(other, ret);
+	/* A port may not do what it says it can; the controller was reset then, too, and what holds for that holds. */
+	if (ret == -EIO && way.kind == VFNC_RESET_HOT && !env.sim_control)
+		int_note("%s", vfnc_error(other));
+	else
+		OK(other, ret);
 	for (int i = 0; i < MODES; i++) {
 		user_drain(&u[i]);
 		for (unsigned int k = 0; k < DEPTH; k++) {

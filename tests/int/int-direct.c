@@ -136,9 +136,13 @@ static void excluded(void)
 	struct vfnc_device *dev = int_open(conn, env.device);
 	struct vfnc_queue *queue = int_queue(dev, 4);
 	struct vfnc_completion completion;
+	uint8_t id_ns[4096];
 	struct client c;
 	char who[64];
 
+	/* The format that it has: those who come later know its size. */
+	OK(conn, vfnc_identify_ns(dev, 2, id_ns, NULL));
+	format.cdw10 = (id_ns[26] & 0xf) | (uint32_t)(id_ns[26] & 0x10);
 	client_open(&c, NULL, VFNC_QUEUE_DIRECT, 16, LENGTH);
 	snprintf(who, sizeof(who), "session %llu has a direct queue (%u)", (unsigned long long)vfnc_session(c.conn),
 		 c.queue->qid);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * vfn/client-control.h - disable a controller, and enable it as one likes
+ * vfn/client-control.h - reset a device, disable a controller, and enable it as one likes
  *
  * Included by <vfn/client.h>, whose rules for results and threads hold. Functions return 0, or a negative
  * errno. vfnc_error() tells more. Functions of one connection belong to one thread at a time.
@@ -13,6 +13,31 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+enum vfnc_reset_kind {
+	VFNC_RESET_CONTROLLER = 0, /* CC.EN to 0 and back */
+	VFNC_RESET_SUBSYSTEM = 1,  /* NSSR */
+	VFNC_RESET_FUNCTION = 2,   /* of the PCI function, as the kernel or the device's server can */
+	VFNC_RESET_SHUTDOWN = 3,   /* normal shutdown, and enabled again */
+	VFNC_RESET_ABRUPT = 4,     /* abrupt shutdown, and enabled again */
+	VFNC_RESET_HOT = 5,        /* of the PCI bus or slot, by the kernel; not by vfio-user */
+};
+
+struct vfnc_reset_result {
+	uint32_t csts;     /* before the controller was disabled */
+	uint32_t commands; /* of all sessions, that ended with -ECANCELED */
+	uint32_t queues;   /* of all sessions, that are gone */
+	uint32_t rsvd[5];
+};
+
+/*
+ * Reset the device, and wait until it is ready again (`result` may be NULL). Queues of all sessions are gone then,
+ * outstanding commands have ended with -ECANCELED, once each; buffers stay. Subscribers get VFNC_EVENT_RESET: `info`
+ * is the kind, `dw0` the commands and `type` the queues that the session has lost. Needs no `raw = yes`.
+ * -ENOTSUP: the controller has no such reset; -EBUSY: a hot reset would take another device of the daemon's; -EIO: it
+ * was reset, but not in this way, vfnc_error() tells; -ENODEV: it is lost.
+ */
+int vfnc_reset(struct vfnc_device *dev, enum vfnc_reset_kind kind, struct vfnc_reset_result *result);
 
 /*
  * Disable the controller by a reset of this kind, as vfnc_reset() (`result` may be NULL), and leave it so:

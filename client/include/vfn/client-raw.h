@@ -91,31 +91,6 @@ int vfnc_submit_raw(struct vfnc_device *dev, struct vfnc_queue *queue, const voi
  */
 int vfnc_raw_queue(struct vfnc_device *dev, struct vfnc_queue **queue);
 
-enum vfnc_reset_kind {
-	VFNC_RESET_CONTROLLER = 0, /* CC.EN to 0 and back */
-	VFNC_RESET_SUBSYSTEM = 1,  /* NSSR */
-	VFNC_RESET_FUNCTION = 2,   /* of the PCI function, as the kernel or the device's server can */
-	VFNC_RESET_SHUTDOWN = 3,   /* normal shutdown, and enabled again */
-	VFNC_RESET_ABRUPT = 4,     /* abrupt shutdown, and enabled again */
-	VFNC_RESET_HOT = 5,        /* of the PCI bus or slot, by the kernel; not by vfio-user */
-};
-
-struct vfnc_reset_result {
-	uint32_t csts;     /* before the controller was disabled */
-	uint32_t commands; /* of all sessions, that ended with -ECANCELED */
-	uint32_t queues;   /* of all sessions, that are gone */
-	uint32_t rsvd[5];
-};
-
-/*
- * Reset the device, and wait until it is ready again (`result` may be NULL). Queues of all sessions are gone then,
- * outstanding commands have ended with -ECANCELED, once each; buffers stay. Subscribers get VFNC_EVENT_RESET: `info`
- * is the kind, `dw0` the commands and `type` the queues that the session has lost. Needs no `raw = yes`.
- * -ENOTSUP: the controller has no such reset; -EBUSY: a hot reset would take another device of the daemon's; -EIO: it
- * was reset, but not in this way, vfnc_error() tells; -ENODEV: it is lost.
- */
-int vfnc_reset(struct vfnc_device *dev, enum vfnc_reset_kind kind, struct vfnc_reset_result *result);
-
 /*
  * Have the daemon claim a device, as its configuration says of it, and wait. -EALREADY: it has it; -EINVAL: no such
  * address; -EAGAIN: it is being released; else why it could not be claimed. Needs no `raw = yes`.
