@@ -19,6 +19,7 @@
 #define EDU_DMA_COUNT  0x90
 #define EDU_DMA	       0x98
 #define EDU_MEMORY     0x40000u /* of the device, for DMA */
+#define EDU_SPAN       2048u /* of it at once: QEMU ends at a request for all of it */
 #define EDU_COMPUTING  0x01u
 #define EDU_STATUS_IRQ 0x80u
 #define EDU_START      1u
@@ -159,12 +160,12 @@ static void edu_dma(void)
 	/* Its addresses have 28 bits. */
 	CHECK(buf->iova + buf->size < 1 << 28, "the buffer is at %#llx", (unsigned long long)buf->iova);
 	OK(e.conn, vfnc_interrupt_create(e.dev, 0, &irq));
-	for (unsigned int i = 0; i < 4096; i++)
+	for (unsigned int i = 0; i < EDU_SPAN; i++)
 		data[i] = (uint8_t)(i * 7 + i / 256);
-	edu_copy(&e, buf->iova, EDU_MEMORY, 4096, 0);
-	edu_copy(&e, EDU_MEMORY, buf->iova + 4096, 4096, EDU_TO_RAM | EDU_DMA_IRQ);
+	edu_copy(&e, buf->iova, EDU_MEMORY, EDU_SPAN, 0);
+	edu_copy(&e, EDU_MEMORY, buf->iova + EDU_SPAN, EDU_SPAN, EDU_TO_RAM | EDU_DMA_IRQ);
 	edu_await(&e, irq, 0x100);
-	CHECK(memcmp(data, data + 4096, 4096) == 0, "what came back is not what went out");
+	CHECK(memcmp(data, data + EDU_SPAN, EDU_SPAN) == 0, "what came back is not what went out");
 	vfnc_disconnect(e.conn);
 }
 
