@@ -16,15 +16,18 @@ explained() {
 both_claimed() {
     tests/vm/bind.sh "$second" vfio-pci && "$vfnctl" claim "$first" && "$vfnctl" claim "$second"
 }
-# Each has its memory, in the address space that they share, and neither loses it to the other's end.
+# Each has its memory, in the address space that they share, and neither loses it to the other's end. What is written
+# to them nobody keeps, so what they say of themselves shows whose memory they reach.
 both_work() {
+    head -c 65536 /dev/urandom >"$dir/data"
     for round in 1 2 3; do
         for device in "$first" "$second"; do
-            head -c 65536 /dev/urandom >"$dir/data"
             "$vfnctl" write "$device" -n 1 -s 0 -c 127 -z 65536 -d "$dir/data" &&
                 "$vfnctl" read "$device" -n 1 -s 0 -c 127 -z 65536 -d "$dir/back" &&
-                cmp "$dir/data" "$dir/back" || { echo "round $round, $device"; return 1; }
+                "$vfnctl" id-ctrl "$device" >"$dir/id-$round-$device" &&
+                cmp "$dir/id-1-$device" "$dir/id-$round-$device" || { echo "round $round, $device"; return 1; }
         done
+        ! cmp -s "$dir/id-$round-$first" "$dir/id-$round-$second" || { echo "both say the same"; return 1; }
     done
 }
 one_released() {
