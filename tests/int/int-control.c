@@ -152,6 +152,8 @@ static void one_way(struct way way)
 		for (int i = 0; i < MODES; i++)
 			client_close(&u[i].c);
 		vfnc_disconnect(other);
+		/* Whoever comes next counts from there. */
+		ledger_await(&ledger, 4096);
 		return;
 	}
 	/* A port may not do what it says it can; the controller was reset then, too, and what holds for that holds. */
