@@ -136,7 +136,7 @@ static void takeover_take_tally(struct state *state, struct device *dev)
 	while ((from = state_next(state, STATE_TALLY, sizeof(*from), from)))
 		if (from->size == sizeof(from->tally) && from->tally.latency.shift < 32 &&
 		    strcmp(from->address, dev->address) == 0)
-			tally_merge(&dev->ended, &from->tally);
+			tally_merge(&dev->ended, &from->tally, true);
 }
 
 static int takeover_save(struct state *state, struct devices *devices)

@@ -38,7 +38,7 @@ static void tally_sum(uint64_t *to, const uint64_t *from)
 	counter_add(to, counter_get(from));
 }
 
-void tally_merge_counters(struct tally *to, const struct tally *from)
+void tally_merge(struct tally *to, const struct tally *from, bool latency)
 {
 	/* What has ended before what was begun: of a queue at work no more has ended then. */
 	tally_sum(&to->completed, &from->completed);
@@ -63,12 +63,7 @@ void tally_merge_counters(struct tally *to, const struct tally *from)
 		tally_count(to, used, counter_get(&s->count));
 	}
 	tally_sum(&to->other, &from->other);
-}
-
-void tally_merge(struct tally *to, const struct tally *from)
-{
-	tally_merge_counters(to, from);
 	/* What has no completion has no latency either. */
-	if (counter_get(&from->completed))
+	if (latency && counter_get(&from->completed))
 		histogram_merge(&to->latency, &from->latency);
 }

@@ -8,6 +8,8 @@
 #ifndef VFND_DAEMON_DATA_TALLY_H
 #define VFND_DAEMON_DATA_TALLY_H
 
+#include <stdbool.h>
+
 #include "daemon/data/histogram.h"
 
 /* Different statuses that are told apart in one tally. */
@@ -55,8 +57,7 @@ void tally_init(struct tally *tally);
 /* A command has failed. */
 void tally_fail(struct tally *tally, uint16_t status);
 
-/* Add what another one has counted so far; with or without the latencies. */
-void tally_merge(struct tally *to, const struct tally *from);
-void tally_merge_counters(struct tally *to, const struct tally *from);
+/* Add what another one has counted so far; its latencies only where asked for, since they are the most of it. */
+void tally_merge(struct tally *to, const struct tally *from, bool latency);
 
 #endif

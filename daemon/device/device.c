@@ -482,7 +482,7 @@ void device_tally(const struct device *dev, struct tally *to, bool latency)
 {
 	const struct opening *o;
 
-	(latency ? tally_merge : tally_merge_counters)(to, &dev->ended);
+	tally_merge(to, &dev->ended, latency);
 	LIST_FOREACH (o, &dev->openings, in_device)
 		opening_tally(o, to, latency);
 }

@@ -216,7 +216,7 @@ void nvme_serving(struct device *dev, struct device_serving *to)
 		LIST_FOREACH (s, &pair->users, link) {
 			if (!s->attached)
 				continue;
-			tally_merge_counters(&to->stats, &s->data.stats);
+			tally_merge(&to->stats, &s->data.stats, false);
 			to->queues++;
 		}
 	}

@@ -115,7 +115,7 @@ static void served_finish(struct nvme_served *s)
 
 	if (s->attached) {
 		data_driver_call(s->nd->driver, served_remove, &s->data);
-		tally_merge_counters(&s->nd->served_gone, &s->data.stats);
+		tally_merge(&s->nd->served_gone, &s->data.stats, false);
 		q->opening->nserved--;
 	}
 	data_driver_unwatch(&s->watch);

@@ -93,7 +93,7 @@ void nvme_tally_end(struct queue *q)
 		return;
 	tally_vector_refresh(q);
 	counter_add(&gone->interrupts, queue_interrupts(q));
-	tally_merge(gone, q->tally);
+	tally_merge(gone, q->tally, true);
 	if (!q->served)
 		free(q->tally);
 	q->tally = NULL;

@@ -85,8 +85,8 @@ static void opening_free(struct opening *o)
 	if (o->limit_timer)
 		event_free(o->limit_timer);
 	data_map_clear(&o->map);
-	tally_merge(&device->ended, &o->admin);
-	tally_merge(&device->ended, &o->gone);
+	tally_merge(&device->ended, &o->admin, true);
+	tally_merge(&device->ended, &o->gone, true);
 	LIST_REMOVE(o, in_device);
 	quota_put(o->user);
 	if (o->ended)
@@ -174,17 +174,16 @@ void opening_end(struct opening *o, void (*ended)(void *arg), void *arg)
 
 void opening_tally(const struct opening *o, struct tally *to, bool latency)
 {
-	void (*merge)(struct tally *to, const struct tally *from) = latency ? tally_merge : tally_merge_counters;
 	struct queue *q;
 
-	merge(to, &o->admin);
-	merge(to, &o->gone);
+	tally_merge(to, &o->admin, latency);
+	tally_merge(to, &o->gone, latency);
 	for (q = LIST_FIRST(&o->queues); q; q = queue_next(q)) {
 		const struct tally *tally = queue_tally(q);
 
 		if (!tally)
 			continue;
-		merge(to, tally);
+		tally_merge(to, tally, latency);
 		counter_add(&to->interrupts, queue_interrupts(q));
 	}
 }

@@ -146,11 +146,6 @@ static void tally_add(struct tally_page *p, struct tally_row *r, const struct ta
 	p->last = place;
 }
 
-static void tally_merge_of(const struct tally_page *p, struct tally *to, const struct tally *from)
-{
-	(p->req->latency ? tally_merge : tally_merge_counters)(to, from);
-}
-
 static void tally_device(struct tally_page *p, struct device *dev)
 {
 	struct tally_row *r = tally_next(p, VFND__TALLY_KIND__TALLY_KIND_DEVICE);
@@ -169,7 +164,7 @@ static void tally_device(struct tally_page *p, struct device *dev)
 		return;
 	r = tally_next(p, VFND__TALLY_KIND__TALLY_KIND_ENDED);
 	t = tally_begin();
-	tally_merge_of(p, t, &dev->ended);
+	tally_merge(t, &dev->ended, p->req->latency);
 	tally_add(p, r, t, ROW_ALL);
 }
 
@@ -205,7 +200,7 @@ static void tally_queue(struct tally_page *p, const struct opening *o, struct qu
 	r->row.mode = (uint32_t)queue_mode(q);
 	r->row.entries = queue_entries(q);
 	if (queue_tally(q))
-		tally_merge_of(p, t, queue_tally(q));
+		tally_merge(t, queue_tally(q), p->req->latency);
 	t->interrupts = queue_interrupts(q);
 	tally_add(p, r, t, ROW_QUEUE + queue_number(q));
 }
@@ -217,7 +212,7 @@ static void tally_rest(struct tally_page *p, const struct opening *o, Vfnd__Tall
 	struct tally *t = tally_begin();
 
 	r->row.session = o->session_number;
-	tally_merge_of(p, t, from);
+	tally_merge(t, from, p->req->latency);
 	tally_add(p, r, t, place);
 }
 

@@ -189,7 +189,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 		memset(&now, 0, sizeof(now));
 		tally_init(&now);
-		tally_merge(&now, &parties[i].c.served.stats);
+		tally_merge(&now, &parties[i].c.served.stats, true);
 		if (now.completed < asking.completed[i] || now.submitted < now.completed ||
 		    histogram_count(&now.latency) < asking.completed[i])
 			fails("counters go back");

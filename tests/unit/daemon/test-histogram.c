@@ -208,7 +208,7 @@ START_TEST(test_statuses)
 	ck_assert_uint_eq(a.failed, 5);
 	ck_assert_uint_eq(a.other, 0);
 	ck_assert_uint_eq(b.other, 6);
-	tally_merge(&a, &b);
+	tally_merge(&a, &b, true);
 	ck_assert_uint_eq(failed_with(&a, 0x80), 4);
 	ck_assert_uint_eq(failed_with(&a, 0x281), 2);
 	ck_assert_uint_eq(failed_with(&a, 1), 1);
@@ -232,7 +232,7 @@ START_TEST(test_counters)
 	histogram_init(&a.latency);
 	histogram_add(&a.latency, 19);
 	for (unsigned int i = 0; i < 3; i++)
-		tally_merge_counters(&b, &a);
+		tally_merge(&b, &a, false);
 	ck_assert_uint_eq(b.submitted, 3);
 	ck_assert_uint_eq(b.completed, 6);
 	ck_assert_uint_eq(b.failed, 9);
@@ -247,7 +247,7 @@ START_TEST(test_counters)
 		ck_assert_uint_eq(b.refused_by[i], 3 * (11 + i));
 	ck_assert_uint_eq(b.other, 54);
 	ck_assert_uint_eq(histogram_count(&b.latency), 0);
-	tally_merge(&b, &a);
+	tally_merge(&b, &a, true);
 	ck_assert_uint_eq(histogram_count(&b.latency), 1);
 	ck_assert_uint_eq(b.submitted, 4);
 }
