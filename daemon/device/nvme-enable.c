@@ -63,24 +63,12 @@ int nvme_enable_run(struct nvme_device *nd)
 
 void nvme_enable_stay(struct nvme_device *nd)
 {
-	struct device_event event = {
-		.kind = DEVICE_EVENT_DISABLED,
-		.reason = nd->why,
-		.kind_of_reset = nd->kind,
-	};
 	struct device *dev = nd->dev;
-	struct opening *o;
 
 	journal_info(dev->address, 0, "the controller is disabled, and stays so until it is enabled by request");
 	dev->state = DEVICE_DISABLED;
 	snprintf(dev->reason, sizeof(dev->reason), "%s", nd->why);
-	dev->stats.events++;
-	LIST_FOREACH (o, &dev->openings, in_device) {
-		event.commands = o->lost_commands;
-		event.queues = o->lost_queues;
-		subscription_tell(o, &event);
-	}
-	nvme_recover_told(nd, *nd->short_of ? -EIO : 0, nd->short_of);
+	nvme_recover_over(nd, DEVICE_EVENT_DISABLED);
 }
 
 bool nvme_enable_told(struct nvme_device *nd, int error, const char *text)

@@ -33,6 +33,20 @@ void nvme_recover_told(struct nvme_device *nd, int error, const char *text)
 		done(nd->reset_arg, error, text, &nd->taken);
 }
 
+void nvme_recover_over(struct nvme_device *nd, enum device_event_kind kind)
+{
+	struct device_event event = {.kind = kind, .reason = nd->why, .kind_of_reset = nd->kind};
+	struct opening *o;
+
+	nd->dev->stats.events++;
+	LIST_FOREACH (o, &nd->dev->openings, in_device) {
+		event.commands = o->lost_commands;
+		event.queues = o->lost_queues;
+		subscription_tell(o, &event);
+	}
+	nvme_recover_told(nd, *nd->short_of ? -EIO : 0, nd->short_of);
+}
+
 /* What the reset takes from each session. */
 static void recover_count(struct nvme_device *nd)
 {
@@ -64,12 +78,6 @@ static void recover_enable_run(struct job *job)
 static void recover_enable_done(struct job *job)
 {
 	struct nvme_device *nd = nvme_of_job(job);
-	struct device_event event = {
-		.kind = DEVICE_EVENT_RESET,
-		.reason = nd->why,
-		.kind_of_reset = nd->kind,
-	};
-	struct opening *o;
 	struct device *dev = nd->dev;
 
 	if (dev->state != DEVICE_RESETTING)
@@ -93,13 +101,7 @@ static void recover_enable_done(struct job *job)
 	nvme_events_start(nd);
 	if (nvme_enable_told(nd, 0, NULL))
 		return;
-	dev->stats.events++;
-	LIST_FOREACH (o, &dev->openings, in_device) {
-		event.commands = o->lost_commands;
-		event.queues = o->lost_queues;
-		subscription_tell(o, &event);
-	}
-	nvme_recover_told(nd, *nd->short_of ? -EIO : 0, nd->short_of);
+	nvme_recover_over(nd, DEVICE_EVENT_RESET);
 }
 
 static void recover_reset_run(struct job *job)

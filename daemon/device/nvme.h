@@ -44,6 +44,7 @@
 #include "daemon/device/device.h"
 #include "daemon/device/nvme-enable.h"
 #include "daemon/device/opening.h"
+#include "daemon/device/subscription.h"
 
 #define NVME_SLOTS          256 /* of inline payload, COMMAND_INLINE_MAX bytes each */
 #define NVME_SLOTS_SIZE     ((size_t)NVME_SLOTS * COMMAND_INLINE_MAX)
@@ -528,6 +529,8 @@ void nvme_reset_prepare(struct nvme_device *nd);
 /* nvme-recover.c, nvme-write.c */
 /* The controller is disabled: bring it up; what comes of it is told. */
 void nvme_recover_enable(struct nvme_device *nd);
+/* The reset is over: each session is told what it took, by an event of this kind, and who asked for it that it is. */
+void nvme_recover_over(struct nvme_device *nd, enum device_event_kind kind);
 /* Whoever asked for the reset is told, once. */
 void nvme_recover_told(struct nvme_device *nd, int error, const char *text);
 /* A command is late: recover a controller that is not enabled and ready any more, or in fatal status. */
