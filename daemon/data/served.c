@@ -112,18 +112,14 @@ static void served_trace_posted(struct served *q, unsigned int n)
 {
 	struct data_pair *pair = q->pair;
 	const union nvme_cmd *sqes = pair->sq->vaddr;
-	uint64_t now = get_ticks();
 
 	for (unsigned int at = pair->sq->tail; n--; at = at + 1 == (unsigned int)pair->sq->qsize ? 0 : at + 1) {
-		struct data_traced *traced;
 		union nvme_cmd sqe = sqes[at];
 
 		if (sqe.cid >= pair->ncmds || !trace_wants(&q->engine->traces, &q->whose, (uint16_t)pair->sq->id,
 							   q->qid, sqe.opcode))
 			continue;
-		traced = &pair->traced[sqe.cid];
-		traced->sqe = sqe;
-		traced->submitted = now;
+		pair->traced[sqe.cid] = sqe;
 		pair->cmds[sqe.cid].marks |= DATA_TRACED;
 	}
 }
@@ -164,10 +160,8 @@ static inline void pair_give(struct data_pair *pair, struct data_cmd *cmd)
 static void pair_end_marked(struct data_pair *pair, struct data_cmd *cmd, struct served *q, uint64_t result,
 			    uint16_t status)
 {
-	const struct data_traced *traced = &pair->traced[cmd->id];
-
 	if (cmd->marks & DATA_TRACED)
-		served_trace(q, cmd->cid, &traced->sqe, cmd->length, result, status, 0, traced->submitted);
+		served_trace(q, cmd->cid, &pair->traced[cmd->id], cmd->length, result, status, 0, cmd->submitted);
 	cmd->marks &= (uint8_t)~DATA_TRACED;
 	if (!cmd->marks)
 		pair_give(pair, cmd);

@@ -52,12 +52,6 @@ enum data_mark {
 	DATA_TRACED = 1 << 1, /* somebody wants to know what becomes of it */
 };
 
-/* What is kept of such a command. */
-struct data_traced {
-	union nvme_cmd sqe;
-	uint64_t submitted; /* ticks */
-};
-
 /*
  * A queue pair of the controller that only the daemon can see. The trackers of its submission queue lend their pages,
  * and are no more than names for Aborts: which identifiers are free is known from `free`.
@@ -67,7 +61,7 @@ struct data_pair {
 	struct nvme_cq *cq;
 	struct data_cmd *cmds; /* by identifier */
 	struct data_cmd *free; /* of them, linked by `next` */
-	struct data_traced *traced; /* by identifier */
+	union nvme_cmd *traced; /* by identifier: those that are traced, as they were sent */
 	unsigned int ncmds;
 	unsigned int inflight;
 	unsigned int peak; /* the most that was in flight after a round, since its owner looked */

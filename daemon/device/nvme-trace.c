@@ -18,17 +18,19 @@ static uint16_t nvme_trace_flags(const struct command *cmd)
 void nvme_trace(const struct command *cmd, const struct nvme_cqe *cqe, int error)
 {
 	const struct trace_list *traces = &cmd->nd->dev->traces;
-	struct trace_owner owner = tracer_owner(cmd->opening);
-	struct trace_entry entry = {
+	struct trace_owner owner;
+	struct trace_entry entry;
+
+	if (!traces->n)
+		return;
+	owner = tracer_owner(cmd->opening);
+	entry = (struct trace_entry){
 		.length = htole64(cmd->least),
 		.qid = htole16(cmd->queue ? cmd->queue->qid : 0),
 		.cid = htole16(cmd->sqe.cid),
 		.flags = htole16(nvme_trace_flags(cmd)),
 		.error = htole32((uint32_t)-error),
 	};
-
-	if (!traces->n)
-		return;
 	if (cqe) {
 		/* as the controller wrote it */
 		memcpy(&entry.result, &cqe->qw0, sizeof(entry.result));

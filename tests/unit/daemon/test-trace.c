@@ -12,6 +12,7 @@
 #include <vfn/support.h>
 
 #include "daemon/data/trace.h"
+#include "rig-data.h"
 
 #define PAGE	4096u
 #define ENTRIES TRACE_MIN_ENTRIES
@@ -226,6 +227,68 @@ START_TEST(test_list)
 }
 END_TEST
 
+/* ---- served queues ----------------------------------------------------------------------- */
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* The last of two reads, of which the filter lets one through: as it was sent, when it was sent. */
+START_TEST(test_served)
+{
+	static struct data_engine engine;
+	static struct rig_pair pair;
+	static struct rig_client c;
+	const struct timespec pause = {.tv_nsec = 20000000};
+	const struct trace_entry *e = at(TRACE_LANE_SERVED, 0);
+	union nvme_cmd read = rig_read(0x77, 5, 1, RIG_IOVA), write = rig_read(0x78, 6, 2, RIG_IOVA);
+	uint64_t before, sent;
+
+	write.rw.opcode = 1;
+	trace.filter.opcodes_set = true;
+	trace.filter.opcodes[0] = 1 << 2;
+	memset(&engine, 0, sizeof(engine));
+	rig_rules(&engine.rules);
+	rig_pair_init(&pair, 16);
+	ck_assert_int_eq(data_engine_add_pair(&engine, &pair.pair), 0);
+	ck_assert_int_eq(trace_list_add(&engine.traces, &trace), 0);
+	rig_client_init(&c, &engine, &pair, 8, RIG_IOVA, 4);
+	rig_push(&c, &write);
+	rig_push(&c, &read);
+	if (rig_ring(&c))
+		data_engine_kick(&engine, &c.served);
+	before = now_ns();
+	data_engine_round(&engine);
+	sent = now_ns();
+	rig_fetch(&pair);
+	ck_assert_uint_eq(pair.ntaken, 2);
+	read = pair.taken[1];
+	nanosleep(&pause, NULL);
+	rig_complete(&pair, 0, 0);
+	rig_complete(&pair, 0, 0x281);
+	data_engine_round(&engine);
+	ck_assert_uint_eq(count(TRACE_LANE_SERVED), 1);
+	ck_assert_uint_eq(count(TRACE_LANE_LOOP), 0);
+	ck_assert_uint_eq(le16toh(e->cid), 0x77);
+	ck_assert_uint_eq(le16toh(e->status), 0x281);
+	ck_assert_uint_eq(le64toh(e->length), 512);
+	ck_assert_mem_eq(e->sqe, &read, sizeof(read));
+	/* processors' clocks, and what ticks are, may be off by a little */
+	ck_assert_uint_ge(le64toh(e->submitted) + 5000000, before);
+	ck_assert_uint_le(le64toh(e->submitted), sent + 5000000);
+	ck_assert_uint_ge(le64toh(e->completed), sent + 20000000);
+	rig_client_fini(&c, &engine);
+	trace_list_remove(&engine.traces, &trace);
+	data_engine_remove_pair(&engine, &pair.pair);
+	data_engine_clear(&engine);
+	rig_pair_fini(&pair);
+}
+END_TEST
+
 /* ---- threads ----------------------------------------------------------------------------- */
 
 #define ROUNDS 200000u
@@ -304,4 +367,5 @@ UNIT_MAIN("trace", tcase_add_checked_fixture(tc, setup, teardown); tcase_add_tes
 	  tcase_add_test(tc, test_entry); tcase_add_test(tc, test_overwritten);
 	  tcase_add_test(tc, test_filter_owner); tcase_add_test(tc, test_filter_command);
 	  tcase_add_test(tc, test_filter_status); tcase_add_test(tc, test_list);
+	  tcase_add_test(tc, test_served);
 	  tcase_add_test(tc, test_threads))
