@@ -46,7 +46,7 @@ static void reload_limit(const struct device *dev, const char *what, uint64_t *w
 static void reload_device(struct device *dev, const struct device_settings *now)
 {
 	const struct device_settings *was = &dev->settings;
-	char late[64];
+	char late[128]; /* all of the names below */
 
 	if (dev->retiring || dev->state == DEVICE_FAILED)
 		return; /* it gets them with its next claim */
@@ -64,12 +64,14 @@ static void reload_device(struct device *dev, const struct device_settings *now)
 	}
 	reload_limit(dev, "commands", &dev->settings.session_commands, now->session_commands);
 	reload_limit(dev, "bytes", &dev->settings.session_bytes, now->session_bytes);
-	snprintf(late, sizeof(late), "%s%s%s%s%s",
+	snprintf(late, sizeof(late), "%s%s%s%s%s%s",
 		 was->class != now->class ? " class" : "",
 		 was->queue_pairs != now->queue_pairs ? " queue-pairs" : "",
 		 was->poll != now->poll ? " serve" : "",
 		 was->spin_us != now->spin_us ? " poll-spin-us" : "",
-		 was->cpu != now->cpu ? " poll-cpu" : "");
+		 was->cpu != now->cpu ? " poll-cpu" : "",
+		 was->coalesce != now->coalesce || was->coalesce_us != now->coalesce_us ? " interrupt-coalescing"
+											: "");
 	if (*late)
 		journal_warn(dev->address, 0,
 			     "reload: what has changed takes effect when the device is claimed anew:%s", late);
