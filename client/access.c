@@ -5,17 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* A request that is answered with `done`. */
-static int call_done(struct vfnc_device *dev, Vfnd__Request *req)
-{
-	struct cl_call *call;
-	int ret = cl_rpc_call(dev->conn, req, VFND__ANSWER__BODY_DONE, &call);
-
-	if (ret == 0)
-		cl_rpc_free(dev->conn, call);
-	return ret;
-}
-
 static int check_length(struct vfnc_device *dev, uint32_t len)
 {
 	if (len <= VFNC_ACCESS_MAX)
@@ -64,7 +53,7 @@ static int bar_write(struct vfnc_device *dev, Vfnd__BarWriteRequest *op, const v
 	op->data.len = len;
 	req.op_case = VFND__REQUEST__OP_BAR_WRITE;
 	req.bar_write = op;
-	return call_done(dev, &req);
+	return cl_rpc_done(dev->conn, &req);
 }
 
 int vfnc_bar_write(struct vfnc_device *dev, unsigned int bar, uint64_t offset, unsigned int width,
@@ -107,7 +96,7 @@ int vfnc_config_write(struct vfnc_device *dev, uint32_t offset, unsigned int wid
 	op.data.len = len;
 	req.op_case = VFND__REQUEST__OP_CONFIG_WRITE;
 	req.config_write = &op;
-	return call_done(dev, &req);
+	return cl_rpc_done(dev->conn, &req);
 }
 
 int vfnc_doorbell(struct vfnc_device *dev, uint16_t qid, bool completion, uint32_t value)
@@ -121,5 +110,5 @@ int vfnc_doorbell(struct vfnc_device *dev, uint16_t qid, bool completion, uint32
 	op.value = value;
 	req.op_case = VFND__REQUEST__OP_DOORBELL;
 	req.doorbell = &op;
-	return call_done(dev, &req);
+	return cl_rpc_done(dev->conn, &req);
 }

@@ -74,16 +74,6 @@ int vfnc_enable(struct vfnc_device *dev, const struct vfnc_enable_opts *opts, st
 	return 0;
 }
 
-static int call_done(struct vfnc *conn, Vfnd__Request *req)
-{
-	struct cl_call *call;
-	int ret = cl_rpc_call(conn, req, VFND__ANSWER__BODY_DONE, &call);
-
-	if (ret == 0)
-		cl_rpc_free(conn, call);
-	return ret;
-}
-
 int vfnc_claim(struct vfnc *conn, const char *address)
 {
 	Vfnd__ClaimRequest op = VFND__CLAIM_REQUEST__INIT;
@@ -94,7 +84,7 @@ int vfnc_claim(struct vfnc *conn, const char *address)
 	op.address = (char *)address;
 	req.op_case = VFND__REQUEST__OP_CLAIM;
 	req.claim = &op;
-	return call_done(conn, &req);
+	return cl_rpc_done(conn, &req);
 }
 
 int vfnc_release(struct vfnc *conn, const char *address)
@@ -107,5 +97,5 @@ int vfnc_release(struct vfnc *conn, const char *address)
 	op.address = (char *)address;
 	req.op_case = VFND__REQUEST__OP_RELEASE;
 	req.release = &op;
-	return call_done(conn, &req);
+	return cl_rpc_done(conn, &req);
 }

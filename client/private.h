@@ -184,8 +184,11 @@ int cl_rpc_call(struct vfnc *conn, Vfnd__Request *req, Vfnd__Answer__BodyCase ex
 int cl_rpc_call_fd(struct vfnc *conn, Vfnd__Request *req, Vfnd__Answer__BodyCase expected, int fd,
 		   struct cl_call **call);
 
+/* A request whose answer is `done`, waited for. 0 or -errno. */
+int cl_rpc_done(struct vfnc *conn, Vfnd__Request *req);
+
 /*
- * A request whose answer is `done` and which ends an object. Success is also that the handle or the
+ * The same for one that ends an object. Success is also that the handle or the
  * whole session has gone meanwhile: the caller can free its side.
  */
 int cl_rpc_end(struct vfnc *conn, Vfnd__Request *req);

@@ -462,11 +462,18 @@ int cl_rpc_call_fd(struct vfnc *conn, Vfnd__Request *req, Vfnd__Answer__BodyCase
 	return ret < 0 ? ret : cl_rpc_complete(conn, callp);
 }
 
-int cl_rpc_end(struct vfnc *conn, Vfnd__Request *req)
+int cl_rpc_done(struct vfnc *conn, Vfnd__Request *req)
 {
 	struct cl_call *call;
 	int ret = cl_rpc_call(conn, req, VFND__ANSWER__BODY_DONE, &call);
 
 	cl_rpc_free(conn, call);
+	return ret;
+}
+
+int cl_rpc_end(struct vfnc *conn, Vfnd__Request *req)
+{
+	int ret = cl_rpc_done(conn, req);
+
 	return ret == -EBADF || ret == -ENOENT || conn->dead ? 0 : ret;
 }
