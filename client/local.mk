@@ -7,6 +7,7 @@ noinst_LTLIBRARIES += %D%/libvfnclient-core.la
 	%D%/access.c \
 	%D%/async.c \
 	%D%/buffer.c \
+	%D%/caps.c %D%/caps.h \
 	%D%/command.c \
 	%D%/conn.c \
 	%D%/control.c \

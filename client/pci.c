@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What devices have that nobody drives. */
+#include "client/caps.h"
 #include "client/private.h"
 
 #include <errno.h>
@@ -162,71 +163,13 @@ int vfnc_bar_map(struct vfnc_device *dev, unsigned int bar, uint64_t offset, siz
 
 /* ---- capabilities ------------------------------------------------------------------------ */
 
-#define CONFIG_SIZE 4096
-#define CAPS_MAX    ((PCI_CFG_SPACE_SIZE - 64) / 4 + (CONFIG_SIZE - PCI_CFG_SPACE_SIZE) / 4)
-
-struct cap_list {
-	uint8_t space[CONFIG_SIZE];
-	bool seen[CONFIG_SIZE / 4]; /* a list may lead back to itself */
-	unsigned int n;
-	struct vfnc_capability cap[CAPS_MAX];
-};
-
-static void caps_standard(struct cap_list *l)
-{
-	unsigned int at = l->space[PCI_CAPABILITY_LIST] & ~3u;
-
-	if (!(l->space[PCI_STATUS] & PCI_STATUS_CAP_LIST))
-		return;
-	while (at >= PCI_STD_HEADER_SIZEOF && !l->seen[at / 4] && l->space[at] != 0xff) {
-		l->seen[at / 4] = true;
-		l->cap[l->n++] = (struct vfnc_capability){.id = l->space[at], .offset = at};
-		at = l->space[at + PCI_CAP_LIST_NEXT] & ~3u;
-	}
-}
-
-static void caps_extended(struct cap_list *l, unsigned int size)
-{
-	unsigned int at = PCI_CFG_SPACE_SIZE;
-
-	while (at >= PCI_CFG_SPACE_SIZE && at + 4 <= size && !l->seen[at / 4]) {
-		uint32_t head = l->space[at] | (uint32_t)l->space[at + 1] << 8 | (uint32_t)l->space[at + 2] << 16 |
-				(uint32_t)l->space[at + 3] << 24;
-
-		if (head == 0 || head == UINT32_MAX)
-			return;
-		l->seen[at / 4] = true;
-		l->cap[l->n++] = (struct vfnc_capability){
-			.id = (uint16_t)PCI_EXT_CAP_ID(head),
-			.extended = true,
-			.version = (uint8_t)PCI_EXT_CAP_VER(head),
-			.offset = at,
-		};
-		at = PCI_EXT_CAP_NEXT(head);
-	}
-}
-
 int vfnc_capabilities(struct vfnc_device *dev, struct vfnc_capability **caps)
 {
-	struct cap_list *l = calloc(1, sizeof(*l));
-	int ret;
+	uint8_t space[PCI_CFG_SPACE_EXP_SIZE];
+	int size = vfnc_config_read(dev, 0, space, sizeof(space));
+	int n = size < 0 ? size : cl_caps_find(space, (unsigned int)size, caps);
 
-	*caps = NULL;
-	if (!l)
-		return cl_fail(dev->conn, -ENOMEM, "no memory");
-	ret = vfnc_config_read(dev, 0, l->space, CONFIG_SIZE);
-	if (ret >= PCI_CFG_SPACE_SIZE)
-		caps_standard(l);
-	if (ret > PCI_CFG_SPACE_SIZE)
-		caps_extended(l, (unsigned int)ret);
-	if (ret >= 0 && l->n) {
-		*caps = calloc(l->n, sizeof(**caps));
-		if (*caps)
-			memcpy(*caps, l->cap, l->n * sizeof(**caps));
-		ret = *caps ? (int)l->n : cl_fail(dev->conn, -ENOMEM, "no memory");
-	} else if (ret > 0) {
-		ret = 0;
-	}
-	free(l);
-	return ret;
+	if (n < 0)
+		*caps = NULL;
+	return n == -ENOMEM && size >= 0 ? cl_fail(dev->conn, n, "no memory") : n;
 }

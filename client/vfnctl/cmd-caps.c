@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/caps.h"
 #include "client/vfnctl/fields.h"
 #include "client/vfnctl/print.h"
 
@@ -16,9 +17,11 @@ static int run_caps(struct tool *tool, void *settings)
 	struct vfnc_capability *caps;
 	int size = vfnc_config_read(tool->dev, 0, space, sizeof(space)), n;
 
-	n = size < 0 ? size : vfnc_capabilities(tool->dev, &caps);
-	if (n < 0)
+	if (size < 0)
 		return report_daemon(tool);
+	n = cl_caps_find(space, (unsigned int)size, &caps);
+	if (n < 0)
+		return report(tool, EXIT_FILE, "no memory");
 	print_caps(stdout, space, (size_t)size, caps, (unsigned int)n, tool->format);
 	free(caps);
 	return EXIT_OK;

@@ -69,6 +69,22 @@ blocks() { # FIRST COUNT BYTE: whether these blocks of namespace 1 have this byt
 tap "caps shows capabilities" ctl 0 '^\[.*MSI-X (0x11)$' caps
 tap "caps shows their fields" ctl 0 '^ *table BAR  *: [0-5]$' caps
 tap "caps in JSON" ctl 0 '"name":"PCI Express"' caps -o json
+requests() {
+    "$vfnctl" stats --daemon -o json | sed -n 's/.*"requests": *\([0-9]*\).*/\1/p'
+}
+# requests_of ARGUMENT...: how many requests the command takes.
+requests_of() {
+    requests_before=$(requests)
+    "$vfnctl" "$@" >/dev/null
+    requests_after=$(requests)
+    echo $((requests_after - requests_before))
+}
+one_read() {
+    caps_take=$(requests_of caps) read_takes=$(requests_of config-read)
+    echo "caps takes $caps_take requests, config-read $read_takes"
+    [ "$caps_take" -gt 0 ] && [ "$caps_take" -eq "$read_takes" ]
+}
+tap "caps reads configuration space once" one_read
 tap "interrupts are the daemon's where it drives" ctl 3 'class nvme' interrupts -c 1
 tap "config-read is a dump" ctl 0 '^0000: 34 12 ' config-read
 tap "config-read of one number" ctl 0 '^0x1234$' config-read --length 2

@@ -12,7 +12,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <linux/pci_regs.h>
+
 #include "canned.h"
+#include "client/caps.h"
 #include "fake.h"
 #include "vfn/client.h"
 
@@ -122,6 +125,43 @@ START_TEST(test_registers)
 	ck_assert_int_eq(vfnc_config_read(dev, 4000, config, 97), -EINVAL);
 	ck_assert_int_eq(vfnc_config_read(dev, 5000, config, 0), -EINVAL);
 	end();
+}
+END_TEST
+
+/* Lists that lead back to themselves and behind the end of what there is. */
+START_TEST(test_capabilities)
+{
+	static uint8_t space[PCI_CFG_SPACE_EXP_SIZE];
+	static const uint32_t standard[] = {0x50, 0x40};
+	struct vfnc_capability *caps = (void *)space;
+
+	memcpy(&space[0x40], (uint8_t[]){PCI_CAP_ID_MSIX, 0}, 2);
+	memcpy(&space[0x50], (uint8_t[]){PCI_CAP_ID_PM, 0x43}, 2);
+	space[PCI_CAPABILITY_LIST] = 0x50;
+	/* Not before the status register says that there is a list. */
+	ck_assert_int_eq(cl_caps_find(space, sizeof(space), &caps), 0);
+	ck_assert_ptr_null(caps);
+	space[PCI_STATUS] = PCI_STATUS_CAP_LIST;
+	memcpy(&space[0x41], (uint8_t[]){0x50}, 1);
+	/* Advanced Error Reporting of version 2, and vendor specific, which leads back */
+	memcpy(&space[0x100], (uint8_t[]){PCI_EXT_CAP_ID_ERR, 0, 0x02, 0x20}, 4);
+	memcpy(&space[0x200], (uint8_t[]){PCI_EXT_CAP_ID_VNDR, 0, 0x01, 0x10}, 4);
+	for (unsigned int size = PCI_STD_HEADER_SIZEOF; size <= sizeof(space); size *= 4) {
+		static const int found[] = {0, 2, 3, 4};
+		int n = cl_caps_find(space, size == 1024 ? 0x203 : size, &caps);
+
+		ck_assert_int_eq(n, found[size == 64 ? 0 : size == 256 ? 1 : size == 1024 ? 2 : 3]);
+		for (int i = 0; i < n && i < 2; i++) {
+			ck_assert_uint_eq(caps[i].offset, standard[i]);
+			ck_assert_uint_eq(caps[i].id, space[standard[i]]);
+			ck_assert(!caps[i].extended);
+		}
+		if (n == 4) {
+			ck_assert(caps[2].extended && caps[2].id == PCI_EXT_CAP_ID_ERR && caps[2].version == 2);
+			ck_assert(caps[3].extended && caps[3].id == PCI_EXT_CAP_ID_VNDR && caps[3].offset == 0x200);
+		}
+		free(caps);
+	}
 }
 END_TEST
 
@@ -476,6 +516,7 @@ UNIT_MAIN("client-device", {
 	tcase_add_test(tc, test_list);
 	tcase_add_test(tc, test_info);
 	tcase_add_test(tc, test_registers);
+	tcase_add_test(tc, test_capabilities);
 	tcase_add_test(tc, test_buffers);
 	tcase_add_test(tc, test_bad_buffers);
 	tcase_add_test(tc, test_buffer_surplus_fd);
