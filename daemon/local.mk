@@ -31,6 +31,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/device/group.c %D%/device/group.h \
 	%D%/device/guard.c %D%/device/guard.h \
 	%D%/device/interrupt.h \
+	%D%/device/keep.c %D%/device/keep.h \
 	%D%/device/memory.c %D%/device/memory.h \
 	%D%/device/nvme.c %D%/device/nvme.h %D%/device/nvme-enable.h \
 	%D%/device/nvme-abort.c \

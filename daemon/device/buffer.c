@@ -16,6 +16,7 @@
 
 #define buffer_of_lease(l) container_of(l, struct buffer, lease)
 #define buffer_of_job(j)   container_of(j, struct buffer, job)
+#define buffer_of_keep(k)  container_of(k, struct buffer, keep)
 
 static struct iommu_ctx *buffer_ctx(struct buffer *b)
 {
@@ -264,14 +265,50 @@ static bool buffer_held(const struct buffer *b)
 	return b->busy || b->freeing || (b->opening->nraw && !b->opening->ending);
 }
 
+static void buffer_free_post(struct buffer *b)
+{
+	b->job.run = buffer_free_run;
+	b->job.done = buffer_free_done;
+	opening_post(b->opening, &b->job);
+}
+
+static void buffer_keep_over(struct keep *keep)
+{
+	buffer_free_post(buffer_of_keep(keep));
+}
+
+static void buffer_keep_run(struct job *job)
+{
+	/* Only for whoever waits, who is told when the loop has turned, as ever. */
+}
+
+static void buffer_keep_done(struct job *job)
+{
+	struct buffer *b = buffer_of_job(job);
+	struct opening *o = b->opening;
+
+	if (b->done)
+		b->done(b->arg, 0, NULL, NULL);
+	b->done = NULL;
+	if (keep_needed(o))
+		keep_add(o, &b->keep, buffer_keep_over);
+	else
+		buffer_free_post(b);
+	opening_release(o);
+}
+
 static void buffer_free_hidden(struct buffer *b, buffer_done done, void *arg)
 {
 	b->freeing = true;
 	lease_remove(&b->lease);
 	b->done = done;
 	b->arg = arg;
-	b->job.run = buffer_free_run;
-	b->job.done = buffer_free_done;
+	if (!keep_needed(b->opening)) {
+		buffer_free_post(b);
+		return;
+	}
+	b->job.run = buffer_keep_run;
+	b->job.done = buffer_keep_done;
 	opening_post(b->opening, &b->job);
 }
 

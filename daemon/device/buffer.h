@@ -14,6 +14,7 @@
 #include <sys/queue.h>
 
 #include "daemon/data/map.h"
+#include "daemon/device/keep.h"
 #include "daemon/device/memory.h"
 #include "daemon/device/opening.h"
 #include "daemon/device/worker.h"
@@ -52,6 +53,7 @@ struct buffer {
 	struct data_buffer data; /* what served queues know of it */
 	bool mapped; /* it is in the opening's map */
 	bool freeing;
+	struct keep keep; /* freed, while direct queues may name it */
 	struct job job;
 	buffer_done done;
 	void *arg;
@@ -70,7 +72,10 @@ int buffer_alloc(struct opening *opening, const struct buffer_spec *spec, buffer
 int buffer_attach(struct opening *opening, const struct buffer *other, const struct buffer_spec *spec,
 		  buffer_done done, void *arg);
 
-/* Unmap and free; -EBUSY while commands use it. `done` (NULL: none) is called with buffer NULL. */
+/*
+ * Unmap and free; -EBUSY while commands use it. `done` (NULL: none) is called with buffer NULL. While direct queues of
+ * the session may name it the handle alone goes now, and `done` is called; the rest follows when it can.
+ */
 int buffer_free(struct buffer *buffer, buffer_done done, void *arg);
 
 /*

@@ -18,14 +18,33 @@
 
 #include <event2/event.h>
 
+#include <vfn/iommu.h>
 #include <vfn/support.h>
 
 #include "daemon/journal.h"
 
 #define DIRECT_DOORBELLS 0x1000 /* offset in BAR 0 (NVMe over PCIe Transport, 3.1.2) */
 
+enum direct_part { DIRECT_CQ, DIRECT_SQ, DIRECT_PAGES, DIRECT_PARTS };
+
+/* Its memory, which can stay longer than the queue: other direct queues of the session may name it. */
+struct direct_memory {
+	struct opening *opening;
+	uint64_t bytes; /* charged */
+	struct keep keep;
+	struct job job;
+	struct {
+		void *map; /* NULL: there is none */
+		size_t len;
+		struct nvme_queue_mem mem; /* in that, where a page of the controller's begins */
+	} parts[DIRECT_PARTS];
+};
+
 struct nvme_direct {
 	struct queue *queue;
+	struct direct_memory *memory;
+	bool begun; /* the controller may know it */
+	bool keep; /* the memory outlives it */
 	bool own_vector; /* nobody else has it */
 	bool lost_vector; /* it could not be had back */
 	int irq_fd;
@@ -103,12 +122,115 @@ static size_t direct_pages_size(const struct queue *q)
 	return (q->entries - 1) * (page > (size_t)__VFN_PAGESIZE ? page : (size_t)__VFN_PAGESIZE);
 }
 
-/* What its client maps, and the daemon has for it alone. */
-static uint64_t direct_memory(const struct queue *q)
+static size_t direct_size(const struct queue *q, enum direct_part part)
 {
-	return ALIGN_UP((size_t)q->entries << NVME_CQES, (size_t)__VFN_PAGESIZE) +
-	       ALIGN_UP((size_t)q->entries << NVME_SQES, (size_t)__VFN_PAGESIZE) + direct_pages_size(q);
+	switch (part) {
+	case DIRECT_CQ:
+		return (size_t)q->entries << NVME_CQES;
+	case DIRECT_SQ:
+		return (size_t)q->entries << NVME_SQES;
+	default:
+		return direct_pages_size(q);
+	}
 }
+
+/* ---- memory: what its client maps, and the daemon has for it alone ------------------------ */
+
+static struct direct_memory *direct_memory_new(const struct queue *q)
+{
+	struct opening *o = q->opening;
+	struct direct_memory *m;
+	uint64_t bytes = 0;
+
+	for (int i = 0; i < DIRECT_PARTS; i++)
+		bytes += ALIGN_UP(direct_size(q, (enum direct_part)i), (size_t)__VFN_PAGESIZE);
+	if (quota_charge(o->user, QUOTA_BUFFER_BYTES, bytes) < 0) {
+		errno = EDQUOT;
+		return NULL;
+	}
+	m = calloc(1, sizeof(*m));
+	if (!m) {
+		quota_release(o->user, QUOTA_BUFFER_BYTES, bytes);
+		errno = ENOMEM;
+		return NULL;
+	}
+	m->opening = o;
+	m->bytes = bytes;
+	return m;
+}
+
+static void direct_memory_free(struct direct_memory *m)
+{
+	quota_release(m->opening->user, QUOTA_BUFFER_BYTES, m->bytes);
+	free(m);
+}
+
+/* WORKER */
+static void direct_memory_unmap(struct direct_memory *m)
+{
+	struct iommu_ctx *ctx = m->opening->device->pci->dev.ctx;
+
+	for (int i = 0; i < DIRECT_PARTS; i++) {
+		if (!m->parts[i].map)
+			continue;
+		/* A device that has died cannot answer; the mapping is forgotten all the same. */
+		iommu_unmap_vaddr(ctx, m->parts[i].map, NULL);
+		pgunmap(m->parts[i].map, m->parts[i].len);
+		m->parts[i].map = NULL;
+	}
+}
+
+/* WORKER: IOVAs come aligned to the processor's page size; the controller's may be larger. 0, or -1 with errno. */
+static int direct_memory_map(struct direct_memory *m, enum direct_part part, size_t size, size_t align)
+{
+	ssize_t len = pgmap(&m->parts[part].map, size + (align > __VFN_PAGESIZE ? align - __VFN_PAGESIZE : 0));
+	struct nvme_queue_mem *mem = &m->parts[part].mem;
+	uint64_t iova;
+
+	if (len < 0) {
+		vfn_error_set("no memory for %zu bytes: %s", size, strerror(errno));
+		m->parts[part].map = NULL;
+		return -1;
+	}
+	m->parts[part].len = (size_t)len;
+	if (iommu_map_vaddr(m->opening->device->pci->dev.ctx, m->parts[part].map, (size_t)len, &iova, 0) < 0) {
+		int saved = errno;
+
+		pgunmap(m->parts[part].map, (size_t)len);
+		m->parts[part].map = NULL;
+		errno = saved;
+		return -1;
+	}
+	mem->iova = ALIGN_UP(iova, (uint64_t)align);
+	mem->vaddr = (char *)m->parts[part].map + (mem->iova - iova);
+	mem->len = size;
+	return 0;
+}
+
+static void direct_memory_run(struct job *job)
+{
+	direct_memory_unmap(container_of(job, struct direct_memory, job));
+}
+
+static void direct_memory_done(struct job *job)
+{
+	struct direct_memory *m = container_of(job, struct direct_memory, job);
+	struct opening *o = m->opening;
+
+	direct_memory_free(m);
+	opening_release(o);
+}
+
+static void direct_memory_over(struct keep *keep)
+{
+	struct direct_memory *m = container_of(keep, struct direct_memory, keep);
+
+	m->job.run = direct_memory_run;
+	m->job.done = direct_memory_done;
+	opening_post(m->opening, &m->job);
+}
+
+/* ---- made and deleted ---------------------------------------------------------------------- */
 
 static bool direct_vector_used(const struct nvme_device *nd, unsigned int vector)
 {
@@ -123,17 +245,20 @@ static bool direct_vector_used(const struct nvme_device *nd, unsigned int vector
 int nvme_direct_new(struct queue *q)
 {
 	struct nvme_device *nd = q->nd;
+	struct direct_memory *m = direct_memory_new(q);
 	struct nvme_direct *d;
 
-	if (quota_charge(q->opening->user, QUOTA_BUFFER_BYTES, direct_memory(q)) < 0)
-		return -EDQUOT;
+	if (!m)
+		return -errno;
 	d = calloc(1, sizeof(*d));
 	if (!d) {
-		quota_release(q->opening->user, QUOTA_BUFFER_BYTES, direct_memory(q));
+		direct_memory_free(m);
 		return -ENOMEM;
 	}
 	*d = (struct nvme_direct){
 		.queue = q,
+		.memory = m,
+		.begun = true,
 		.irq_fd = -1,
 		.wake_fd = -1,
 		.client_fd = -1,
@@ -141,6 +266,7 @@ int nvme_direct_new(struct queue *q)
 	};
 	q->mode = QUEUE_DIRECT;
 	q->direct = d;
+	keep_begin(q->opening);
 	q->vector = nvme_vector_of(nd, q->qid, false);
 	for (unsigned int i = 0; i + 1 < nd->nvectors && !d->own_vector; i++) {
 		unsigned int vector = 1 + (q->qid - 1 + i) % (nd->nvectors - 1);
@@ -183,7 +309,8 @@ static int direct_take_vector(struct queue *q)
 	return -1;
 }
 
-int nvme_direct_prepare(struct queue *q)
+/* What it is woken by, and rings. */
+static int direct_signals(struct queue *q)
 {
 	struct nvme_direct *d = q->direct;
 	const struct nvme_sq *sq = &q->nd->ctrl.sq[q->qid];
@@ -209,6 +336,37 @@ int nvme_direct_prepare(struct queue *q)
 		}
 	}
 	return d->own_vector ? direct_take_vector(q) : 0;
+}
+
+static int direct_queues(struct queue *q)
+{
+	struct nvme_ctrl *ctrl = &q->nd->ctrl;
+	struct direct_memory *m = q->direct->memory;
+	size_t align = (size_t)__mps_to_pagesize(ctrl->config.mps);
+
+	for (int i = 0; i < DIRECT_PARTS; i++)
+		if (direct_memory_map(m, (enum direct_part)i, direct_size(q, (enum direct_part)i), align) < 0)
+			return -1;
+	if (nvme_prep_create_iocq_at(ctrl, q->qid, (int)q->entries, (int)q->vector, &m->parts[DIRECT_CQ].mem,
+				     &q->create_cq) < 0)
+		return -1;
+	return nvme_prep_create_iosq_at(ctrl, q->qid, (int)q->entries, &ctrl->cq[q->qid], 0, &m->parts[DIRECT_SQ].mem,
+					&m->parts[DIRECT_PAGES].mem, &q->create_sq);
+}
+
+int nvme_direct_prepare(struct queue *q)
+{
+	struct nvme_ctrl *ctrl = &q->nd->ctrl;
+	int saved;
+
+	if (direct_queues(q) == 0 && direct_signals(q) == 0)
+		return 0;
+	saved = errno;
+	nvme_discard_sq(ctrl, &ctrl->sq[q->qid]);
+	nvme_discard_cq(ctrl, &ctrl->cq[q->qid]);
+	direct_memory_unmap(q->direct->memory);
+	errno = saved;
+	return -1;
 }
 
 /* The eventfd is the client's to read and write: it is only watched, edge by edge. */
@@ -242,22 +400,27 @@ int nvme_direct_start(struct queue *q)
 	return 0;
 }
 
-/* The client may keep the memory mapped: it is empty then. */
-static void direct_empty(const void *vaddr, size_t len)
+void nvme_direct_over(struct queue *q)
 {
-	madvise((void *)(uintptr_t)vaddr, ALIGN_UP(len, (size_t)__VFN_PAGESIZE), MADV_REMOVE);
+	struct nvme_direct *d = q->direct;
+
+	if (!d->begun)
+		return;
+	d->begun = false;
+	keep_end(q->opening);
+	d->keep = keep_needed(q->opening);
 }
 
 void nvme_direct_discard(struct queue *q)
 {
-	const struct nvme_sq *sq = &q->nd->ctrl.sq[q->qid];
-	const struct nvme_cq *cq = &q->nd->ctrl.cq[q->qid];
 	struct vfio_device *vdev = &q->nd->ctrl.pci.dev;
 	struct nvme_direct *d = q->direct;
 
-	direct_empty(cq->vaddr, (size_t)q->entries << NVME_CQES);
-	direct_empty(sq->vaddr, (size_t)q->entries << NVME_SQES);
-	direct_empty(sq->pages.vaddr, direct_pages_size(q));
+	/* The client may keep the memory mapped: it is empty then. */
+	for (int i = 0; i < DIRECT_PARTS; i++)
+		madvise(d->memory->parts[i].map, d->memory->parts[i].len, MADV_REMOVE);
+	if (!d->keep)
+		direct_memory_unmap(d->memory);
 	if (!d->own_vector)
 		return;
 	d->lost_vector = vfio_set_irq_index(vdev, vdev->irq_info.index, q->vector,
@@ -281,7 +444,12 @@ void nvme_direct_free(struct queue *q)
 	else if (d->lost_vector && q->nd->dev->state == DEVICE_READY)
 		journal_warn(q->nd->dev->address, 0, "interrupt vector %u is lost: %s", q->vector,
 			     "it could not be set up again after a direct queue");
-	quota_release(q->opening->user, QUOTA_BUFFER_BYTES, direct_memory(q));
+	if (!d->memory->parts[DIRECT_CQ].map)
+		direct_memory_free(d->memory);
+	else if (keep_needed(q->opening))
+		keep_add(q->opening, &d->memory->keep, direct_memory_over);
+	else
+		direct_memory_over(&d->memory->keep);
 	q->direct = NULL;
 	free(d);
 }

@@ -81,6 +81,8 @@ static void queue_discard_done(struct job *job)
 
 static void queue_discard(struct queue *q)
 {
+	if (q->direct)
+		nvme_direct_over(q);
 	if (!q->has_memory) {
 		nvme_queue_free(q);
 		return;
@@ -296,6 +298,11 @@ static void queue_memory_run(struct job *job)
 	int vector = (int)q->vector;
 
 	vfn_error_set("%s", "");
+	if (q->direct) {
+		if (nvme_direct_prepare(q) < 0)
+			job_fail(job, -errno);
+		return;
+	}
 	if (nvme_prep_create_iocq(ctrl, q->qid, (int)q->entries, vector, &q->create_cq) < 0) {
 		job_fail(job, -errno);
 		return;
@@ -303,10 +310,6 @@ static void queue_memory_run(struct job *job)
 	if (nvme_prep_create_iosq(ctrl, q->qid, (int)q->entries, &ctrl->cq[q->qid], 0,
 				  &q->create_sq) < 0) {
 		job_fail(job, -errno);
-		nvme_discard_cq(ctrl, &ctrl->cq[q->qid]);
-	} else if (q->direct && nvme_direct_prepare(q) < 0) {
-		job_fail(job, -errno);
-		nvme_discard_sq(ctrl, &ctrl->sq[q->qid]);
 		nvme_discard_cq(ctrl, &ctrl->cq[q->qid]);
 	}
 }
@@ -450,7 +453,8 @@ void nvme_queue_create(struct opening *o, const struct queue_spec *spec, class_q
 						    "allows (queues)" : "out of memory", NULL);
 		return;
 	}
-	if (spec->mode == QUEUE_DIRECT && nvme_direct_new(q) < 0) {
+	ret = spec->mode == QUEUE_DIRECT ? nvme_direct_new(q) : 0;
+	if (ret < 0) {
 		q->made = done;
 		q->made_arg = arg;
 		queue_undo(q, ret, ret == -EDQUOT ? "the user has as much memory as the configuration allows "

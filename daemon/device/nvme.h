@@ -420,11 +420,13 @@ void nvme_served_unpaired(struct nvme_served *served);
 int nvme_direct_allowed(const struct nvme_device *nd, const char **text);
 /* Make the queue, whose vector is chosen, a direct one, and charge its memory to the user. 0, -EDQUOT or -ENOMEM. */
 int nvme_direct_new(struct queue *queue);
-/* WORKER, with its memory: what the client gets. 0, or -errno with the reason. */
+/* WORKER: its memory, and what the client gets. 0, or -1 with errno and the reason. */
 int nvme_direct_prepare(struct queue *queue);
 /* The controller has it. 0 or -ENOMEM. */
 int nvme_direct_start(struct queue *queue);
-/* WORKER, the controller has it no more: its interrupts are ours again. */
+/* The controller has it no more, before it is discarded. */
+void nvme_direct_over(struct queue *queue);
+/* WORKER: its interrupts are ours again. */
 void nvme_direct_discard(struct queue *queue);
 void nvme_direct_free(struct queue *queue);
 /* There may be completions, and its interrupts are others', too. */

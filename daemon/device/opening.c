@@ -42,6 +42,7 @@ int opening_restore(struct session *session, struct device *device, uint64_t han
 	LIST_INIT(&o->interrupts);
 	LIST_INIT(&o->subscriptions);
 	LIST_INIT(&o->tracers);
+	LIST_INIT(&o->kept);
 	TAILQ_INIT(&o->commands);
 	TAILQ_INIT(&o->limited);
 	data_limit_init(&o->limit, device->settings.session_commands,
@@ -128,6 +129,9 @@ void opening_step(struct opening *o)
 	o->device->class->quiesce(o);
 	o->stepping = false;
 	if (!LIST_EMPTY(&o->queues) || !TAILQ_EMPTY(&o->commands) || o->jobs > 0)
+		return;
+	o->waits = keep_needed(o);
+	if (o->waits)
 		return;
 	/* The worker resets before it unmaps. */
 	if (o->tainted)

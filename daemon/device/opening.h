@@ -19,6 +19,7 @@
 #include "daemon/data/limit.h"
 #include "daemon/data/map.h"
 #include "daemon/data/tally.h"
+#include "daemon/device/keep.h"
 #include "daemon/device/worker.h"
 #include "daemon/lease.h"
 #include "daemon/session.h"
@@ -66,6 +67,9 @@ struct opening {
 	unsigned int jobs;            /* of the worker that are about this opening */
 	unsigned int nraw;            /* unchecked commands that are not over, and their queues: in any buffer */
 	unsigned int lost_commands, lost_queues; /* by the last reset */
+	unsigned int ndirect;         /* direct queues that the controller may know: they may name any memory */
+	struct keep_list kept;        /* what was freed meanwhile */
+	bool waits;                   /* ending: for direct queues on another device */
 	bool wrote;                   /* to the device: who knows what it does with the buffers */
 	bool tainted;                 /* the controller keeps memory that only a reset takes from it */
 	bool ending, stepping, quarantined;

@@ -86,10 +86,13 @@ static int buffer_own_check(struct rpc_call *call, const Vfnd__BufferAllocReques
 	return -EINVAL;
 }
 
-static const char *buffer_alloc_text(int error)
+static const char *buffer_alloc_text(const struct opening *o, int error)
 {
 	switch (error) {
 	case -EDQUOT:
+		if (!LIST_EMPTY(&o->kept))
+			return "the user would have more than the configuration allows (buffers, buffer-bytes); "
+			       "what was freed beside direct queues counts until they are deleted";
 		return "the user would have more buffers than the configuration allows (buffers, buffer-bytes)";
 	case -EINVAL:
 		return "a size from 1 byte on is needed, of one's own memory whole pages; pages have a power of two of "
@@ -119,7 +122,7 @@ void rpc_buffer_alloc(struct rpc_call *call)
 		ret = buffer_alloc(o, &spec, buffer_made, ticket);
 		if (ret == 0)
 			return;
-		rpc_ticket_fail(ticket, ret, "buffer_alloc.size", buffer_alloc_text(ret));
+		rpc_ticket_fail(ticket, ret, "buffer_alloc.size", buffer_alloc_text(o, ret));
 	}
 	if (spec.fd >= 0)
 		close(spec.fd);
@@ -152,7 +155,7 @@ void rpc_buffer_attach(struct rpc_call *call)
 	ret = buffer_attach(o, other, &spec, buffer_made, ticket);
 	if (ret < 0)
 		rpc_ticket_fail(ticket, ret, ret == -EALREADY ? "buffer_attach.device" : "buffer_attach.buffer",
-				buffer_alloc_text(ret));
+				buffer_alloc_text(o, ret));
 }
 
 static void buffer_freed(void *arg, int error, const char *text, struct buffer *buffer)

@@ -203,7 +203,7 @@ export INT_SANITIZED
 
 tap "the daemon claims two controllers" start_daemon
 [ -n "$started" ] || tap_end
-for subject in identity commands events share queues served count tally direct kill timeouts hostile \
+for subject in identity commands events share queues served count tally direct keep kill timeouts hostile \
     memory raw unchecked reset control trace trace-hostile takeover; do
     program $subject
 done

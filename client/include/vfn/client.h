@@ -241,8 +241,9 @@ struct vfnc_buffer {
 int vfnc_buffer_alloc(struct vfnc_device *dev, size_t size, struct vfnc_buffer **buf);
 
 /*
- * Free a buffer: it is unmapped here and gone. NULL is ignored. -EBUSY: commands that use it are
- * outstanding; it stays as it is.
+ * Free a buffer: it is unmapped here and gone. NULL is ignored. While the connection has direct queues on the device it
+ * counts for the user all the same, until they are deleted, as their commands may name it. 0, or -EBUSY: commands that
+ * use it are outstanding; it stays as it is.
  */
 int vfnc_buffer_free(struct vfnc_buffer *buf);
 

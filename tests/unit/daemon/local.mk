@@ -4,6 +4,7 @@ DAEMON_TESTS = \
 	%D%/test-arena \
 	%D%/test-bind \
 	%D%/test-config \
+	%D%/test-keep \
 	%D%/test-lease \
 	%D%/test-memory \
 	%D%/test-quota \
@@ -39,6 +40,12 @@ $(%C%_test_arena_OBJECTS): $(PROTO_HEADER)
 %C%_test_bind_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(top_srcdir)/tests/unit/libvfn/pci
 %C%_test_bind_CFLAGS = $(UNIT_CFLAGS)
 %C%_test_bind_LDADD = daemon/libbind.la $(UNIT_LIBS)
+
+%C%_test_keep_SOURCES = %D%/test-keep.c
+%C%_test_keep_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_keep_CFLAGS = $(DAEMON_TEST_CFLAGS)
+%C%_test_keep_LDADD = $(DAEMON_TEST_LIBS)
+$(%C%_test_keep_OBJECTS): $(PROTO_HEADER)
 
 %C%_test_lease_SOURCES = %D%/test-lease.c
 %C%_test_lease_CPPFLAGS = $(UNIT_CPPFLAGS)
