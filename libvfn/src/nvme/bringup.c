@@ -14,6 +14,7 @@ enum step {
 	STEP_DISABLE,
 	STEP_ENABLE,
 	STEP_IDENTIFY,
+	STEP_ARBITRATION,
 	STEP_QUEUES,
 	STEP_DBBUF,
 	STEP_HMB,
@@ -22,6 +23,7 @@ enum step {
 
 static const char *const step_names[] = {
 	[STEP_IDENTIFY] = "Identify Controller",
+	[STEP_ARBITRATION] = "Set Features, Arbitration",
 	[STEP_QUEUES] = "Set Features, Number of Queues",
 	[STEP_DBBUF] = "Doorbell Buffer Config",
 	[STEP_HMB] = "Set Features, Host Memory Buffer",
@@ -122,6 +124,11 @@ static int next_step(struct nvme_bringup *b)
 		return nvme_enable_start(ctrl);
 	case STEP_IDENTIFY:
 		return begin_identify(b);
+	case STEP_ARBITRATION:
+		/* the caller may have chosen CC.AMS by nvme_set_cc(), too */
+		if (!ctrl->priv->wrr || CC_AMS_GET(nvme_enable_cc(ctrl)) != CC_AMS_WRR)
+			return next_step(b);
+		return nvme_prep_arbitration(&ctrl->priv->arbitration, &cmd) ? -1 : step_exec(b, &cmd);
 	case STEP_QUEUES:
 		if (ctrl->flags & NVME_CTRL_F_ADMINISTRATIVE) {
 			ctrl->config.nsqa = ctrl->config.ncqa = -1;

@@ -96,6 +96,8 @@ struct nvme_ctrl_priv {
 	unsigned int polls;
 
 	uint32_t cc_mask, cc_value; /* fields of CC that the caller has chosen */
+	bool wrr;		    /* weighted round robin is asked for, with */
+	struct nvme_arbitration arbitration;
 	int admin_sq, admin_cq;	    /* entries of the admin queues; 0: ADMIN_QSIZE */
 
 	uint32_t naborts;	       /* sent and not answered */
@@ -320,6 +322,9 @@ void nvme_hmb_forgotten(struct nvme_ctrl *ctrl);
 void nvme_hmb_free(struct nvme_ctrl *ctrl);
 bool nvme_hmb_prep_return(struct nvme_ctrl *ctrl, union nvme_cmd *cmd);
 bool nvme_hmb_end_return(struct nvme_ctrl *ctrl, bool ok);
+
+/* What CC is when the controller is enabled now. */
+uint32_t nvme_enable_cc(const struct nvme_ctrl *ctrl);
 
 /* The context that ctrl->pci.dev.ctx names, with a reference, if it is one at all; else NULL. */
 struct iommu_ctx *nvme_chosen_ctx(const struct nvme_ctrl *ctrl);

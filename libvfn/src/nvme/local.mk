@@ -2,6 +2,7 @@
 libvfn_libvfn_core_la_SOURCES += \
 	%D%/abort.c \
 	%D%/aen.c \
+	%D%/arbitrate.c \
 	%D%/bringup.c \
 	%D%/cmb.c \
 	%D%/crc64.c \

@@ -123,10 +123,25 @@ int nvme_reset_start(struct nvme_ctrl *ctrl)
 	return disable(ctrl);
 }
 
-int nvme_enable_start(struct nvme_ctrl *ctrl)
+uint32_t nvme_enable_cc(const struct nvme_ctrl *ctrl)
 {
 	uint32_t css = CC_CSS_NVM;
 	uint32_t cc;
+
+	if (!has_io_command_set(ctrl))
+		css = CC_CSS_ADMIN;
+	else if (CAP_CSS(ctrl->priv->cap) & CAP_CSS_IOCSS)
+		css = CC_CSS_ALL;
+
+	cc = CC_EN | CC_CSS(css) | CC_MPS(ctrl->config.mps) | CC_IOSQES(NVME_SQES) |
+	     CC_IOCQES(NVME_CQES);
+	if (ctrl->priv->wrr)
+		cc |= CC_AMS(CC_AMS_WRR);
+	return (cc & ~ctrl->priv->cc_mask) | ctrl->priv->cc_value;
+}
+
+int nvme_enable_start(struct nvme_ctrl *ctrl)
+{
 
 	if (!ctrl->adminq.sq || !ctrl->adminq.cq) {
 		errno = EINVAL;
@@ -134,22 +149,13 @@ int nvme_enable_start(struct nvme_ctrl *ctrl)
 		return -1;
 	}
 
-	if (!has_io_command_set(ctrl))
-		css = CC_CSS_ADMIN;
-	else if (CAP_CSS(ctrl->priv->cap) & CAP_CSS_IOCSS)
-		css = CC_CSS_ALL;
-
 	/* whoever reset the function took it away */
 	if (nvme_cmb_again(ctrl))
 		return -1;
 
-	cc = CC_EN | CC_CSS(css) | CC_MPS(ctrl->config.mps) | CC_IOSQES(NVME_SQES) |
-	     CC_IOCQES(NVME_CQES);
-	cc = (cc & ~ctrl->priv->cc_mask) | ctrl->priv->cc_value;
-
 	ctrl->priv->quiet = false;
 	atomic_store_relaxed(&ctrl->priv->enabled, true);
-	if (nvme_reg_write32(ctrl, REG_CC, cc))
+	if (nvme_reg_write32(ctrl, REG_CC, nvme_enable_cc(ctrl)))
 		return -1;
 	wait_for(ctrl, READY_ENABLE);
 	return 0;

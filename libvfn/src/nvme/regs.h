@@ -24,6 +24,7 @@ enum nvme_reg_offset {
 };
 
 #define CAP_MQES(cap)	((uint32_t)((cap)&0xffff))
+#define CAP_AMS(cap)	((uint32_t)(((cap) >> 17) & 0x3))
 #define CAP_TO(cap)	((uint32_t)(((cap) >> 24) & 0xff))
 #define CAP_DSTRD(cap)	((uint32_t)(((cap) >> 32) & 0xf))
 #define CAP_CSS(cap)	((uint32_t)(((cap) >> 37) & 0xff))
@@ -32,6 +33,7 @@ enum nvme_reg_offset {
 #define CAP_CMBS(cap)	((uint32_t)(((cap) >> 57) & 0x1))
 #define CAP_CRMS(cap)	((uint32_t)(((cap) >> 59) & 0x3))
 
+#define CAP_AMS_WRR	(1u << 0) /* bit 17: weighted round robin with urgent class */
 #define CAP_CSS_NVM	(1u << 0)
 #define CAP_CSS_IOCSS	(1u << 6)
 #define CAP_CSS_NOIOCSS (1u << 7)
@@ -45,6 +47,9 @@ enum nvme_reg_offset {
 #define CC_CSS_ADMIN   0x7
 #define CC_MPS(v)      ((uint32_t)(v) << 7)
 #define CC_MPS_GET(cc) ((int)(((cc) >> 7) & 0xf))
+#define CC_AMS(v)      ((uint32_t)(v) << 11)
+#define CC_AMS_WRR     0x1
+#define CC_AMS_GET(cc) (((cc) >> 11) & 0x7)
 #define CC_IOSQES(v)   ((uint32_t)(v) << 16)
 #define CC_IOCQES(v)   ((uint32_t)(v) << 20)
 
@@ -87,6 +92,7 @@ enum nvme_admin_opc {
 #define IDENTIFY_CNS_CTRL 0x01
 #define IDENTIFY_CNS_PRIMARY 0x14
 #define IDENTIFY_CNS_SECONDARY 0x15
+#define FEAT_ARBITRATION  0x01
 #define FEAT_NUM_QUEUES	  0x07
 #define FEAT_ASYNC_EVENT  0x0b
 #define FEAT_HOST_MEM_BUF 0x0d

@@ -193,6 +193,48 @@ int nvme_set_cc(struct nvme_ctrl *ctrl, uint32_t mask, uint32_t value);
 int nvme_set_adminq_size(struct nvme_ctrl *ctrl, int sqsize, int cqsize);
 
 /*
+ * How a controller with weighted round robin takes commands from its submission queues (NVMe base, 3.4.4.2 and
+ * feature 01h): those of urgent queues before all others; of the other classes, in turn, as many commands as
+ * their weights say, of a queue at most a burst at a time.
+ */
+struct nvme_arbitration {
+	int burst; /* 2^burst commands, 0 to 6; 7: no limit */
+	int high;  /* commands of queues of that class, 1 to 256 */
+	int medium;
+	int low;
+};
+
+/*
+ * Whether the controller has weighted round robin with an urgent class (CAP.AMS). After nvme_ctrl_init().
+ */
+bool nvme_wrr_offered(const struct nvme_ctrl *ctrl);
+
+/*
+ * Have the controller arbitrate by weighted round robin with an urgent class when it is enabled next, and each time
+ * after that, until this is called again; NULL: round robin, as without this call. CC.AMS says so; bring-up
+ * (nvme_reinit(), nvme_bringup_again()) sets burst and weights, and fails with EIO where the controller refuses
+ * them. Whoever uses nvme_enable() alone sends what nvme_prep_arbitration() has prepared. A submission queue is of
+ * the class of the NVME_SQ_QPRIO_* that it is created with, which is urgent where none is given: 0 is that one. To
+ * be called while the controller is disabled.
+ *
+ * 0, or -1: EINVAL a burst or weight out of range; ENOTSUP the controller has round robin alone; EBUSY the
+ * controller is enabled.
+ */
+int nvme_set_wrr(struct nvme_ctrl *ctrl, const struct nvme_arbitration *arbitration);
+
+/*
+ * Whether the controller is enabled with weighted round robin, so that the queues' classes count. 1 it is, 0 it is
+ * not, or -1: ENODEV the registers read as all ones; or of vfio_region_read().
+ */
+int nvme_wrr_on(struct nvme_ctrl *ctrl);
+
+/*
+ * Fill in *cmd, all but its CID, for an admin command that sets burst and weights: Set Features, feature 01h. 0, or
+ * -1: EINVAL a burst or weight out of range.
+ */
+int nvme_prep_arbitration(const struct nvme_arbitration *arbitration, union nvme_cmd *cmd);
+
+/*
  * Enable the controller (CC: page size, command set, entry sizes, EN) and wait until it is ready.
  * The admin queue must have been configured since the last reset.
  *
@@ -224,7 +266,7 @@ int nvme_configure_adminq(struct nvme_ctrl *ctrl, unsigned long sq_flags);
 /*
  * Create and delete I/O queues, waiting for the controller. `qid` is 1 to config.nsqa (ncqa) + 1,
  * `qsize` 2 to config.mqes + 1 entries, `vector` an interrupt vector or -1 for none, `flags`
- * NVME_SQ_QPRIO_*.
+ * NVME_SQ_QPRIO_*, which counts with weighted round robin alone (nvme_set_wrr()).
  *
  * EINVAL an argument is out of range; EEXIST there is a queue `qid` already; ENOENT there is none
  * to delete; EIO the controller refused; ETIMEDOUT, ENODEV it did not answer: the queue counts as

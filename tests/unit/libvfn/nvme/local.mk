@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-EXTRA_DIST += %D%/command-rig.h %D%/fake-queue.h %D%/data-rig.h
+EXTRA_DIST += %D%/command-rig.h %D%/fake-ctrl.h %D%/fake-queue.h %D%/data-rig.h
 
 check_PROGRAMS += %D%/test-prp %D%/test-queue %D%/test-rq %D%/test-sgl %D%/test-types
 TESTS += %D%/test-prp %D%/test-queue %D%/test-rq %D%/test-sgl %D%/test-types
@@ -30,8 +30,12 @@ TESTS += %D%/test-prp %D%/test-queue %D%/test-rq %D%/test-sgl %D%/test-types
 %C%_test_types_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
 
 # These bring their own controller in place of the library's VFIO part.
-check_PROGRAMS += %D%/test-bringup %D%/test-cmb %D%/test-sriov
-TESTS += %D%/test-bringup %D%/test-cmb %D%/test-sriov
+check_PROGRAMS += %D%/test-arbitrate %D%/test-bringup %D%/test-cmb %D%/test-sriov
+TESTS += %D%/test-arbitrate %D%/test-bringup %D%/test-cmb %D%/test-sriov
+%C%_test_arbitrate_SOURCES = %D%/test-arbitrate.c
+%C%_test_arbitrate_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_arbitrate_CFLAGS = $(UNIT_CFLAGS)
+%C%_test_arbitrate_LDADD = $(LIBVFN_CORE) $(UNIT_LIBS)
 %C%_test_bringup_SOURCES = %D%/test-bringup.c
 %C%_test_bringup_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_test_bringup_CFLAGS = $(UNIT_CFLAGS)
