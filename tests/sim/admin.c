@@ -129,7 +129,8 @@ static void admin_create_sq(struct ctrl *c, struct cmd *cmd)
 	}
 	if (!admin_queue_shape(c, cmd, pc, NVME_CC_IOSQES(c->cc), 6, sizeof(struct sim_sqe), false))
 		return;
-	queue_add_sq(c, qid, cqid, (cmd->sqe.cdw10 >> 16) + 1, cmd->sqe.prp1);
+	/* QPRIO, which means nothing as long as arbitration is round robin */
+	queue_add_sq(c, qid, cqid, (cmd->sqe.cdw10 >> 16) + 1, cmd->sqe.prp1, cmd->sqe.cdw11 >> 1 & 3);
 }
 
 static void admin_delete_sq(struct ctrl *c, struct cmd *cmd)

@@ -332,7 +332,7 @@ void cl_enable(struct cl *c, uint32_t entries)
 	cl_set64(c, 0x28, cl_iova(c, c->q[0].sq));
 	cl_set64(c, 0x30, cl_iova(c, (const void *)(uintptr_t)c->q[0].cq));
 	cl_set32(c, 0x24, (entries - 1) << 16 | (entries - 1));
-	cl_set32(c, 0x14, 6 << 16 | 4 << 20 | c->mps << 7 | 1);
+	cl_set32(c, 0x14, 6 << 16 | 4 << 20 | c->mps << 7 | c->cc | 1);
 	cl_wait_ready(c, 1);
 }
 
@@ -458,7 +458,7 @@ void cl_pair(struct cl *c, uint16_t qid, uint32_t entries, int vector)
 	ck_assert_uint_eq(cl_exec(c, 0, cq, NULL), 0);
 	sq.prp1 = cl_iova(c, c->q[qid].sq);
 	sq.cdw10 = (entries - 1) << 16 | qid;
-	sq.cdw11 = 1 | (uint32_t)qid << 16;
+	sq.cdw11 = 1 | c->qprio << 1 | (uint32_t)qid << 16;
 	ck_assert_uint_eq(cl_exec(c, 0, sq, NULL), 0);
 }
 

@@ -81,6 +81,8 @@ struct cl {
 	size_t db_len;
 	unsigned int dstrd; /* CAP.DSTRD */
 	unsigned int mps;   /* CAP.MPSMIN, which is CC.MPS */
+	uint32_t cc;	    /* further bits of CC */
+	uint32_t qprio;	    /* of submission queues that cl_pair() makes */
 	volatile uint32_t *shadow, *event;
 	struct tq q[CL_PAIRS + 1];
 	uint16_t cid;

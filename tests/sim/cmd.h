@@ -51,6 +51,8 @@ void security_receive(struct ctrl *c, struct cmd *cmd);
 void features_reset(struct ctrl *c, bool keep);
 uint32_t features_event_config(const struct ctrl *c);
 bool features_write_cache(const struct ctrl *c);
+/* Burst and weights. */
+uint32_t features_arbitration(const struct ctrl *c);
 /* Aggregation Threshold and Time. */
 uint32_t features_coalescing(const struct ctrl *c);
 

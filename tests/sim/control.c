@@ -203,6 +203,23 @@ static void control_fault(struct control *ctl, char **w, unsigned int n, char *o
 		control_say(out, room, "ok");
 }
 
+/* I/O queues are left alone, so that a test can fill them all before the first command is taken. */
+static void control_hold(struct control *ctl, char **w, unsigned int n, char *out, size_t room)
+{
+	if (n != 2 || (strcmp(w[1], "on") && strcmp(w[1], "off"))) {
+		control_say(out, room, "error: hold on|off");
+		return;
+	}
+	arbiter_hold(ctl->c, !strcmp(w[1], "on"));
+	control_say(out, room, "ok");
+}
+
+static void control_order(struct control *ctl, char *out, size_t room)
+{
+	control_say(out, room, "ok ");
+	arbiter_print(ctl->c, out + 3, room - 3);
+}
+
 /* How self-tests end from now on. */
 static void control_self_test(struct control *ctl, char **w, unsigned int n, char *out, size_t room)
 {
@@ -265,6 +282,10 @@ void control_line(struct control *ctl, char *line, char *out, size_t room)
 	} else if (!strcmp(w[0], "sanitize-fails") && n == 1) {
 		ctl->c->sanitize.fail = true;
 		control_say(out, room, "ok");
+	} else if (!strcmp(w[0], "hold")) {
+		control_hold(ctl, w, n, out, room);
+	} else if (!strcmp(w[0], "order") && n == 1) {
+		control_order(ctl, out, room);
 	} else if (!strcmp(w[0], "self-test-result")) {
 		control_self_test(ctl, w, n, out, room);
 	} else if (!strcmp(w[0], "clear")) {
@@ -282,7 +303,7 @@ void control_line(struct control *ctl, char *line, char *out, size_t room)
 			"all of these with nsid=N lba=FIRST-LAST times=N chance=P seed=N; "
 			"event TYPE INFO LID; slow-ready MS [TIMES]; release; list; "
 			"smart-warning BITS; sanitize-fails; self-test-result RESULT [SEGMENT]; "
-			"clear [ID]; stats; help");
+			"hold on|off; order; clear [ID]; stats; help");
 	} else {
 		control_say(out, room, "error: unknown command '%s' (help lists them)", w[0]);
 	}

@@ -88,6 +88,8 @@ int ctrl_init(struct ctrl *c, const struct ctrl_opts *opts)
 		 (uint64_t)opts->mps_min << NVME_CAP_MPSMIN_SHIFT |
 		 (uint64_t)opts->mps_max << NVME_CAP_MPSMAX_SHIFT;
 	c->cap |= 1ull << NVME_CAP_NSSRC_SHIFT;
+	if (opts->wrr)
+		c->cap |= (uint64_t)NVME_CAP_AMS_WRR << NVME_CAP_AMS_SHIFT;
 	if (!opts->cmb_old)
 		c->cap |= (uint64_t)NVME_CAP_CSS_CSI << NVME_CAP_CSS_SHIFT;
 	if (opts->cmb && !opts->cmb_old)
@@ -191,6 +193,13 @@ static bool ctrl_css_ok(const struct ctrl *c)
 	       (css == NVME_CC_CSS_CSI && (NVME_CAP_CSS(c->cap) & NVME_CAP_CSS_CSI));
 }
 
+static bool ctrl_ams_ok(const struct ctrl *c)
+{
+	uint32_t ams = NVME_CC_AMS(c->cc);
+
+	return ams == NVME_CC_AMS_RR || (ams == NVME_CC_AMS_WRRU && c->opts.wrr);
+}
+
 static void ctrl_enable(struct ctrl *c)
 {
 	unsigned int mps = NVME_CC_MPS(c->cc);
@@ -201,15 +210,16 @@ static void ctrl_enable(struct ctrl *c)
 		ctrl_fatal(c, "CC.MPS is not from CAP.MPSMIN to CAP.MPSMAX");
 	} else if (!ctrl_css_ok(c)) {
 		ctrl_fatal(c, "CC.CSS is not a choice that CAP.CSS gives");
-	} else if (NVME_CC_AMS(c->cc) != NVME_CC_AMS_RR) {
-		ctrl_fatal(c, "CC.AMS is not round robin");
+	} else if (!ctrl_ams_ok(c)) {
+		ctrl_fatal(c, "CC.AMS is not a choice that CAP.AMS gives");
 	} else if (!sqs || !cqs) {
 		ctrl_fatal(c, "AQA gives the admin queue less than two entries");
 	} else if ((c->asq | c->acq) & (c->page - 1)) {
 		ctrl_fatal(c, "ASQ or ACQ is not aligned to a memory page");
 	} else {
+		arbiter_enable(c, NVME_CC_AMS(c->cc) == NVME_CC_AMS_WRRU);
 		queue_add_cq(c, 0, cqs + 1, c->acq, true, 0);
-		queue_add_sq(c, 0, 0, sqs + 1, c->asq);
+		queue_add_sq(c, 0, 0, sqs + 1, c->asq, ARBITER_URGENT);
 		c->ready = ctrl_now() + ctrl_ready_ms(c) * 1000000ull;
 		ctrl_get_ready(c);
 	}

@@ -8,6 +8,7 @@
 #ifndef SIM_CTRL_H
 #define SIM_CTRL_H
 
+#include "arbiter.h"
 #include "cmb.h"
 #include "dma.h"
 #include "fault.h"
@@ -46,6 +47,7 @@ struct ctrl_opts {
 	uint32_t hmb_min, hmb_preferred; /* host memory buffer, in units of 4 KiB; 0: none */
 	uint64_t cmb;			 /* bytes of controller memory buffer; 0: none */
 	bool cmb_old;		 /* the buffer, and with it the controller, is as before NVMe 1.4 */
+	bool wrr;		 /* weighted round robin can be chosen */
 	bool no_irq;		 /* no interrupt of any kind */
 	uint32_t sgls;		 /* Identify Controller's SGL support; 0: no SGLs */
 	struct ns_format format; /* of namespaces at first */
@@ -75,6 +77,7 @@ struct sq {
 	bool live;
 	uint16_t qid;
 	uint16_t cqid;
+	uint8_t class; /* enum arbiter_class */
 	uint32_t size;
 	uint32_t head;
 	uint64_t addr;
@@ -193,6 +196,7 @@ struct ctrl {
 	struct selftest selftest;
 	struct sanitize sanitize;
 	struct virt virt;
+	struct arbiter arbiter;
 	struct lbaf lbaf[CTRL_MAX_LBAF];
 	unsigned int nlbaf;
 	struct ns ns[CTRL_MAX_NS];

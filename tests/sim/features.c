@@ -83,6 +83,11 @@ uint32_t features_event_config(const struct ctrl *c)
 	return features_value(c, NVME_FEAT_FID_ASYNC_EVENT);
 }
 
+uint32_t features_arbitration(const struct ctrl *c)
+{
+	return features_value(c, NVME_FEAT_FID_ARBITRATION);
+}
+
 uint32_t features_coalescing(const struct ctrl *c)
 {
 	return features_value(c, NVME_FEAT_FID_IRQ_COALESCE);
@@ -227,6 +232,8 @@ static void features_set_special(struct ctrl *c, struct cmd *cmd, struct feature
 		val->current = v;
 	if (!cmd->status && (cmd->sqe.cdw10 & 0xff) == NVME_FEAT_FID_IRQ_COALESCE)
 		coalesce_flush(c);
+	if (!cmd->status && (cmd->sqe.cdw10 & 0xff) == NVME_FEAT_FID_ARBITRATION)
+		arbiter_update(c);
 }
 
 void features_set(struct ctrl *c, struct cmd *cmd)

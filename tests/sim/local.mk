@@ -6,6 +6,7 @@ noinst_LTLIBRARIES += %D%/libsim.la
 %C%_libsim_la_SOURCES = \
 	%D%/admin.c \
 	%D%/aer.c \
+	%D%/arbiter.c %D%/arbiter.h \
 	%D%/blocks.c \
 	%D%/cmb.c %D%/cmb.h \
 	%D%/cmd.h \
@@ -64,6 +65,13 @@ TESTS += %D%/test-sim
 %C%_test_sim_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
 %C%_test_sim_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_sim_LDADD = $(SIM_TEST_LIBS)
+
+check_PROGRAMS += %D%/test-arbiter
+TESTS += %D%/test-arbiter
+%C%_test_arbiter_SOURCES = %D%/test-arbiter.c
+%C%_test_arbiter_CPPFLAGS = $(SIM_TEST_CPPFLAGS)
+%C%_test_arbiter_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_arbiter_LDADD = $(SIM_TEST_LIBS)
 
 check_PROGRAMS += %D%/test-virt
 TESTS += %D%/test-virt

@@ -55,6 +55,7 @@ enum {
 	OPT_MPSMIN,
 	OPT_MPSMAX,
 	OPT_DSTRD,
+	OPT_WRR,
 };
 
 static const struct argp_option main_options[] = {
@@ -86,6 +87,7 @@ static const struct argp_option main_options[] = {
 	 "Largest memory page, in the same way (default 4, or the smallest one)", 0},
 	{"dstrd", OPT_DSTRD, "N", 0,
 	 "Doorbell stride: 4 bytes times 2 to the power N, 0 (default) to 15", 0},
+	{"wrr", OPT_WRR, NULL, 0, "Offer weighted round robin with an urgent class (CAP.AMS)", 0},
 	{"block-size", OPT_BLOCK, "BYTES", 0, "Logical block size, 512 (default) or 4096", 0},
 	{"cmb", OPT_CMB, "SIZE[,old]", 0,
 	 "A controller memory buffer of SIZE, 4K to 2G; old: as before NVMe 1.4", 0},
@@ -301,6 +303,9 @@ static error_t main_option(int key, char *arg, struct argp_state *state)
 	case OPT_DSTRD:
 		o->ctrl.dstrd = main_number(state, "dstrd", arg, 0, 15);
 		break;
+	case OPT_WRR:
+		o->ctrl.wrr = true;
+		break;
 	case OPT_BLOCK:
 		if (!strcmp(arg, "512"))
 			o->ctrl.format.shift = 9;
@@ -387,7 +392,7 @@ static const struct argp main_argp = {
 	       "order: nsid=N, lba=FIRST-LAST, times=N, chance=P, seed=N.\n"
 	       "  event TYPE INFO LID; cfs; ones on|off; link down|up; slow-ready MS [TIMES]; "
 	       "release; smart-warning BITS; sanitize-fails; self-test-result RESULT [SEGMENT]; "
-	       "list; clear [ID]; stats; help",
+	       "hold on|off; order; list; clear [ID]; stats; help",
 };
 
 static int main_serve(const struct options *o, struct ctrl *c)

@@ -35,7 +35,7 @@ void queue_add_cq(struct ctrl *c, uint16_t qid, uint32_t size, uint64_t addr, bo
 	c->ncq++;
 }
 
-void queue_add_sq(struct ctrl *c, uint16_t qid, uint16_t cqid, uint32_t size, uint64_t addr)
+void queue_add_sq(struct ctrl *c, uint16_t qid, uint16_t cqid, uint32_t size, uint64_t addr, uint8_t class)
 {
 	struct sq *sq = &c->sq[qid];
 
@@ -43,6 +43,7 @@ void queue_add_sq(struct ctrl *c, uint16_t qid, uint16_t cqid, uint32_t size, ui
 		.live = true,
 		.qid = qid,
 		.cqid = cqid,
+		.class = class,
 		.size = size,
 		.addr = addr,
 		.mem_gen = c->dma.gen - 1,
@@ -278,14 +279,22 @@ static bool queue_cid_taken(struct ctrl *c, const struct cmd *cmd)
 	return false;
 }
 
+static void queue_note(struct ctrl *c, uint16_t qid)
+{
+	struct arbiter *a = &c->arbiter;
+
+	if (qid && a->nnotes < ARBITER_NOTES)
+		a->notes[a->nnotes++] = qid;
+}
+
 /* Out of line, to keep what that takes out of the rounds that find nothing. */
-static __attribute__((noinline)) bool queue_serve(struct ctrl *c, struct sq *sq)
+__attribute__((noinline)) unsigned int queue_serve(struct ctrl *c, struct sq *sq, unsigned int most)
 {
 	struct cq *cq = &c->cq[sq->cqid];
 	uint16_t qid = sq->qid;
 	unsigned int n;
 
-	for (n = 0; n < QUEUE_BURST && sq->live && ctrl_running(c); n++) {
+	for (n = 0; n < most && sq->live && ctrl_running(c); n++) {
 		struct cmd cmd;
 
 		if (sq->head == sq->tail.value) {
@@ -305,6 +314,8 @@ static __attribute__((noinline)) bool queue_serve(struct ctrl *c, struct sq *sq)
 		}
 		sq->head = sq->head + 1 == sq->size ? 0 : sq->head + 1;
 		sq->commands++;
+		if (c->arbiter.noting)
+			queue_note(c, qid);
 		cmd.sqid = qid;
 		cmd.dw0 = cmd.dw1 = 0;
 		cmd.status = 0;
@@ -319,7 +330,15 @@ static __attribute__((noinline)) bool queue_serve(struct ctrl *c, struct sq *sq)
 			queue_exec(c, &cmd, false);
 		}
 	}
-	return n != 0;
+	return n;
+}
+
+bool queue_ready(struct ctrl *c, struct sq *sq)
+{
+	struct cq *cq = &c->cq[sq->cqid];
+
+	return doorbell_update(c, &sq->tail, doorbell_sq_slot(c, sq->qid), sq->size) != sq->head && !cq->waiting &&
+	       queue_cq_room(c, cq);
 }
 
 bool queue_intx(struct ctrl *c)
@@ -370,6 +389,23 @@ static void queue_disarm(struct ctrl *c)
 		doorbell_want(c, doorbell_sq_slot(c, c->live_sq[i]), DOORBELL_NO_RING);
 }
 
+static inline bool queue_round_robin(struct ctrl *c, bool *more)
+{
+	unsigned int burst = c->arbiter.burst < QUEUE_BURST ? c->arbiter.burst : QUEUE_BURST;
+	bool did = false;
+
+	for (unsigned int i = 0; i < c->nsq && ctrl_running(c); i++) {
+		struct sq *sq = &c->sq[c->live_sq[i]];
+
+		if (sq->head != sq->tail.value ||
+		    doorbell_news(c, &sq->tail, doorbell_sq_slot(c, sq->qid))) {
+			did |= queue_serve(c, sq, burst) != 0;
+			*more |= sq->live && sq->head != sq->tail.value;
+		}
+	}
+	return did;
+}
+
 bool queue_poll(struct ctrl *c)
 {
 	bool did = false, more = false;
@@ -389,15 +425,10 @@ bool queue_poll(struct ctrl *c)
 		did = queue_drain(c);
 	if (c->nheld_why[HELD_DELAYED] || c->nheld_why[HELD_FORMAT])
 		did |= queue_resume(c);
-	for (unsigned int i = 0; i < c->nsq && ctrl_running(c); i++) {
-		struct sq *sq = &c->sq[c->live_sq[i]];
-
-		if (sq->head != sq->tail.value ||
-		    doorbell_news(c, &sq->tail, doorbell_sq_slot(c, sq->qid))) {
-			did |= queue_serve(c, sq);
-			more |= sq->live && sq->head != sq->tail.value;
-		}
-	}
+	if (c->arbiter.wrr || c->arbiter.hold)
+		did |= arbiter_round(c, &more);
+	else
+		did |= queue_round_robin(c, &more);
 	if (did && c->armed)
 		queue_disarm(c);
 	if (c->posted && !(more && did && ++c->full < QUEUE_ROUNDS)) {
@@ -444,7 +475,7 @@ bool queue_arm(struct ctrl *c, uint64_t *deadline, bool *timer)
 	for (unsigned int i = 0; i < c->nsq; i++) {
 		struct sq *sq = &c->sq[c->live_sq[i]];
 		struct cq *cq = &c->cq[sq->cqid];
-		bool blocked = cq->waiting || !queue_cq_room(c, cq);
+		bool blocked = (c->arbiter.hold && sq->qid) || cq->waiting || !queue_cq_room(c, cq);
 		uint32_t tail =
 			doorbell_update(c, &sq->tail, doorbell_sq_slot(c, sq->qid), sq->size);
 

@@ -9,8 +9,8 @@
 
 #include "ctrl.h"
 
-/* Create queue `qid` (checked by the caller) at `addr` with `size` entries. */
-void queue_add_sq(struct ctrl *c, uint16_t qid, uint16_t cqid, uint32_t size, uint64_t addr);
+/* Create queue `qid` (checked by the caller) at `addr` with `size` entries, of an enum arbiter_class. */
+void queue_add_sq(struct ctrl *c, uint16_t qid, uint16_t cqid, uint32_t size, uint64_t addr, uint8_t class);
 void queue_add_cq(struct ctrl *c, uint16_t qid, uint32_t size, uint64_t addr, bool ien,
 		  uint16_t vector);
 
@@ -20,6 +20,10 @@ void queue_del_cq(struct ctrl *c, uint16_t qid);
 
 /* Everything goes, nothing is completed: the controller is reset. */
 void queue_reset(struct ctrl *c);
+
+/* It has a command that can be taken; take at most that many: how many were. */
+bool queue_ready(struct ctrl *c, struct sq *sq);
+unsigned int queue_serve(struct ctrl *c, struct sq *sq, unsigned int most);
 
 /* One round over all queues; true when something was done. */
 bool queue_poll(struct ctrl *c);
