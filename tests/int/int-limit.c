@@ -173,6 +173,39 @@ static void both_bytes(void)
 	limited(bytes / 4 / (64 << 10), 64 << 10, true, true);
 }
 
+/* Reads of 32 KiB, with a PRP list of the session's own. */
+static void unchecked_bytes(void)
+{
+	struct client c;
+	uint64_t total, *list;
+	uint32_t length = 32 << 10;
+
+	client_open(&c);
+	list = (uint64_t *)c.buf->vaddr;
+	for (unsigned int i = 0; i < length / 4096 - 1; i++)
+		list[i] = (uint64_t)cpu_to_le64(c.buf->iova + (i + 2) * 4096u);
+	total = bytes / 4 / length;
+	for (uint64_t sent = 0; c.done < total;) {
+		union nvme_cmd cmd = {.rw = {.opcode = 2, .nsid = cpu_to_le32(1)}};
+		struct vfnc_completion completion;
+		uint64_t ticket;
+
+		cmd.rw.nlb = cpu_to_le16((uint16_t)(length / c.bs - 1));
+		cmd.dptr.prp1 = cpu_to_le64(c.buf->iova + 4096);
+		cmd.dptr.prp2 = cpu_to_le64(c.buf->iova);
+		for (; sent < total && sent - c.done < DEPTH - 1; sent++)
+			OK(c.conn, vfnc_submit_raw(c.dev, c.request, &cmd, NULL, &ticket));
+		OK(c.conn, vfnc_wait_any(c.conn, &ticket, &completion, INT_SOON_MS));
+		CHECK(completion.status == 0, "status %#x", completion.status);
+		c.done++;
+		c.moved += length;
+		client_check(&c);
+	}
+	int_note("%llu commands, %llu bytes in %llu ms", (unsigned long long)c.done, (unsigned long long)c.moved,
+		 (unsigned long long)(now_ns() - c.began) / 1000000);
+	vfnc_disconnect(c.conn);
+}
+
 /* Each session has its own; and one that goes with commands waiting leaves nothing. */
 static void sessions(void)
 {
@@ -209,6 +242,7 @@ static const struct int_case cases[] = {
 	INT_CASE("requests have theirs", request_commands),
 	INT_CASE("both together have no more", both_commands),
 	INT_CASE("and no more bytes", both_bytes),
+	INT_CASE("unchecked commands have theirs of bytes", unchecked_bytes),
 	INT_CASE("sessions have a limit each", sessions),
 	INT_CASE("by a polling thread: commands", polled),
 	INT_CASE("by a polling thread: bytes", polled_bytes),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What drivers never do: writes to registers, configuration space and doorbells. */
+#include "client.h"
 #include "int.h"
 
 #include <errno.h>
@@ -8,6 +9,7 @@
 
 #define REG_CC        0x14
 #define REG_AQA       0x24
+#define REG_CMBMSC    0x50
 #define DOORBELLS     0x1000
 #define CONFIG_SCRATCH PCI_INTERRUPT_LINE /* means nothing to a device */
 
@@ -117,19 +119,35 @@ static void raw_covered(void)
 	struct set s = set_up(env.device), other = set_up(env.device);
 	struct vfnc_buffer *buf = int_buffer(other.dev, 65536);
 	uint64_t cap = register_of(&s, "cap");
+	struct client owner;
+	uint32_t low, high;
 
+	client_open(&owner, NULL, VFNC_QUEUE_REQUEST, 4, 4096);
 	OK(s.conn, vfnc_register_write(s.dev, "intms", 0xff));
 	CHECK(register_of(&s, "intms") == 0, "interrupts stay masked");
 	OK(other.conn, vfnc_identify_ctrl(other.dev, buf->vaddr, NULL));
+	CHECK(cap >> 57 & 1 || !env.sim_control, "the software controller has no memory of its own");
 	if (cap >> 57 & 1) {
 		OK(s.conn, vfnc_register_write(s.dev, "cmbmsc", 1));
 		OK(s.conn, vfnc_register_write(s.dev, "cmbmsc", buf->iova | 3));
 		CHECK(register_of(&s, "cmbmsc") == 0, "the controller's memory is over a session's");
+		/* Its end alone, or its beginning; and by the half of the register that switches it on. */
+		OK(s.conn, vfnc_register_write(s.dev, "cmbmsc", 1));
+		OK(s.conn, vfnc_register_write(s.dev, "cmbmsc", (buf->iova + buf->size - 4096) | 3));
+		CHECK(register_of(&s, "cmbmsc") == 0, "it is over the end of a session's");
+		low = (uint32_t)(buf->iova - 4096) | 3;
+		high = (uint32_t)((buf->iova - 4096) >> 32);
+		OK(s.conn, vfnc_register_write(s.dev, "cmbmsc", 1));
+		OK(s.conn, vfnc_bar_write(s.dev, 0, REG_CMBMSC + 4, 4, &high, 4));
+		OK(s.conn, vfnc_bar_write(s.dev, 0, REG_CMBMSC, 4, &low, 4));
+		CHECK(register_of(&s, "cmbmsc") == 0, "it is over the beginning of a session's");
+		client_rw(&owner, false, 0, 4096, 0);
 		/* Where nothing is mapped it does no harm. */
 		OK(s.conn, vfnc_register_write(s.dev, "cmbmsc", UINT64_C(1) << 50 | 3));
 		CHECK(register_of(&s, "cmbmsc") >> 50 == 1, "the controller's memory is not where nothing was");
 		OK(s.conn, vfnc_register_write(s.dev, "cmbmsc", 0));
 	}
+	client_close(&owner);
 	vfnc_disconnect(s.conn);
 	vfnc_disconnect(other.conn);
 }

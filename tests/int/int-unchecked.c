@@ -3,6 +3,7 @@
 #include "int.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <vfn/nvme/types.h>
@@ -17,7 +18,12 @@
 #define OPC_CREATE_CQ  0x05
 #define OPC_IDENTIFY   0x06
 #define OPC_ABORT      0x08
+#define OPC_SET_FEATURES 0x09
+#define OPC_GET_FEATURES 0x0a
 #define OPC_KEEP_ALIVE 0x18
+#define OPC_DATA_QUEUE 0x45
+#define FEATURE_EVENTS 0x0b
+#define FEATURE_HMB    0x0d
 #define ENTRIES        16u
 #define FILLERS        100 /* more than the admin queue has places for */
 
@@ -361,6 +367,171 @@ static void unchecked_fatal(void)
 	vfnc_disconnect(s.conn);
 }
 
+static uint64_t resets(struct vfnc_device *dev)
+{
+	struct vfnc_statistics stats;
+
+	OK(vfnc_device_connection(dev), vfnc_statistics(vfnc_device_connection(dev), dev, &stats));
+	return stats.resets;
+}
+
+/* A session sends the command, which the controller is said to complete so, and ends. Was the controller reset? */
+static bool tainted(struct vfnc_device *watch, const union nvme_cmd *cmd, unsigned int sc)
+{
+	uint64_t before = resets(watch), until = int_now_ms() + INT_SOON_MS;
+	struct vfnc_statistics stats;
+	struct vfnc_completion c;
+	struct set s = set_up();
+
+	sim_tell(env.sim_control, "status admin %#x 1 0 %#x", cmd->opcode, sc);
+	c = send(&s, NULL, cmd, false);
+	sim_tell(env.sim_control, "clear");
+	CHECK((c.status & SC_MASK) == sc, "opcode %#x: status %#x, not %#x", cmd->opcode, c.status, sc);
+	CHECK(resets(watch) == before, "it is reset before the session's end");
+	vfnc_disconnect(s.conn);
+	/* Its buffer goes after the reset, if there is one. */
+	do {
+		CHECK(int_now_ms() < until, "the session's memory is not given back");
+		int_pause();
+		OK(vfnc_device_connection(watch), vfnc_statistics(vfnc_device_connection(watch), watch, &stats));
+	} while (stats.buffers);
+	return stats.resets != before;
+}
+
+/*
+ * Memory that the controller keeps after the command, and that nothing but a reset takes from it: before the session's
+ * memory is given back. Not so where it does not keep any.
+ */
+static void unchecked_tainted(void)
+{
+	static const struct {
+		const char *what;
+		uint8_t opcode;
+		uint32_t cdw10;
+		unsigned int sc;
+		bool reset;
+	} all[] = {
+		{"Controller Data Queue, create", OPC_DATA_QUEUE, 0, 0, true},
+		{"Controller Data Queue, create another kind", OPC_DATA_QUEUE, 1u << 16, 0, true},
+		{"Controller Data Queue, create that fails", OPC_DATA_QUEUE, 0, SC_INVALID_OPC, false},
+		{"Controller Data Queue, delete", OPC_DATA_QUEUE, 1, 0, false},
+		{"Host Memory Buffer", OPC_SET_FEATURES, FEATURE_HMB, 0, true},
+		{"Host Memory Buffer that fails", OPC_SET_FEATURES, FEATURE_HMB, SC_INVALID_OPC, false},
+		{"Create I/O Completion Queue beyond all", OPC_CREATE_CQ, 0xfff0, 0, true},
+		{"Create I/O Submission Queue beyond all", OPC_CREATE_SQ, 0xfff0, 0, true},
+		{"Keep Alive", OPC_KEEP_ALIVE, 0, 0, false},
+	};
+	struct vfnc *conn = int_connect();
+	struct vfnc_device *watch = int_open(conn, env.device);
+
+	for (unsigned int i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		union nvme_cmd cmd = {.opcode = all[i].opcode, .cdw10 = cpu_to_le32(all[i].cdw10)};
+
+		CHECK(tainted(watch, &cmd, all[i].sc) == all[i].reset, "%s: the controller was%s reset", all[i].what,
+		      all[i].reset ? " not" : "");
+	}
+	vfnc_disconnect(conn);
+}
+
+static uint32_t events_enabled(struct set *s)
+{
+	union nvme_cmd cmd = {.opcode = OPC_GET_FEATURES, .cdw10 = cpu_to_le32(FEATURE_EVENTS)};
+	struct vfnc_completion c = send(s, NULL, &cmd, false);
+
+	CHECK(vfnc_ok(&c), "Get Features: %#x", c.status);
+	return c.dw0;
+}
+
+static void set_events(struct set *s, uint32_t value)
+{
+	union nvme_cmd cmd = {.opcode = OPC_SET_FEATURES};
+	struct vfnc_completion c;
+
+	cmd.cdw10 = cpu_to_le32(FEATURE_EVENTS);
+	cmd.cdw11 = cpu_to_le32(value);
+	c = send(s, NULL, &cmd, false);
+	CHECK(vfnc_ok(&c), "Set Features: %#x", c.status);
+}
+
+/* A session switches events off that others have asked for: they are on again, whatever it wants besides. */
+static void unchecked_events(void)
+{
+	struct set s = set_up(), other = set_up();
+	uint64_t until = int_now_ms() + INT_SOON_MS;
+	struct vfnc_subscription *sub;
+	struct vfnc_event event;
+	uint32_t all = events_enabled(&s), some = all & (all - 1);
+
+	CHECK(all, "no events are enabled");
+	OK(other.conn, vfnc_subscribe(other.dev, &sub));
+	int_shell(env.inject_smart, "0");
+	for (int i = 0; i < 3; i++) {
+		set_events(&s, i == 0 ? 0 : i == 1 ? some : all);
+		while (events_enabled(&s) != all) {
+			CHECK(int_now_ms() < until, "events stay off: %#x of %#x", events_enabled(&s), all);
+			int_pause();
+		}
+		int_shell(env.inject_smart, "4");
+		OK(other.conn, vfnc_event_wait(other.conn, &event, INT_SOON_MS));
+		CHECK(event.kind == VFNC_EVENT_ASYNC && event.type == 1, "an event of kind %d, type %u", event.kind,
+		      event.type);
+		int_shell(env.inject_smart, "0");
+	}
+	vfnc_disconnect(s.conn);
+	vfnc_disconnect(other.conn);
+}
+
+static struct vfnc_tally tally_of(struct vfnc *conn)
+{
+	struct vfnc_tally_opts opts = {.sessions = true, .session = vfnc_session(conn)};
+	struct vfnc_tally *rows, row = {0};
+	int n = vfnc_tallies(conn, env.device, &opts, &rows);
+
+	OK(conn, n);
+	for (int i = 0; i < n; i++)
+		if (rows[i].kind == VFNC_TALLY_SESSION)
+			row = rows[i];
+	CHECK(row.session == vfnc_session(conn), "no row of the session");
+	free(rows);
+	return row;
+}
+
+/* What they transfer is counted as far as it can be told, and only what was transferred. */
+static void unchecked_bytes(void)
+{
+	struct set s = set_up();
+	uint32_t bs = int_namespace(s.dev, 1).block_size;
+	union nvme_cmd rw = {.rw = {.opcode = 2, .nsid = cpu_to_le32(1)}}, id = {.opcode = OPC_IDENTIFY};
+	union nvme_cmd vendor = {.opcode = 0x82, .nsid = cpu_to_le32(1)};
+	struct vfnc_tally before = tally_of(s.conn), after;
+	struct vfnc_completion c;
+
+	rw.dptr.prp1 = cpu_to_le64(s.buf->iova);
+	rw.rw.nlb = cpu_to_le16((uint16_t)(4096 / bs - 1));
+	for (uint8_t opcode = 1; opcode <= 2; opcode++) {
+		rw.opcode = opcode;
+		for (uint8_t i = 0; i < 3 * opcode; i++) {
+			c = send(&s, s.queue, &rw, i % 2);
+			CHECK(vfnc_ok(&c), "opcode %u: %#x", opcode, c.status);
+		}
+	}
+	id.cdw10 = cpu_to_le32(1);
+	id.dptr.prp1 = rw.dptr.prp1;
+	c = send(&s, NULL, &id, false);
+	CHECK(vfnc_ok(&c), "Identify: %#x", c.status);
+	/* Beyond the end, and of no length that anybody could tell. */
+	rw.rw.slba = cpu_to_le64(UINT64_C(1) << 44);
+	c = send(&s, s.queue, &rw, false);
+	CHECK(!vfnc_ok(&c), "beyond the end");
+	send(&s, s.queue, &vendor, false);
+	after = tally_of(s.conn);
+	CHECK(after.bytes_written - before.bytes_written == 3 * 4096, "%llu bytes written",
+	      (unsigned long long)(after.bytes_written - before.bytes_written));
+	CHECK(after.bytes_read - before.bytes_read == 7 * 4096, "%llu bytes read",
+	      (unsigned long long)(after.bytes_read - before.bytes_read));
+	vfnc_disconnect(s.conn);
+}
+
 int main(void)
 {
 	static const struct int_case cases[] = {
@@ -374,6 +545,10 @@ int main(void)
 		INT_CASE("a controller that dies of a command is told as such", unchecked_fatal, .faults = true),
 		INT_CASE("a session cancels them", unchecked_cancel, .faults = true),
 		INT_CASE("silence is told as such", unchecked_silence, .faults = true),
+		INT_CASE("memory that the controller keeps is taken from it by a reset", unchecked_tainted,
+			 .limit = 120, .faults = true),
+		INT_CASE("events that a session switches off are on again", unchecked_events),
+		INT_CASE("their bytes are counted", unchecked_bytes),
 		{0},
 	};
 

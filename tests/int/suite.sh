@@ -67,7 +67,7 @@ here_sim() {
     INT_INJECT_SMART="'$vfnd_sim' --tell '$dir/one.control' \"smart-warning \$1\""
     INT_TAKE_AWAY="kill -KILL \$(cat '$dir/second.pid')"
     export INT_SIM_CONTROL INT_SIM_CONTROL2
-    start_sim one --serial vfnd-sim-one --ns 64M --ns 64M $sim_options && start_second &&
+    start_sim one --serial vfnd-sim-one --ns 64M --ns 64M --cmb 1M $sim_options && start_second &&
         facts one && facts two
 }
 

@@ -14,6 +14,7 @@ limits() {
 {
     echo "[device $INT_DEVICE]"
     limits
+    echo "raw = yes"
     echo "[device $INT_DEVICE2]"
     limits
     echo "serve = poll"
