@@ -244,8 +244,7 @@ fail:
 	return job->error;
 }
 
-/* A line masks itself with each interrupt. One that came while this was not owned is in the eventfd. */
-static void nvme_interrupt_unmask(struct nvme_device *nd)
+void nvme_interrupt_unmask(struct nvme_device *nd)
 {
 	struct vfio_device *vdev = &nd->ctrl.pci.dev;
 

@@ -97,6 +97,7 @@ static void recover_enable_done(struct job *job)
 	nvme_ns_fresh(nd);
 	dev->state = DEVICE_READY;
 	nd->owned = true;
+	nvme_interrupt_unmask(nd);
 	nvme_served_resume(nd);
 	nvme_events_start(nd);
 	if (nvme_enable_told(nd, 0, NULL))

@@ -285,6 +285,11 @@ void nvme_look_soon(struct nvme_device *nd);
 int nvme_vector_of(const struct nvme_device *nd, unsigned int qid, bool pair);
 /* WORKER: Identify, events and namespaces of a controller that was just enabled. 0 or -1, errno. */
 int nvme_setup(struct nvme_device *nd);
+/*
+ * The loop owns the queues from now on, or again: a line masks itself with each interrupt, and nobody has unmasked it
+ * meanwhile. One that came is in the eventfd.
+ */
+void nvme_interrupt_unmask(struct nvme_device *nd);
 int nvme_vectors_open(struct nvme_device *nd);
 void nvme_vectors_close(struct nvme_device *nd);
 void nvme_slots_reset(struct nvme_device *nd);

@@ -21,6 +21,7 @@
  *   LONG                1: the long variants
  *   INT_BRIEF           1: short ones, since the same was done before with more of everything
  *   INT_NO_INTERRUPTS   set: the controllers have none
+ *   INT_NO_MSIX         set: the controllers have INTx alone
  */
 #ifndef VFND_TESTS_INT_H
 #define VFND_TESTS_INT_H

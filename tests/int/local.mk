@@ -14,9 +14,9 @@ TESTS += %D%/test-demo.sh %D%/test-example.sh
 dist_check_SCRIPTS += %D%/test-libvfn-examples.sh
 TESTS += %D%/test-libvfn-examples.sh
 
-# Controllers that have to be polled.
-dist_check_SCRIPTS += %D%/test-polled.sh
-TESTS += %D%/test-polled.sh
+# Controllers that have to be polled, and others with INTx.
+dist_check_SCRIPTS += %D%/test-polled.sh %D%/test-intx.sh
+TESTS += %D%/test-polled.sh %D%/test-intx.sh
 
 # vfnctl's commands.
 dist_check_SCRIPTS += %D%/test-vfnctl.sh

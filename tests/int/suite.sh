@@ -6,6 +6,7 @@
 #   suite.sh --real FIRST SECOND on these PCI devices, which vfio-pci has; $VM_FACTS/ADDRESS/ tells what
 #                                the kernel's driver said of them (tests/vm/snapshot.py)
 #   suite.sh --no-interrupts     on two software controllers that have none: the daemon polls them
+#   suite.sh --no-msix           on two that have INTx alone
 #
 # INT_ONLY="share kill" runs just these programs. LONG=1: the long variants. Prints TAP.
 set -u
@@ -18,6 +19,12 @@ if [ "${1:-}" = --no-interrupts ]; then
     sim_options=$1
     INT_NO_INTERRUPTS=1
     export INT_NO_INTERRUPTS
+    shift
+fi
+if [ "${1:-}" = --no-msix ]; then
+    sim_options=$1
+    INT_NO_MSIX=1
+    export INT_NO_MSIX
     shift
 fi
 if [ "${1:-}" = --real ]; then

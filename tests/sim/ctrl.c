@@ -51,7 +51,8 @@ static int ctrl_open_doorbells(struct ctrl *c)
 
 static void ctrl_pci_init(struct ctrl *c)
 {
-	pci_init(&c->pci, c->opts.no_irq ? 0 : c->opts.queues + 1, c->doorbells_len);
+	pci_init(&c->pci, c->opts.irqs == IRQ_MSIX ? c->opts.queues + 1 : 0, c->opts.irqs != IRQ_NONE,
+		 c->doorbells_len);
 	if (c->cmb.size)
 		pci_add_bar4(&c->pci, c->cmb.size);
 	cmb_place(&c->cmb, &c->pci, &c->dma);
@@ -95,7 +96,7 @@ int ctrl_init(struct ctrl *c, const struct ctrl_opts *opts)
 	if (opts->cmb && !opts->cmb_old)
 		c->cap |= 1ull << NVME_CAP_CMBS_SHIFT;
 	if (!err)
-		err = irq_init(&c->irq, &c->pci, opts->queues + 1, opts->no_irq);
+		err = irq_init(&c->irq, &c->pci, opts->queues + 1, opts->irqs);
 	if (!err)
 		err = ctrl_open_doorbells(c);
 	most = ctrl_mdts(c);

@@ -48,7 +48,7 @@ struct ctrl_opts {
 	uint64_t cmb;			 /* bytes of controller memory buffer; 0: none */
 	bool cmb_old;		 /* the buffer, and with it the controller, is as before NVMe 1.4 */
 	bool wrr;		 /* weighted round robin can be chosen */
-	bool no_irq;		 /* no interrupt of any kind */
+	enum irq_have irqs;
 	uint32_t sgls;		 /* Identify Controller's SGL support; 0: no SGLs */
 	struct ns_format format; /* of namespaces at first */
 	uint64_t capacity;	 /* bytes for namespaces; at least what is there at first */

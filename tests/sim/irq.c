@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-int irq_init(struct irq *q, struct pci *pci, unsigned int nvec, bool none)
+int irq_init(struct irq *q, struct pci *pci, unsigned int nvec, enum irq_have have)
 {
 	memset(q, 0, sizeof(*q));
 	q->vec = calloc(nvec, sizeof(*q->vec));
@@ -18,7 +18,7 @@ int irq_init(struct irq *q, struct pci *pci, unsigned int nvec, bool none)
 		return -ENOMEM;
 	q->pci = pci;
 	q->nvec = nvec;
-	q->none = none;
+	q->have = have;
 	for (unsigned int i = 0; i < nvec; i++)
 		q->vec[i].fd = -1;
 	q->intx_fd = q->intx_unmask_fd = q->err_fd = q->req_fd = -1;
@@ -92,11 +92,11 @@ void irq_reset(struct irq *q)
 
 static unsigned int irq_count(const struct irq *q, uint32_t index)
 {
-	if (q->none)
+	if (q->have == IRQ_NONE)
 		return 0;
 	switch (index) {
 	case VFIO_PCI_MSIX_IRQ_INDEX:
-		return q->nvec;
+		return q->have == IRQ_MSIX ? q->nvec : 0;
 	case VFIO_PCI_MSI_IRQ_INDEX:
 		return 0;
 	default:

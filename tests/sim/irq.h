@@ -15,6 +15,12 @@
 
 #include <linux/vfio.h>
 
+enum irq_have {
+	IRQ_MSIX, /* and INTx */
+	IRQ_INTX,
+	IRQ_NONE,
+};
+
 struct irq_vector {
 	int fd;
 	uint32_t entry[4]; /* the table's: address low, high, data, control */
@@ -37,11 +43,11 @@ struct irq {
 	uint64_t due;	 /* the earliest of the vectors' */
 	uint64_t late;	 /* interrupts that came by the time, for less than the threshold */
 	uint64_t raised; /* interrupts that went out */
-	bool none;	 /* the device has none of any kind */
+	enum irq_have have;
 };
 
-/* 0 or -ENOMEM. `none`: clients find no interrupt that they could have. */
-int irq_init(struct irq *q, struct pci *pci, unsigned int nvec, bool none);
+/* 0 or -ENOMEM. `have`: what clients find that they could have. */
+int irq_init(struct irq *q, struct pci *pci, unsigned int nvec, enum irq_have have);
 void irq_fini(struct irq *q);
 
 /* Closes every eventfd and resets the table: a client has gone. */

@@ -46,6 +46,7 @@ enum {
 	OPT_PI,
 	OPT_SGLS,
 	OPT_NO_IRQ,
+	OPT_NO_MSIX,
 	OPT_SPIN,
 	OPT_TELL,
 	OPT_CAPACITY,
@@ -101,6 +102,7 @@ static const struct argp_option main_options[] = {
 	{"sgls", OPT_SGLS, "BITS", 0,
 	 "SGL support as Identify Controller has it; 0: no SGLs (default 0xb0001)", 0},
 	{"no-interrupts", OPT_NO_IRQ, NULL, 0, "Have no interrupts: clients must look by themselves", 0},
+	{"no-msix", OPT_NO_MSIX, NULL, 0, "Have no interrupt vectors (MSI-X), but a pin (INTx)", 0},
 	{"time", OPT_TIME, "WHAT=MS", 0,
 	 "How long it takes, in milliseconds: format (default 0), self-test (2000), "
 	 "extended-self-test (10000), sanitize (1000 a pass), ready (0)",
@@ -352,7 +354,10 @@ static error_t main_option(int key, char *arg, struct argp_state *state)
 		main_time(state, &o->ctrl, arg);
 		break;
 	case OPT_NO_IRQ:
-		o->ctrl.no_irq = true;
+		o->ctrl.irqs = IRQ_NONE;
+		break;
+	case OPT_NO_MSIX:
+		o->ctrl.irqs = IRQ_INTX;
 		break;
 	case OPT_SPIN:
 		o->ctrl.spin_us = main_number(state, "spin-us", arg, 0, 60000000);

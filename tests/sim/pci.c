@@ -72,7 +72,7 @@ uint64_t pci_bar4(const struct pci *p)
 	return (low & (uint32_t)PCI_BASE_ADDRESS_MEM_MASK) | (uint64_t)high << 32;
 }
 
-void pci_init(struct pci *p, unsigned int vectors, uint32_t doorbells)
+void pci_init(struct pci *p, unsigned int vectors, bool pin, uint32_t doorbells)
 {
 	uint8_t *c = p->cfg, *w = p->wmask;
 
@@ -103,9 +103,10 @@ void pci_init(struct pci *p, unsigned int vectors, uint32_t doorbells)
 	pci_put32(c + PCI_AT_EXP + PCI_EXP_DEVCAP2, PCI_EXP_DEVCAP2_COMP_TMOUT_DIS);
 	pci_put16(w + PCI_AT_EXP + PCI_EXP_DEVCTL2, PCI_EXP_DEVCTL2_COMP_TMOUT_DIS);
 
+	if (!pin)
+		c[PCI_INTERRUPT_PIN] = 0;
 	if (!vectors) {
 		c[PCI_AT_EXP + 1] = 0;
-		c[PCI_INTERRUPT_PIN] = 0;
 		return;
 	}
 	c[PCI_AT_MSIX] = PCI_CAP_ID_MSIX;

@@ -30,9 +30,9 @@ struct pci {
 
 /*
  * Power-on state with `vectors` MSI-X vectors, whose table is behind `doorbells` bytes of doorbells; 0:
- * without interrupts of any kind.
+ * without MSI-X. `pin`: there is INTx.
  */
-void pci_init(struct pci *p, unsigned int vectors, uint32_t doorbells);
+void pci_init(struct pci *p, unsigned int vectors, bool pin, uint32_t doorbells);
 
 /* Give it a BAR4 of 64 bits; `size` is a power of two. To be done again after pci_init(). */
 void pci_add_bar4(struct pci *p, uint64_t size);
