@@ -17,6 +17,9 @@
 struct state_device;
 struct state_queue;
 
+/* Base class 01h and subclass 08h (PCI Code and ID Assignment): controllers of non-volatile memory. */
+#define CLASS_CODE_NVME 0x0108u
+
 /* A named register of BAR 0. */
 struct device_register {
 	const char *name;
@@ -161,7 +164,9 @@ struct device_class {
 			     char *text, size_t size);
 	/* WORKER: ring it. 0 or -errno. */
 	int (*doorbell_ring)(struct device *dev, uint64_t offset, uint32_t value);
-	/* WORKER, after a write: the device is not as the daemon left it; why, or NULL. */
+	/* WORKER, after a write to a BAR or configuration space: mend what it does to others. NULL: there is nothing. */
+	void (*written)(struct device *dev);
+	/* WORKER, after a write or a doorbell: the device is not as the daemon left it; why, or NULL. */
 	const char *(*upset)(struct device *dev);
 	/* On the loop, after that: bring it back. */
 	void (*recover)(struct device *dev, const char *why);

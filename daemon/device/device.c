@@ -77,8 +77,6 @@ static void device_free(struct device *dev)
 	free(dev);
 }
 
-#define DEVICE_CLASS_NVME 0x0108u /* base class and subclass */
-
 /*
  * As the configuration has it, else by the class code, which the kernel knows; a device of which it is not known is
  * taken for a controller, and found out when it is opened.
@@ -89,7 +87,7 @@ static const struct device_class *device_choose(const struct device_settings *se
 	unsigned long long code;
 
 	if (class == CONFIG_CLASS_AUTO && pci_is_bdf(address) && pci_device_info_get_ull(address, "class", &code) == 0)
-		class = code >> 8 == DEVICE_CLASS_NVME ? CONFIG_CLASS_NVME : CONFIG_CLASS_PCI;
+		class = code >> 8 == CLASS_CODE_NVME ? CONFIG_CLASS_NVME : CONFIG_CLASS_PCI;
 	for (size_t i = 0; class == CONFIG_CLASS_PCI && device_classes[i]; i++)
 		if (strcmp(device_classes[i]->name, "pci") == 0)
 			return device_classes[i];

@@ -19,8 +19,6 @@
 #include "daemon/device/group.h"
 #include "daemon/journal.h"
 
-#define NVME_CLASS_CODE 0x0108u /* base class and subclass */
-
 /* Milliseconds between two looks for completions, without interrupts: doubled from the first to the last. */
 #define NVME_LOOK_FIRST 1
 #define NVME_LOOK_LAST	100
@@ -219,7 +217,7 @@ int nvme_claim(struct device *dev, struct job *job)
 	ret = nvme_ctrl_init_in(&nd->ctrl, ctx, dev->address, &opts);
 	if (ret < 0) {
 		job_fail(job, -errno);
-		if (nd->ctrl.pci.classcode && nd->ctrl.pci.classcode >> 8 != NVME_CLASS_CODE)
+		if (nd->ctrl.pci.classcode && nd->ctrl.pci.classcode >> 8 != CLASS_CODE_NVME)
 			snprintf(job->text, sizeof(job->text), "class code %06llx is no NVMe controller's: class = pci "
 				 "in its section of vfnd.conf has it served as it is", nd->ctrl.pci.classcode);
 	}

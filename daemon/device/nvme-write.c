@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include <linux/vfio.h>
+
 #include <vfn/iommu.h>
 #include <vfn/support.h>
 
@@ -97,11 +99,16 @@ int nvme_doorbell_ring(struct device *dev, uint64_t offset, uint32_t value)
 	return nvme_reg_write32(&nd->ctrl, offset, value) < 0 ? -errno : 0;
 }
 
-/* Interrupts that are masked would be missed by all. */
+/*
+ * Interrupts that are masked would be missed by all. Those of MSI-X are not masked there, and who has these should not
+ * access the register at all (NVMe Base 2.0, 3.1.3.3).
+ */
 static void write_unmask(struct nvme_device *nd)
 {
 	uint32_t masked;
 
+	if (!nd->nvectors || nd->ctrl.pci.dev.irq_info.index == VFIO_PCI_MSIX_IRQ_INDEX)
+		return;
 	if (nvme_reg_read32(&nd->ctrl, NVME_REG_INTMS, &masked) < 0 || !masked || masked == UINT32_MAX)
 		return;
 	if (nvme_reg_write32(&nd->ctrl, NVME_REG_INTMC, masked) == 0)
@@ -145,13 +152,17 @@ static void write_uncover(struct nvme_device *nd)
 						  "at %#llx: it was switched off", (unsigned long long)range.first);
 }
 
+void nvme_written(struct device *dev)
+{
+	write_unmask(nvme_of(dev));
+	write_uncover(nvme_of(dev));
+}
+
 const char *nvme_upset(struct device *dev)
 {
 	struct nvme_ctrl *ctrl = &nvme_of(dev)->ctrl;
 	uint32_t cc, csts;
 
-	write_unmask(nvme_of(dev));
-	write_uncover(nvme_of(dev));
 	if (nvme_reg_read32(ctrl, NVME_REG_CC, &cc) < 0 || nvme_reg_read32(ctrl, NVME_REG_CSTS, &csts) < 0 ||
 	    csts == UINT32_MAX)
 		return "its registers cannot be read";

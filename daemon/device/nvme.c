@@ -110,6 +110,7 @@ const struct device_class nvme_class = {
 	.bar_write_check = nvme_bar_write_check,
 	.doorbell_find = nvme_doorbell_find,
 	.doorbell_ring = nvme_doorbell_ring,
+	.written = nvme_written,
 	.upset = nvme_upset,
 	.recover = nvme_recover_from,
 	.queue_create = nvme_queue_create,

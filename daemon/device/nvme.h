@@ -570,6 +570,7 @@ int nvme_bar_write_check(struct opening *opening, unsigned int bar, uint64_t off
 int nvme_doorbell_find(struct opening *opening, uint32_t qid, bool completion, uint64_t *offset,
 		       char *text, size_t size);
 int nvme_doorbell_ring(struct device *dev, uint64_t offset, uint32_t value);
+void nvme_written(struct device *dev);
 const char *nvme_upset(struct device *dev);
 void nvme_recover_from(struct device *dev, const char *why);
 

@@ -74,6 +74,8 @@ static void access_run(struct job *job)
 	if (ret < 0)
 		job_fail(job, ret);
 	/* What was written before an access failed may have had its effect. */
+	if ((a->kind == ACCESS_BAR_WRITE || a->kind == ACCESS_CONFIG_WRITE) && dev->class->written)
+		dev->class->written(dev);
 	if (a->kind != ACCESS_BAR_READ)
 		a->upset = dev->class->upset(dev);
 }

@@ -124,9 +124,11 @@ static void raw_covered(void)
 	uint32_t low, high;
 
 	client_open(&owner, NULL, VFNC_QUEUE_REQUEST, 4, 4096);
-	OK(s.conn, vfnc_register_write(s.dev, "intms", 0xff));
-	CHECK(register_of(&s, "intms") == 0, "interrupts stay masked");
-	OK(other.conn, vfnc_identify_ctrl(other.dev, buf->vaddr, NULL));
+	if (!raw_capability(&s, PCI_CAP_ID_MSIX)) {
+		OK(s.conn, vfnc_register_write(s.dev, "intms", 0xff));
+		CHECK(register_of(&s, "intms") == 0, "interrupts stay masked");
+		OK(other.conn, vfnc_identify_ctrl(other.dev, buf->vaddr, NULL));
+	}
 	CHECK(cap >> 57 & 1 || !env.sim_control, "the software controller has no memory of its own");
 	if (cap >> 57 & 1) {
 		OK(s.conn, vfnc_register_write(s.dev, "cmbmsc", 1));
@@ -151,6 +153,32 @@ static void raw_covered(void)
 	client_close(&owner);
 	vfnc_disconnect(s.conn);
 	vfnc_disconnect(other.conn);
+}
+
+/* Where there is MSI-X, INTMS is nobody's; and who rings a doorbell has masked nothing. */
+static void raw_mask_left_alone(void)
+{
+	struct set s = set_up(env.device);
+	struct vfnc_queue *queue = int_queue(s.dev, 8);
+	bool msix = raw_capability(&s, PCI_CAP_ID_MSIX);
+	long before, after;
+	uint32_t aqa;
+
+	OK(s.conn, vfnc_bar_read(s.dev, 0, REG_AQA, 4, &aqa, 4));
+	before = sim_stat(env.sim_control, "mask_accesses");
+	OK(s.conn, vfnc_doorbell(s.dev, (uint16_t)queue->qid, true, 0));
+	after = sim_stat(env.sim_control, "mask_accesses");
+	CHECK(after == before, "a doorbell had INTMS looked at %ld times", after - before);
+	OK(s.conn, vfnc_bar_write(s.dev, 0, REG_AQA, 4, &aqa, 4));
+	after = sim_stat(env.sim_control, "mask_accesses");
+	CHECK(msix ? after == before : after > before, "after a write INTMS was looked at %ld times", after - before);
+	if (msix) {
+		OK(s.conn, vfnc_register_write(s.dev, "intms", 2));
+		CHECK(register_of(&s, "intms") == 2, "the daemon has written to INTMC");
+		OK(s.conn, vfnc_register_write(s.dev, "intmc", 2));
+	}
+	OK(s.conn, vfnc_queue_delete(queue));
+	vfnc_disconnect(s.conn);
 }
 
 static void config_refused(struct set *s, const char *text, unsigned int at, unsigned int width, uint32_t value)
@@ -269,6 +297,8 @@ int main(void)
 		INT_CASE("BARs are read in every width", raw_widths),
 		INT_CASE("registers are written", raw_registers),
 		INT_CASE("interrupts and memory of others are not covered", raw_covered),
+		INT_CASE("INTMS is left alone where there is MSI-X", raw_mask_left_alone,
+			 .faults = true),
 		INT_CASE("configuration space is written, but for what the daemon needs", raw_config),
 		INT_CASE("doorbells are rung, but for those of others", raw_doorbells),
 		INT_CASE("a controller that a write disabled is brought back", raw_disable),

@@ -70,6 +70,7 @@ static void control_stats(struct control *ctl, char *out, size_t room)
 	control_add(o, "late_interrupts", c->irq.late);
 	control_add(o, "interrupts_waiting", c->irq.due != UINT64_MAX);
 	control_add(o, "vectors", c->irq.nfds);
+	control_add(o, "mask_accesses", c->stats.mask_accesses);
 	control_add(o, "errors", c->stats.errors);
 	control_add(o, "admin_commands", c->stats.admin_commands);
 	control_add(o, "io_commands", c->stats.io_commands);

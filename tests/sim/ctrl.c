@@ -351,6 +351,7 @@ static uint32_t ctrl_read_reg(struct ctrl *c, uint32_t off)
 		return ctrl_version(c);
 	case NVME_REG_INTMS:
 	case NVME_REG_INTMC:
+		c->stats.mask_accesses++;
 		return c->intms;
 	case NVME_REG_CC:
 		return c->cc;
@@ -381,10 +382,12 @@ static void ctrl_write_reg(struct ctrl *c, uint32_t off, uint32_t v)
 {
 	switch (off) {
 	case NVME_REG_INTMS:
+		c->stats.mask_accesses++;
 		c->intms |= v;
 		ctrl_update_intx(c);
 		break;
 	case NVME_REG_INTMC:
+		c->stats.mask_accesses++;
 		c->intms &= ~v;
 		ctrl_update_intx(c);
 		break;

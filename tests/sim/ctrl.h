@@ -182,6 +182,7 @@ struct stats {
 	uint64_t shutdowns;
 	uint64_t unsafe;
 	uint64_t sleeps;
+	uint64_t mask_accesses; /* reads and writes of INTMS and INTMC */
 };
 
 struct ctrl {
