@@ -33,6 +33,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/device/interrupt.h \
 	%D%/device/keep.c %D%/device/keep.h \
 	%D%/device/memory.c %D%/device/memory.h \
+	%D%/device/notice.c %D%/device/notice.h \
 	%D%/device/nvme.c %D%/device/nvme.h %D%/device/nvme-enable.h \
 	%D%/device/nvme-abort.c \
 	%D%/device/nvme-claim.c \

@@ -341,6 +341,17 @@ void device_opening_gone(struct device *dev)
 	dev->devices->drained(dev->devices->arg);
 }
 
+struct event *device_watch(const struct device *dev, int fd, short what, event_callback_fn fn, void *arg)
+{
+	struct event *event = event_new(dev->devices->base, fd, what, fn, arg);
+
+	if (event && event_add(event, NULL) < 0) {
+		event_free(event);
+		event = NULL;
+	}
+	return event;
+}
+
 void device_lost(struct device *dev, const char *reason)
 {
 	if (dev->state != DEVICE_READY && dev->state != DEVICE_RESETTING && dev->state != DEVICE_DISABLED)

@@ -134,6 +134,10 @@ unsigned int device_sessions(const struct device *device);
 /* Add what all its sessions did, those that have ended included; with or without latencies. */
 void device_tally(const struct device *device, struct tally *to, bool latency);
 
+/* An event of the loop that is added already; NULL: no memory. */
+struct event *device_watch(const struct device *device, int fd, short what, void (*fn)(int fd, short what, void *arg),
+			   void *arg);
+
 /*
  * The device is lost (unplugged, its server gone, dead after a reset): every session that has it open is told
  * and loses it; it stays in the list as failed.

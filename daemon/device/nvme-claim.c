@@ -149,30 +149,6 @@ static int nvme_vectors_make(struct nvme_device *nd)
 	return vfio_set_irq(vdev, fds, (int)want);
 }
 
-/* Kinds of interrupts that are about the function itself; that one is missing is normal. */
-static const unsigned int nvme_notice_irq[NVME_NOTICES] = {
-	[NVME_NOTICE_RELEASE] = VFIO_PCI_REQ_IRQ_INDEX,
-	[NVME_NOTICE_ERROR] = VFIO_PCI_ERR_IRQ_INDEX,
-};
-
-static int nvme_notices_make(struct nvme_device *nd)
-{
-	struct vfio_device *vdev = &nd->ctrl.pci.dev;
-
-	for (int i = 0; i < NVME_NOTICES; i++) {
-		struct vfio_irq_info info;
-
-		if (vfio_get_irq_info(vdev, nvme_notice_irq[i], &info) < 0 || !info.count)
-			continue;
-		nd->notice_fd[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (nd->notice_fd[i] < 0)
-			return -1;
-		if (vfio_set_irq_index(vdev, nvme_notice_irq[i], 0, &nd->notice_fd[i], 1) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 void nvme_slots_reset(struct nvme_device *nd)
 {
 	nd->nfree = NVME_SLOTS;
@@ -225,7 +201,7 @@ int nvme_claim(struct device *dev, struct job *job)
 	if (ret < 0)
 		return job->error;
 	/* Interrupts first: a controller may look for the admin queue's vector when it is enabled, and never again. */
-	if (nvme_read_identity(nd) < 0 || nvme_vectors_make(nd) < 0 || nvme_notices_make(nd) < 0 ||
+	if (nvme_read_identity(nd) < 0 || nvme_vectors_make(nd) < 0 || notices_make(&nd->notices, &nd->ctrl.pci.dev) < 0 ||
 	    nvme_reinit(&nd->ctrl) < 0)
 		goto fail;
 	nd->mps = nd->ctrl.config.mps;
@@ -342,46 +318,8 @@ void nvme_look_soon(struct nvme_device *nd)
 		nvme_look_in(nd, NVME_LOOK_FIRST);
 }
 
-static void nvme_peer_lost(evutil_socket_t fd, short what, void *arg)
-{
-	struct nvme_device *nd = arg;
-
-	device_lost(nd->dev, "the server of the device has gone");
-}
-
-static void nvme_release_asked(evutil_socket_t fd, short what, void *arg)
-{
-	struct nvme_device *nd = arg;
-	eventfd_t n;
-
-	if (eventfd_read(fd, &n) == 0)
-		device_lost(nd->dev, "the kernel asked for the device: its driver is being unbound");
-}
-
-static void nvme_error_seen(evutil_socket_t fd, short what, void *arg)
-{
-	struct nvme_device *nd = arg;
-	eventfd_t n;
-
-	if (eventfd_read(fd, &n) == 0)
-		nvme_recover(nd, "the kernel reported a PCI Express error of the device");
-}
-
-static struct event *nvme_watch(struct nvme_device *nd, int fd, short what, event_callback_fn fn, void *arg)
-{
-	struct event *event = event_new(nd->dev->devices->base, fd, what, fn, arg);
-
-	if (event && event_add(event, NULL) < 0) {
-		event_free(event);
-		event = NULL;
-	}
-	return event;
-}
-
 int nvme_vectors_open(struct nvme_device *nd)
 {
-	int hangup = vfio_device_fd_event(&nd->ctrl.pci.dev);
-
 	if (!nd->nvectors) {
 		nd->look = evtimer_new(nd->dev->devices->base, nvme_look, nd);
 		if (!nd->look)
@@ -394,26 +332,11 @@ int nvme_vectors_open(struct nvme_device *nd)
 		/* Whoever reads an eventfd takes the wake-up away from others. */
 		if (i && i == nd->poll_vector)
 			continue;
-		v->event = nvme_watch(nd, v->fd, EV_READ | EV_PERSIST, nvme_interrupt, v);
+		v->event = device_watch(nd->dev, v->fd, EV_READ | EV_PERSIST, nvme_interrupt, v);
 		if (!v->event)
 			return -ENOMEM;
 	}
-	/* Answers on that socket are the worker's: only the end of it is of interest here. */
-	if (hangup >= 0) {
-		nd->lost = nvme_watch(nd, hangup, EV_CLOSED, nvme_peer_lost, nd);
-		if (!nd->lost)
-			return -ENOMEM;
-	}
-	for (int i = 0; i < NVME_NOTICES; i++) {
-		if (nd->notice_fd[i] < 0)
-			continue;
-		nd->notice[i] = nvme_watch(nd, nd->notice_fd[i], EV_READ | EV_PERSIST,
-					   i == NVME_NOTICE_RELEASE ? nvme_release_asked
-								    : nvme_error_seen, nd);
-		if (!nd->notice[i])
-			return -ENOMEM;
-	}
-	return 0;
+	return notices_watch(&nd->notices, nd->dev);
 }
 
 static void nvme_own(struct nvme_device *nd)
@@ -468,14 +391,7 @@ void nvme_stop(struct device *dev)
 	if (nd->look)
 		event_free(nd->look);
 	nd->look = NULL;
-	if (nd->lost)
-		event_free(nd->lost);
-	nd->lost = NULL;
-	for (int i = 0; i < NVME_NOTICES; i++) {
-		if (nd->notice[i])
-			event_free(nd->notice[i]);
-		nd->notice[i] = NULL;
-	}
+	notices_ignore(&nd->notices);
 }
 
 void nvme_release(struct device *dev)
@@ -490,11 +406,7 @@ void nvme_release(struct device *dev)
 		pgunmap(nd->slots, NVME_SLOTS_SIZE);
 	nd->slots = NULL;
 	nvme_vectors_close(nd);
-	for (int i = 0; i < NVME_NOTICES; i++) {
-		if (nd->notice_fd[i] >= 0)
-			close(nd->notice_fd[i]);
-		nd->notice_fd[i] = -1;
-	}
+	notices_close(&nd->notices);
 	free(nd->queues);
 	nd->queues = NULL;
 	nd->nqueues = 0;

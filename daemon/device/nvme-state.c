@@ -15,6 +15,8 @@
 
 _Static_assert(STATE_MAX_VECTORS >= NVME_MAX_VECTORS, "vectors fit the record");
 _Static_assert(STATE_MAX_NAMESPACES >= NVME_MAX_NAMESPACES, "namespaces fit the record");
+_Static_assert(sizeof(((struct state_device *)NULL)->notice_fd) == sizeof(((struct notices *)NULL)->fd),
+	       "notices fit the record");
 _Static_assert(STATE_MAX_AERS >= NVME_MAX_AERS, "event requests fit the record");
 _Static_assert(sizeof(struct device_stats) <= sizeof(((struct state_device *)NULL)->stats) +
 					       3 * sizeof(uint64_t),
@@ -128,8 +130,7 @@ int nvme_save(struct device *dev, struct state_device *to)
 	to->nvectors = nd->nvectors;
 	for (unsigned int i = 0; i < nd->nvectors; i++)
 		to->vector_fd[i] = nd->vectors[i].fd;
-	for (int i = 0; i < NVME_NOTICES; i++)
-		to->notice_fd[i] = nd->notice_fd[i];
+	memcpy(to->notice_fd, nd->notices.fd, sizeof(to->notice_fd));
 	nvme_tally_hand_over(nd);
 	memcpy(to->stats, &dev->stats, NVME_STATS_KEPT);
 	nvme_save_identity(nd, to);
@@ -147,8 +148,7 @@ static int nvme_restore_memory(struct nvme_device *nd, const struct state_device
 	for (unsigned int i = 0; i < from->nvectors; i++)
 		nd->vectors[i] = (struct nvme_vector){.nd = nd, .fd = from->vector_fd[i], .index = i};
 	nd->nvectors = from->nvectors;
-	for (int i = 0; i < NVME_NOTICES; i++)
-		nd->notice_fd[i] = from->notice_fd[i];
+	memcpy(nd->notices.fd, from->notice_fd, sizeof(from->notice_fd));
 	nd->slots = pgmap_from_fd(from->slots_fd, NVME_SLOTS_SIZE, (off_t)from->slots_offset);
 	if (!nd->slots)
 		return -errno;

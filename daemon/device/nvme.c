@@ -25,8 +25,7 @@ static int nvme_create(struct device *dev)
 	if (!nd)
 		return -ENOMEM;
 	nd->dev = dev;
-	for (int i = 0; i < NVME_NOTICES; i++)
-		nd->notice_fd[i] = -1;
+	nd->notices = NOTICES_INIT;
 	TAILQ_INIT(&nd->internal);
 	TAILQ_INIT(&nd->pending);
 	TAILQ_INIT(&nd->held);

@@ -42,6 +42,7 @@
 #include "daemon/device/class.h"
 #include "daemon/device/command.h"
 #include "daemon/device/device.h"
+#include "daemon/device/notice.h"
 #include "daemon/device/nvme-enable.h"
 #include "daemon/device/opening.h"
 #include "daemon/device/subscription.h"
@@ -75,13 +76,6 @@ struct nvme_vector {
 	bool given; /* to a direct queue: another eventfd, which is not ours to read, is signalled */
 };
 
-/* Interrupts about the function itself. */
-enum nvme_notice {
-	NVME_NOTICE_RELEASE, /* the kernel wants the device back */
-	NVME_NOTICE_ERROR,   /* PCI Express error */
-	NVME_NOTICES,
-};
-
 struct nvme_device {
 	struct device *dev;
 	struct nvme_ctrl ctrl;
@@ -94,9 +88,7 @@ struct nvme_device {
 	struct nvme_vector *vectors;
 	struct event *look;    /* of a device without interrupts: looks for completions */
 	unsigned int look_ms;  /* the time until then */
-	struct event *lost; /* the server's socket has hung up */
-	int notice_fd[NVME_NOTICES];
-	struct event *notice[NVME_NOTICES];
+	struct notices notices;
 
 	unsigned int nqueues;     /* queue pairs that the controller granted */
 	struct queue **queues;    /* by queue identifier, 1 to nqueues */

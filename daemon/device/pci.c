@@ -5,10 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
-#include <event2/event.h>
 #include <linux/pci_regs.h>
 
 #include <vfn/iommu.h>
@@ -25,8 +22,7 @@ static int pci_create(struct device *dev)
 		return -ENOMEM;
 	pd->dev = dev;
 	pd->idle_fd = -1;
-	for (int i = 0; i < PCI_NOTICES; i++)
-		pd->notice_fd[i] = -1;
+	pd->notices = NOTICES_INIT;
 	pd->pci.dev.fd = -1;
 	dev->driver = pd;
 	dev->pci = &pd->pci;
@@ -60,38 +56,13 @@ static int pci_read_identity(struct pci_device *pd)
 	return 0;
 }
 
-/* That one is missing is normal. */
-static int pci_notices_open(struct pci_device *pd)
-{
-	static const unsigned int index[PCI_NOTICES] = {
-		[PCI_NOTICE_RELEASE] = VFIO_PCI_REQ_IRQ_INDEX,
-		[PCI_NOTICE_ERROR] = VFIO_PCI_ERR_IRQ_INDEX,
-	};
-	struct vfio_device *vdev = &pd->pci.dev;
-
-	for (int i = 0; i < PCI_NOTICES; i++) {
-		struct vfio_irq_info info;
-
-		if (vfio_get_irq_info(vdev, index[i], &info) < 0 || !info.count)
-			continue;
-		pd->notice_fd[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (pd->notice_fd[i] < 0 || vfio_set_irq_index(vdev, index[i], 0, &pd->notice_fd[i], 1) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 static void pci_release(struct device *dev)
 {
 	struct pci_device *pd = pci_of(dev);
 
 	vfio_pci_close(&pd->pci);
 	pci_irq_close(pd);
-	for (int i = 0; i < PCI_NOTICES; i++) {
-		if (pd->notice_fd[i] >= 0)
-			close(pd->notice_fd[i]);
-		pd->notice_fd[i] = -1;
-	}
+	notices_close(&pd->notices);
 }
 
 static int pci_claim(struct device *dev, struct job *job)
@@ -108,7 +79,7 @@ static int pci_claim(struct device *dev, struct job *job)
 	iommu_put_context(ctx);
 	if (ret < 0)
 		return job->error;
-	if (pci_read_identity(pd) == 0 && pci_irq_open(pd) == 0 && pci_notices_open(pd) == 0) {
+	if (pci_read_identity(pd) == 0 && pci_irq_open(pd) == 0 && notices_make(&pd->notices, &pd->pci.dev) == 0) {
 		dev->id.vectors = pd->nvectors;
 		return 0;
 	}
@@ -117,79 +88,14 @@ static int pci_claim(struct device *dev, struct job *job)
 	return job->error;
 }
 
-static void pci_peer_lost(evutil_socket_t fd, short what, void *arg)
-{
-	struct pci_device *pd = arg;
-
-	device_lost(pd->dev, "the server of the device has gone");
-}
-
-static void pci_release_asked(evutil_socket_t fd, short what, void *arg)
-{
-	struct pci_device *pd = arg;
-	eventfd_t n;
-
-	if (eventfd_read(fd, &n) == 0)
-		device_lost(pd->dev, "the kernel asked for the device: its driver is being unbound");
-}
-
-static void pci_error_seen(evutil_socket_t fd, short what, void *arg)
-{
-	struct pci_device *pd = arg;
-	eventfd_t n;
-
-	if (eventfd_read(fd, &n) == 0)
-		pci_recover(pd->dev, "the kernel reported a PCI Express error of the device");
-}
-
-static struct event *pci_watch(struct pci_device *pd, int fd, short what, event_callback_fn fn)
-{
-	struct event *event = event_new(pd->dev->devices->base, fd, what, fn, pd);
-
-	if (event && event_add(event, NULL) < 0) {
-		event_free(event);
-		event = NULL;
-	}
-	return event;
-}
-
 static int pci_start(struct device *dev)
 {
-	static const event_callback_fn notice[PCI_NOTICES] = {
-		[PCI_NOTICE_RELEASE] = pci_release_asked,
-		[PCI_NOTICE_ERROR] = pci_error_seen,
-	};
-	struct pci_device *pd = pci_of(dev);
-	int hangup = vfio_device_fd_event(&pd->pci.dev);
-
-	/* Answers on that socket are the worker's: only the end of it is of interest here. */
-	if (hangup >= 0) {
-		pd->lost = pci_watch(pd, hangup, EV_CLOSED, pci_peer_lost);
-		if (!pd->lost)
-			return -ENOMEM;
-	}
-	for (int i = 0; i < PCI_NOTICES; i++) {
-		if (pd->notice_fd[i] < 0)
-			continue;
-		pd->notice[i] = pci_watch(pd, pd->notice_fd[i], EV_READ | EV_PERSIST, notice[i]);
-		if (!pd->notice[i])
-			return -ENOMEM;
-	}
-	return 0;
+	return notices_watch(&pci_of(dev)->notices, dev);
 }
 
 static void pci_stop(struct device *dev)
 {
-	struct pci_device *pd = pci_of(dev);
-
-	if (pd->lost)
-		event_free(pd->lost);
-	pd->lost = NULL;
-	for (int i = 0; i < PCI_NOTICES; i++) {
-		if (pd->notice[i])
-			event_free(pd->notice[i]);
-		pd->notice[i] = NULL;
-	}
+	notices_ignore(&pci_of(dev)->notices);
 }
 
 /* ---- what sessions ask for --------------------------------------------------------------- */

@@ -21,16 +21,10 @@
 #include "daemon/device/class.h"
 #include "daemon/device/device.h"
 #include "daemon/device/interrupt.h"
+#include "daemon/device/notice.h"
 #include "daemon/device/opening.h"
 
 #define PCI_MAX_VECTORS 256
-
-/* Interrupts about the function itself. */
-enum pci_notice {
-	PCI_NOTICE_RELEASE, /* the kernel wants the device back */
-	PCI_NOTICE_ERROR,   /* PCI Express error */
-	PCI_NOTICES,
-};
 
 extern const struct device_class pci_class;
 
@@ -40,14 +34,11 @@ struct pci_device {
 	unsigned int nvectors; /* that sessions can have */
 	struct interrupt *owner[PCI_MAX_VECTORS];
 	int idle_fd; /* what vectors signal that nobody has; nobody reads it */
-	struct event *lost; /* the server's socket has hung up */
-	int notice_fd[PCI_NOTICES];
-	struct event *notice[PCI_NOTICES];
+	struct notices notices;
 
 	struct job job; /* reset */
 	int fds[PCI_MAX_VECTORS]; /* what vectors signal after it */
 	char why[200];
-	enum reset_kind kind;
 	class_reset_done reset_done;
 	void *reset_arg;
 };

@@ -7,6 +7,7 @@ DAEMON_TESTS = \
 	%D%/test-keep \
 	%D%/test-lease \
 	%D%/test-memory \
+	%D%/test-notice \
 	%D%/test-quota \
 	%D%/test-table \
 	%D%/test-rpc \
@@ -46,6 +47,12 @@ $(%C%_test_arena_OBJECTS): $(PROTO_HEADER)
 %C%_test_keep_CFLAGS = $(DAEMON_TEST_CFLAGS)
 %C%_test_keep_LDADD = $(DAEMON_TEST_LIBS)
 $(%C%_test_keep_OBJECTS): $(PROTO_HEADER)
+
+%C%_test_notice_SOURCES = %D%/test-notice.c
+%C%_test_notice_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_notice_CFLAGS = $(DAEMON_TEST_CFLAGS)
+%C%_test_notice_LDADD = $(DAEMON_TEST_LIBS)
+$(%C%_test_notice_OBJECTS): $(PROTO_HEADER)
 
 %C%_test_lease_SOURCES = %D%/test-lease.c
 %C%_test_lease_CPPFLAGS = $(UNIT_CPPFLAGS)
