@@ -83,7 +83,7 @@ static void setup(bool shadow)
 	if (shadow)
 		queue_dbbuf(&ctrl, iova(SHADOW), iova(EVENT));
 	queue_add_cq(&ctrl, 1, QSIZE, iova(CQ), false, 0);
-	queue_add_sq(&ctrl, 1, 1, QSIZE, iova(SQ));
+	queue_add_sq(&ctrl, 1, 1, QSIZE, iova(SQ), ARBITER_MEDIUM);
 }
 
 static void serve(unsigned long reads, unsigned int batch, bool shadow, bool path)
