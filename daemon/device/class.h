@@ -164,7 +164,7 @@ struct device_class {
 			     char *text, size_t size);
 	/* WORKER: ring it. 0 or -errno. */
 	int (*doorbell_ring)(struct device *dev, uint64_t offset, uint32_t value);
-	/* WORKER, after a write to a BAR or configuration space: mend what it does to others. NULL: there is nothing. */
+	/* WORKER, after a write to a BAR or configuration space: mend what it does to others. NULL: nothing. */
 	void (*written)(struct device *dev);
 	/* WORKER, after a write or a doorbell: the device is not as the daemon left it; why, or NULL. */
 	const char *(*upset)(struct device *dev);

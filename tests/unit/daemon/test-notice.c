@@ -112,7 +112,11 @@ static void setup(void)
 	pci.dev.state = &state;
 	pci.dev.device_info.num_irqs = VFIO_IRQS;
 	device = (struct device){
-		.devices = &devices, .address = (char *)"fake", .class = &fake_class, .state = DEVICE_READY, .pci = &pci,
+		.devices = &devices,
+		.address = (char *)"fake",
+		.class = &fake_class,
+		.state = DEVICE_READY,
+		.pci = &pci,
 	};
 	LIST_INIT(&device.openings);
 	ck_assert_int_eq(worker_start(base, "fake", &device.worker), 0);
