@@ -26,8 +26,7 @@ static void add(struct json_object *root, const char *name, const struct vfnc_st
 {
 	struct json_object *obj = json_object_new_object();
 
-	for (; c->name; c++)
-		json_object_object_add(obj, c->name, json_object_new_uint64(counter_value(st, c)));
+	counters_json(obj, st, c);
 	json_object_object_add(root, name, obj);
 }
 

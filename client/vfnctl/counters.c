@@ -3,10 +3,9 @@
 
 #include "client/vfnctl/counters.h"
 
-#define COUNTER(name, metric, help)  {#name, metric, help, offsetof(struct vfnc_statistics, name), false, false}
-#define GAUGE(name, metric, help)    {#name, metric, help, offsetof(struct vfnc_statistics, name), true, false}
-#define DURATION(name, metric, help) {#name, metric, help, offsetof(struct vfnc_statistics, name), true, true}
-#define END			     {NULL, NULL, NULL, 0, false, false}
+#define COUNTER(name, metric, help)  COUNTER_OF(struct vfnc_statistics, name, metric, help, false, false)
+#define GAUGE(name, metric, help)    COUNTER_OF(struct vfnc_statistics, name, metric, help, true, false)
+#define DURATION(name, metric, help) COUNTER_OF(struct vfnc_statistics, name, metric, help, true, true)
 
 const struct counter counters_daemon[] = {
 	GAUGE(sessions, "sessions", "Sessions that there are."),
@@ -16,7 +15,7 @@ const struct counter counters_daemon[] = {
 	GAUGE(leases, "leases", "What sessions hold."),
 	GAUGE(fds, "open_fds", "Open file descriptors."),
 	DURATION(uptime_ns, "uptime_seconds", "Time since the daemon has begun."),
-	END,
+	COUNTERS_END,
 };
 
 const struct counter counters_device[] = {
@@ -37,7 +36,7 @@ const struct counter counters_device[] = {
 	GAUGE(mappings, "mappings", "Mappings at I/O addresses."),
 	GAUGE(quarantined_bytes, "quarantined_bytes",
 	      "Bytes of memory that waits for the controller to be done with it."),
-	END,
+	COUNTERS_END,
 };
 
 const struct counter counters_served[] = {
@@ -59,10 +58,16 @@ const struct counter counters_served[] = {
 	COUNTER(refused_namespace, "served_refused_namespace_total", "Refused for the namespace."),
 	COUNTER(refused_sgl, "served_refused_sgl_total", "Refused for an SGL."),
 	COUNTER(refused_prp, "served_refused_prp_total", "Refused for a PRP."),
-	END,
+	COUNTERS_END,
 };
 
-uint64_t counter_value(const struct vfnc_statistics *st, const struct counter *counter)
+uint64_t counter_value(const void *of, const struct counter *counter)
 {
-	return *(const uint64_t *)((const char *)st + counter->offset);
+	return *(const uint64_t *)((const char *)of + counter->offset);
+}
+
+void counters_json(struct json_object *to, const void *of, const struct counter *counters)
+{
+	for (const struct counter *c = counters; c->name; c++)
+		json_object_object_add(to, c->name, json_object_new_uint64(counter_value(of, c)));
 }

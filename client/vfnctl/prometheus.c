@@ -29,6 +29,14 @@ static void print_seconds(uint64_t ns)
 	printf(" %" PRIu64 ".%09u\n", ns / 1000000000, (unsigned int)(ns % 1000000000));
 }
 
+static void print_counter(const void *of, const struct counter *counter)
+{
+	if (counter->nanoseconds)
+		print_seconds(counter_value(of, counter));
+	else
+		printf(" %" PRIu64 "\n", counter_value(of, counter));
+}
+
 void prometheus_counters(const struct prometheus_sample *samples, int n, const struct counter *counters,
 			 const char *prefix)
 {
@@ -44,10 +52,7 @@ void prometheus_counters(const struct prometheus_sample *samples, int n, const s
 				print_label("device", samples[i].address);
 				putchar('}');
 			}
-			if (c->nanoseconds)
-				print_seconds(counter_value(&samples[i].st, c));
-			else
-				printf(" %" PRIu64 "\n", counter_value(&samples[i].st, c));
+			print_counter(&samples[i].st, c);
 		}
 	}
 }
@@ -141,10 +146,10 @@ struct subject {
 };
 
 typedef void (*print_row)(const struct subject *s, const char *name, const char *address,
-			  const struct vfnc_tally *row, const struct tally_counter *counter);
+			  const struct vfnc_tally *row, const struct counter *counter);
 
 static void print_rows(const struct subject *s, const char *name, const struct prometheus_sample *samples, int n,
-		       print_row print, const struct tally_counter *counter)
+		       print_row print, const struct counter *counter)
 {
 	for (int i = 0; i < n; i++)
 		for (int k = 0; k < samples[i].n; k++)
@@ -153,24 +158,23 @@ static void print_rows(const struct subject *s, const char *name, const struct p
 }
 
 static void print_value(const struct subject *s, const char *name, const char *address, const struct vfnc_tally *row,
-			const struct tally_counter *counter)
+			const struct counter *counter)
 {
 	printf("vfnd_%s{", name);
 	s->labels(address, row);
-	printf("} %" PRIu64 "\n", tally_value(row, counter));
+	putchar('}');
+	print_counter(row, counter);
 }
 
 static void print_summary(const struct subject *s, const char *name, const char *address, const struct vfnc_tally *row,
-			  const struct tally_counter *counter)
+			  const struct counter *counter)
 {
-	static const double percents[] = {50, 90, 99, 99.9};
-
 	(void)counter;
-	for (size_t i = 0; row->latency.count && i < sizeof(percents) / sizeof(percents[0]); i++) {
+	for (size_t i = 0; row->latency.count && i < TALLY_PERCENTS; i++) {
 		printf("vfnd_%s{", name);
 		s->labels(address, row);
-		printf(",quantile=\"%g\"}", percents[i] / 100);
-		print_seconds(vfnc_latency_percentile(&row->latency, percents[i]));
+		printf(",quantile=\"%g\"}", tally_percents[i] / 100);
+		print_seconds(vfnc_latency_percentile(&row->latency, tally_percents[i]));
 	}
 	printf("vfnd_%s_sum{", name);
 	s->labels(address, row);
@@ -185,7 +189,7 @@ static void print_subject(const struct subject *s, const struct prometheus_sampl
 {
 	char name[96];
 
-	for (const struct tally_counter *c = tally_counters; c->name; c++) {
+	for (const struct counter *c = tally_counters; c->name; c++) {
 		snprintf(name, sizeof(name), "%s_%s", s->prefix, c->metric);
 		print_head(name, c->help, c->gauge ? "gauge" : "counter");
 		print_rows(s, name, samples, n, print_value, c);

@@ -7,10 +7,10 @@
 #include <libnvme.h>
 #include <string.h>
 
-#define COUNTER(name, metric, help) {#name, metric "_total", help, offsetof(struct vfnc_tally, name), false}
-#define GAUGE(name, metric, help)   {#name, metric, help, offsetof(struct vfnc_tally, name), true}
+#define COUNTER(name, metric, help) COUNTER_OF(struct vfnc_tally, name, metric "_total", help, false, false)
+#define GAUGE(name, metric, help)   COUNTER_OF(struct vfnc_tally, name, metric, help, true, false)
 
-const struct tally_counter tally_counters[] = {
+const struct counter tally_counters[] = {
 	COUNTER(submitted, "commands_submitted", "Commands submitted."),
 	COUNTER(completed, "commands_completed", "Commands completed."),
 	COUNTER(failed, "commands_failed", "Commands completed with another status than success."),
@@ -29,13 +29,10 @@ const struct tally_counter tally_counters[] = {
 	COUNTER(refused_namespace, "refused_namespace", "Refused for the namespace."),
 	COUNTER(refused_sgl, "refused_sgl", "Refused for an SGL."),
 	COUNTER(refused_prp, "refused_prp", "Refused for a PRP."),
-	{NULL, NULL, NULL, 0, false},
+	COUNTERS_END,
 };
 
-uint64_t tally_value(const struct vfnc_tally *row, const struct tally_counter *counter)
-{
-	return *(const uint64_t *)((const char *)row + counter->offset);
-}
+const double tally_percents[TALLY_PERCENTS] = {50, 90, 99, 99.9};
 
 bool tally_is_queue(const struct vfnc_tally *row)
 {
@@ -99,8 +96,6 @@ void tally_cumulate(const struct vfnc_latency *l, uint64_t counts[TALLY_BOUNDS])
 
 /* ---- text ---------------------------------------------------------------------------------------- */
 
-static const double percents[] = {50, 90, 99, 99.9};
-
 static uint64_t mean(const struct vfnc_latency *l)
 {
 	return l->count ? l->sum_ns / l->count : 0;
@@ -139,9 +134,9 @@ void tally_print_latency(FILE *out, const struct vfnc_latency *l)
 	if (!l->count)
 		return;
 	fprintf(out, "latency_mean      : %s\n", tally_time(mean(l), text));
-	for (size_t i = 0; i < sizeof(percents) / sizeof(percents[0]); i++)
-		fprintf(out, "latency_p%-9g: %s\n", percents[i],
-			tally_time(vfnc_latency_percentile(l, percents[i]), text));
+	for (size_t i = 0; i < TALLY_PERCENTS; i++)
+		fprintf(out, "latency_p%-9g: %s\n", tally_percents[i],
+			tally_time(vfnc_latency_percentile(l, tally_percents[i]), text));
 	fprintf(out, "latency_max       : %s\n", tally_time(l->max_ns, text));
 	tally_cumulate(l, counts);
 	for (int i = 0; i < TALLY_BOUNDS; i++) {
@@ -167,9 +162,9 @@ static void print_numbers(FILE *out, const struct vfnc_tally *row, bool latency)
 	fprintf(out, " %6" PRIu64 " %10" PRIu64 " %8" PRIu64 " %8" PRIu64 " %14" PRIu64 " %14" PRIu64 " %10" PRIu64,
 		row->outstanding, row->completed, row->failed, row->refused, row->bytes_read, row->bytes_written,
 		row->interrupts);
-	for (size_t i = 0; latency && i < sizeof(percents) / sizeof(percents[0]); i++)
+	for (size_t i = 0; latency && i < TALLY_PERCENTS; i++)
 		fprintf(out, " %8s",
-			row->latency.count ? tally_time(vfnc_latency_percentile(&row->latency, percents[i]), text)
+			row->latency.count ? tally_time(vfnc_latency_percentile(&row->latency, tally_percents[i]), text)
 					   : "-");
 	if (latency)
 		fprintf(out, " %8s", row->latency.count ? tally_time(row->latency.max_ns, text) : "-");
@@ -237,14 +232,14 @@ void tally_json_errors(struct json_object *to, const struct vfnc_tally *row)
 
 void tally_json_latency(struct json_object *to, const struct vfnc_latency *l)
 {
-	static const char *const names[] = {"p50_ns", "p90_ns", "p99_ns", "p99_9_ns"};
+	static const char *const names[TALLY_PERCENTS] = {"p50_ns", "p90_ns", "p99_ns", "p99_9_ns"};
 	struct json_object *o = json_object_new_object(), *array = json_object_new_array();
 
 	add_number(o, "count", l->count);
 	add_number(o, "sum_ns", l->sum_ns);
 	add_number(o, "mean_ns", mean(l));
-	for (size_t i = 0; i < sizeof(percents) / sizeof(percents[0]); i++)
-		add_number(o, names[i], vfnc_latency_percentile(l, percents[i]));
+	for (size_t i = 0; i < TALLY_PERCENTS; i++)
+		add_number(o, names[i], vfnc_latency_percentile(l, tally_percents[i]));
 	add_number(o, "max_ns", l->max_ns);
 	for (uint32_t i = 0; i < l->n_buckets; i++) {
 		struct json_object *b = json_object_new_object();
@@ -259,8 +254,7 @@ void tally_json_latency(struct json_object *to, const struct vfnc_latency *l)
 
 static void json_numbers(struct json_object *to, const struct vfnc_tally *row, bool latency)
 {
-	for (const struct tally_counter *c = tally_counters; c->name; c++)
-		add_number(to, c->name, tally_value(row, c));
+	counters_json(to, row, tally_counters);
 	tally_json_errors(to, row);
 	if (latency)
 		tally_json_latency(to, &row->latency);

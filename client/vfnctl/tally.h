@@ -5,20 +5,14 @@
 
 #include <json-c/json.h>
 
-#include "client/vfnctl/vfnctl.h"
+#include "client/vfnctl/counters.h"
 
-/* A counter that every row has. */
-struct tally_counter {
-	const char *name;   /* in JSON; NULL ends the table */
-	const char *metric; /* for Prometheus, behind what it is of */
-	const char *help;
-	uint16_t offset;
-	bool gauge; /* may fall as well */
-};
+/* The counters that every row has. */
+extern const struct counter tally_counters[];
 
-extern const struct tally_counter tally_counters[];
-
-uint64_t tally_value(const struct vfnc_tally *row, const struct tally_counter *counter);
+/* The percentiles that latencies are shown by. */
+#define TALLY_PERCENTS 4
+extern const double tally_percents[TALLY_PERCENTS];
 
 /* "served", "admin", ... of a row that is about queues. */
 const char *tally_mode(const struct vfnc_tally *row);
