@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <time.h>
 
 #include <libnvme.h>
 
 #include "client/vfnctl/fields.h"
 #include "client/vfnctl/kinds.h"
+#include "client/vfnctl/progress.h"
 #include "client/vfnctl/vfnctl.h"
 
 struct settings {
@@ -142,13 +142,11 @@ static void print_json(const struct vfnc_event *e)
 	json_object_put(obj);
 }
 
-static int left_ms(const struct timespec *end)
+/* A point of progress_now_ms(), from now. */
+static int left_ms(int64_t end)
 {
-	struct timespec now;
-	int64_t ms;
+	int64_t ms = end - progress_now_ms();
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	ms = ((int64_t)end->tv_sec - now.tv_sec) * 1000 + (end->tv_nsec - now.tv_nsec) / 1000000;
 	return ms < 0 ? 0 : ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
@@ -157,17 +155,14 @@ static int run(struct tool *tool, void *settings)
 	const struct settings *s = settings;
 	struct vfnc_subscription *sub;
 	static struct vfnc_event event;
-	struct timespec end;
+	int64_t end = progress_now_ms() + s->timeout_ms;
 
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += s->timeout_ms / 1000;
-	end.tv_nsec += s->timeout_ms % 1000 * 1000000L;
 	if (vfnc_subscribe(tool->dev, &sub) < 0)
 		return report_daemon(tool);
 	/* who waits for this line knows that nothing is missed from here on */
 	fprintf(stderr, "subscribed to events of %s\n", vfnc_device_address(tool->dev));
 	for (uint64_t n = 0; s->count == 0 || n < s->count; n++) {
-		int ret = vfnc_event_wait(tool->conn, &event, s->timeout_given ? left_ms(&end) : -1);
+		int ret = vfnc_event_wait(tool->conn, &event, s->timeout_given ? left_ms(end) : -1);
 
 		if (ret == -ETIMEDOUT && s->timeout_given)
 			return s->count ? report(tool, EXIT_DAEMON,

@@ -5,27 +5,8 @@
 #include <string.h>
 
 #include "client/vfnctl/fields.h"
+#include "client/vfnctl/states.h"
 #include "client/vfnctl/vfnctl.h"
-
-static const char *state_name(enum vfnc_device_state state)
-{
-	switch (state) {
-	case VFNC_DEVICE_CLAIMING:
-		return "claiming";
-	case VFNC_DEVICE_READY:
-		return "ready";
-	case VFNC_DEVICE_FAILED:
-		return "failed";
-	case VFNC_DEVICE_RESETTING:
-		return "resetting";
-	case VFNC_DEVICE_RELEASING:
-		return "releasing";
-	case VFNC_DEVICE_DISABLED:
-		return "disabled";
-	default:
-		return "unknown";
-	}
-}
 
 static void add_text(struct json_object *obj, const char *name, const char *text)
 {
@@ -42,7 +23,7 @@ static void print_json(const struct vfnc_device_entry *e, int n)
 		add_text(obj, "Address", e->address);
 		add_text(obj, "Class", e->class_name);
 		add_text(obj, "Transport", e->transport);
-		add_text(obj, "State", state_name(e->state));
+		add_text(obj, "State", states_name(e->state));
 		add_text(obj, "Reason", e->reason);
 		json_object_object_add(obj, "VendorID", json_object_new_uint64(e->vendor_id));
 		json_object_object_add(obj, "DeviceID", json_object_new_uint64(e->device_id));
@@ -72,7 +53,7 @@ static void print_text(const struct vfnc_device_entry *e, int n)
 	}
 	for (int i = 0; i < n; i++) {
 		printf("%-*s %-5s %-9s %-9s %-20s %-40s %-8s %u\n", width[0], e[i].address,
-		       e[i].class_name, e[i].transport, state_name(e[i].state), e[i].serial,
+		       e[i].class_name, e[i].transport, states_name(e[i].state), e[i].serial,
 		       e[i].model, e[i].firmware, e[i].sessions);
 		if (*e[i].reason)
 			printf("  %s\n", e[i].reason);

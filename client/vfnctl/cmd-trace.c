@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "client/vfnctl/list.h"
 #include "client/vfnctl/print.h"
@@ -41,14 +40,6 @@ struct run {
 	uint64_t shown, lost;
 	int64_t deadline; /* ms; -1: none */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* ---- what is wanted ---------------------------------------------------------------------- */
 
@@ -221,7 +212,7 @@ static int show(struct run *r, struct source *src)
 /* False: there is no time left. */
 static bool await(struct run *r)
 {
-	int64_t left = r->deadline < 0 ? -1 : r->deadline - now_ms();
+	int64_t left = r->deadline < 0 ? -1 : r->deadline - progress_now_ms();
 
 	if (r->deadline >= 0 && left <= 0)
 		return false;
@@ -263,7 +254,7 @@ static int run(struct tool *tool, void *settings)
 		code = add_devices(&r);
 	if (code == EXIT_OK) {
 		if (s->timeout_ms_given)
-			r.deadline = now_ms() + s->timeout_ms;
+			r.deadline = progress_now_ms() + s->timeout_ms;
 		progress_begin();
 		/* who waits for this line knows that nothing is missed from here on */
 		for (unsigned int i = 0; i < r.n; i++)

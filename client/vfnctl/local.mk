@@ -78,6 +78,8 @@ bin_PROGRAMS += %D%/vfnctl
 	%D%/prometheus.c \
 	%D%/prometheus.h \
 	%D%/report.c \
+	%D%/states.c \
+	%D%/states.h \
 	%D%/table.c \
 	%D%/tally.c \
 	%D%/tally.h \

@@ -8,13 +8,12 @@
 #include <json-c/json.h>
 #include <libnvme.h>
 
+#include "client/vfnctl/fields.h"
 #include "client/vfnctl/print.h"
 
 static uint32_t dword(const struct vfnc_trace_entry *e, unsigned int n)
 {
-	const uint8_t *p = &e->sqe[4 * n];
-
-	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+	return (uint32_t)field_number(&e->sqe[4 * n], 4);
 }
 
 static const char *opcode_name(const struct vfnc_trace_entry *e)

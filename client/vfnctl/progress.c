@@ -78,7 +78,7 @@ bool progress_sleep(unsigned int ms)
 	return !signalled;
 }
 
-static int64_t now_ms(void)
+int64_t progress_now_ms(void)
 {
 	struct timespec ts;
 
@@ -89,7 +89,7 @@ static int64_t now_ms(void)
 int progress_command(struct tool *tool, const struct vfnc_cmd *cmd, struct vfnc_completion *cpl,
 		     void (*tick)(struct tool *tool, void *arg, unsigned int seconds), void *arg)
 {
-	int64_t start = now_ms();
+	int64_t start = progress_now_ms();
 	uint64_t ticket;
 	int ret;
 
@@ -102,7 +102,7 @@ int progress_command(struct tool *tool, const struct vfnc_cmd *cmd, struct vfnc_
 	do {
 		ret = vfnc_wait(tool->conn, ticket, cpl, INTERVAL_MS);
 		if (ret == -ETIMEDOUT && tick)
-			tick(tool, arg, (unsigned int)((now_ms() - start) / 1000));
+			tick(tool, arg, (unsigned int)((progress_now_ms() - start) / 1000));
 	} while ((ret == -ETIMEDOUT || ret == -EINTR) && !signalled);
 	if (ret == -ETIMEDOUT || ret == -EINTR) {
 		progress_clear();

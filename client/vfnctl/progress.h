@@ -22,6 +22,9 @@ void progress_show(const char *format, ...) __attribute__((format(printf, 1, 2))
 /* Take away what is shown, before other output. */
 void progress_clear(void);
 
+/* The time now, milliseconds of CLOCK_MONOTONIC. */
+int64_t progress_now_ms(void);
+
 /* Sleep so long. false: interrupted. */
 bool progress_sleep(unsigned int ms);
 

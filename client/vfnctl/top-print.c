@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
+#include "client/vfnctl/states.h"
 #include "client/vfnctl/top.h"
 
 #include <inttypes.h>
@@ -245,21 +246,13 @@ static void print_value(FILE *out, enum column_kind kind, double v)
 		fprintf(out, " %7s", kind == COLUMN_LATENCY ? tally_time((uint64_t)v, text) : scaled(v, text));
 }
 
-static const char *const state_names[] = {
-	[VFNC_DEVICE_CLAIMING] = "claiming",   [VFNC_DEVICE_READY] = "ready",
-	[VFNC_DEVICE_FAILED] = "failed",       [VFNC_DEVICE_RESETTING] = "resetting",
-	[VFNC_DEVICE_RELEASING] = "releasing", [VFNC_DEVICE_DISABLED] = "disabled",
-};
-
 static void print_line(FILE *out, const struct top *top, const struct line *l, int width)
 {
 	const struct vfnc_device_entry *e = &l->device->entry;
-	size_t state = (size_t)e->state;
-	const char *name = state < sizeof(state_names) / sizeof(state_names[0]) ? state_names[state] : NULL;
 
 	switch (top->view) {
 	case TOP_DEVICES:
-		fprintf(out, "%-*s %-9s", width, e->address, name ? name : "unknown");
+		fprintf(out, "%-*s %-9s", width, e->address, states_name(e->state));
 		break;
 	case TOP_SESSIONS:
 		fprintf(out, "%-7" PRIu64 " %7u %-15.15s %-*s", l->now->session, l->now->pid, l->now->program, width,
