@@ -10,6 +10,9 @@
 #include "client/vfnctl/progress.h"
 #include "client/vfnctl/top.h"
 
+/* At latest a signal is noticed that came between the look for it and the wait for keys; a new size is told by one. */
+#define SIGNALS_MS 500
+
 struct screen {
 	struct top *top;
 	unsigned int interval_ms;
@@ -113,13 +116,21 @@ static enum answer answer_key(struct screen *s, int key)
 /* The keys of one interval, which begins anew with each; false: it is enough. */
 static bool keys(struct screen *s)
 {
+	int64_t end = progress_now_ms() + s->interval_ms;
+
 	for (;;) {
-		enum answer answer;
+		int64_t left = end - progress_now_ms();
+		enum answer answer = ANSWER_NOTHING;
 		int key;
 
-		timeout((int)s->interval_ms);
+		timeout(left > SIGNALS_MS ? SIGNALS_MS : left > 0 ? (int)left : 0);
 		key = getch();
-		answer = key == ERR ? ANSWER_LOOK : answer_key(s, key);
+		if (key != ERR) {
+			answer = answer_key(s, key);
+			end = progress_now_ms() + s->interval_ms;
+		} else if (left <= SIGNALS_MS) {
+			answer = ANSWER_LOOK;
+		}
 		if (answer == ANSWER_QUIT || progress_interrupted())
 			return false;
 		if (answer == ANSWER_LOOK)
