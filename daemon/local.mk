@@ -4,6 +4,7 @@ sbin_PROGRAMS += %D%/vfnd
 noinst_LTLIBRARIES += %D%/libdaemon.la
 
 %C%_libdaemon_la_SOURCES = \
+	%D%/closer.c %D%/closer.h \
 	%D%/config.c %D%/config.h \
 	%D%/journal.c %D%/journal.h \
 	%D%/lease.c %D%/lease.h \
@@ -64,6 +65,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/device/queue.h \
 	%D%/device/subscription.c %D%/device/subscription.h \
 	%D%/device/tracer.c %D%/device/tracer.h \
+	%D%/device/wake.c %D%/device/wake.h \
 	%D%/device/worker.c %D%/device/worker.h \
 	%D%/rpc/access.c \
 	%D%/rpc/arena.c %D%/rpc/arena.h \

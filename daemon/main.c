@@ -15,6 +15,7 @@
 
 #include <config.h>
 
+#include "daemon/closer.h"
 #include "daemon/config.h"
 #include "daemon/device/device.h"
 #include "daemon/device/opening.h"
@@ -467,6 +468,7 @@ int main(int argc, char **argv)
 	vfnd.devices.settled = main_settled;
 	vfnd.devices.drained = main_drained;
 	main_raise_limits();
+	closer_init();
 	ret = main_signals();
 	if (ret == 0)
 		ret = main_watch();

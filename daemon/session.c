@@ -154,7 +154,7 @@ static void session_readable(evutil_socket_t fd, short what, void *arg)
 			break;
 		}
 		s->host->packet(s, session_buf, (size_t)n, &fds);
-		fdset_close(&fds);
+		fdset_drop(&fds);
 		/* Who waits for each answer has sent no more: a look would be in vain. If it has, the loop tells. */
 		if (s->busy < 2)
 			break;

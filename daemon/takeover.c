@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/closer.h"
 #include "daemon/device/buffer.h"
 #include "daemon/device/class.h"
 #include "daemon/device/queue.h"
@@ -39,7 +40,8 @@ bool takeover_possible(const struct devices *devices)
 	const struct device *dev;
 	const struct opening *o;
 
-	if (!server_idle(true))
+	/* execve(2) waits for threads to end, and one that closes may not. */
+	if (!server_idle(true) || closer_waiting())
 		return false;
 	TAILQ_FOREACH (dev, &devices->list, link) {
 		if (dev->state == DEVICE_CLAIMING || dev->state == DEVICE_RESETTING ||

@@ -38,21 +38,45 @@ int fdset_take(struct fdset *set, int i)
 }
 
 /* The peer may have sent a socket that is to linger: the last close(2) would wait, for as long as it says. */
-static void fdset_close_one(int fd)
+void fdset_close_one(int fd)
 {
 	static const struct linger off;
+	int saved = errno;
 
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
 	close(fd);
+	errno = saved;
+}
+
+static void (*fdset_dropper)(int fd) = fdset_close_one;
+
+void fdset_set_dropper(void (*dropper)(int fd))
+{
+	fdset_dropper = dropper;
+}
+
+void fdset_drop_one(int fd)
+{
+	int saved = errno;
+
+	fdset_dropper(fd);
+	errno = saved;
+}
+
+static void fdset_each(struct fdset *set, void (*fn)(int fd))
+{
+	for (int i = 0; i < set->n; i++)
+		if (set->fd[i] >= 0)
+			fn(set->fd[i]);
+	set->n = 0;
 }
 
 void fdset_close(struct fdset *set)
 {
-	int saved = errno;
+	fdset_each(set, fdset_close_one);
+}
 
-	for (int i = 0; i < set->n; i++)
-		if (set->fd[i] >= 0)
-			fdset_close_one(set->fd[i]);
-	set->n = 0;
-	errno = saved;
+void fdset_drop(struct fdset *set)
+{
+	fdset_each(set, fdset_drop_one);
 }

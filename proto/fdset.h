@@ -35,5 +35,15 @@ int fdset_take(struct fdset *set, int i);
  * afterwards and can be used again. Keeps errno.
  */
 void fdset_close(struct fdset *set);
+void fdset_close_one(int fd);
+
+/*
+ * The same for what a peer has sent, as a program wants to have it: files of a file system in user space wait for its
+ * server when they are closed.
+ */
+void fdset_drop(struct fdset *set);
+void fdset_drop_one(int fd);
+/* Not as fdset_close_one() does it, but so. Before there are descriptors. */
+void fdset_set_dropper(void (*dropper)(int fd));
 
 #endif

@@ -73,9 +73,7 @@ static int frame_take_fds(struct msghdr *msg, struct fdset *fds)
 
 			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
 			if (fdset_add(fds, fd) < 0) {
-				struct fdset rest = {1, {fd}};
-
-				fdset_close(&rest);
+				fdset_drop_one(fd);
 				ret = -ETOOMANYREFS;
 			}
 		}
@@ -107,7 +105,7 @@ ssize_t frame_recv(int sock, void *buf, size_t cap, struct fdset *fds, int flags
 	if (ret == 0 && (msg.msg_flags & MSG_TRUNC))
 		ret = -EMSGSIZE;
 	if (ret < 0 || n == 0)
-		fdset_close(fds);
+		fdset_drop(fds);
 	return ret < 0 ? ret : n;
 }
 
@@ -132,7 +130,7 @@ static bool frame_drop(int sock)
 	if (n < 0)
 		return false;
 	frame_take_fds(&msg, &fds);
-	fdset_close(&fds);
+	fdset_drop(&fds);
 	/* An empty packet comes with its sender's credentials, too; the end comes with nothing. */
 	return n > 0 || msg.msg_controllen > 0 || (msg.msg_flags & MSG_CTRUNC);
 }

@@ -15,6 +15,7 @@
 #include <linux/magic.h>
 
 #include "daemon/quota.h"
+#include "proto/fdset.h"
 
 #ifndef F_SEAL_FUTURE_WRITE
 #define F_SEAL_FUTURE_WRITE 0x0010
@@ -75,7 +76,7 @@ void memory_put(struct memory *m)
 	if (!m || --m->refs > 0)
 		return;
 	if (m->fd >= 0)
-		close(m->fd);
+		fdset_drop_one(m->fd);
 	quota_release(m->user, QUOTA_BUFFER_BYTES, m->size);
 	quota_put(m->user);
 	free(m);

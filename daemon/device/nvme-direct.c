@@ -21,6 +21,7 @@
 #include <vfn/iommu.h>
 #include <vfn/support.h>
 
+#include "daemon/device/wake.h"
 #include "daemon/journal.h"
 
 #define DIRECT_DOORBELLS 0x1000 /* offset in BAR 0 (NVMe over PCIe Transport, 3.1.2) */
@@ -315,15 +316,17 @@ static int direct_signals(struct queue *q)
 	struct nvme_direct *d = q->direct;
 	const struct nvme_sq *sq = &q->nd->ctrl.sq[q->qid];
 	const struct nvme_cq *cq = &q->nd->ctrl.cq[q->qid];
-	int pair[2];
+	int pair[2], ret;
 
 	if ((!sq->doorbell && !sq->dbbuf.doorbell) || (!cq->doorbell && !cq->dbbuf.doorbell)) {
 		vfn_error_set("the doorbells of this device cannot be mapped, and it has no shadow doorbells");
 		errno = EOPNOTSUPP;
 		return -1;
 	}
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) {
-		vfn_error_set("no socket pair: %s", strerror(errno));
+	ret = wake_open(pair);
+	if (ret < 0) {
+		vfn_error_set("no socket pair: %s", strerror(-ret));
+		errno = -ret;
 		return -1;
 	}
 	d->wake_fd = pair[0];

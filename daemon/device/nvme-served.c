@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -23,6 +22,7 @@
 #include "daemon/config.h"
 #include "daemon/data/check.h"
 #include "daemon/device/tracer.h"
+#include "daemon/device/wake.h"
 
 #define SERVED_DEFAULT	  128u /* entries */
 #define SERVED_MAX_WEIGHT 16u
@@ -61,7 +61,7 @@ static int served_make_memory(struct nvme_served *s)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	uint32_t entries = s->queue->entries;
-	int pair[2];
+	int pair[2], ret;
 	void *mem;
 
 	s->fd = memory_memfd("vfnd-queue", s->size, 0);
@@ -74,8 +74,9 @@ static int served_make_memory(struct nvme_served *s)
 	s->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (s->kick_fd < 0)
 		return -errno;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
-		return -errno;
+	ret = wake_open(pair);
+	if (ret < 0)
+		return ret;
 	s->data.wake_fd = pair[0];
 	s->client_fd = pair[1];
 	s->data.control = mem;

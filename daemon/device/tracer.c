@@ -20,6 +20,7 @@
 #include "daemon/device/class.h"
 #include "daemon/device/device.h"
 #include "daemon/device/queue.h"
+#include "daemon/device/wake.h"
 
 /* Milliseconds between two looks, and at most while there is nothing new. */
 #define TRACER_LOOK	 10
@@ -125,8 +126,9 @@ static int tracer_prepare(struct tracer *t, unsigned int entries, int fds[2])
 	if (ret < 0)
 		return ret;
 	trace_init(&t->trace, t->memory, entries, page);
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
-		return -errno;
+	ret = wake_open(pair);
+	if (ret < 0)
+		return ret;
 	t->wake_fd = pair[0];
 	fds[1] = pair[1];
 	t->timer = evtimer_new(t->opening->device->devices->base, tracer_look, t);

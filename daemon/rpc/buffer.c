@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "daemon/rpc/rpc.h"
 
@@ -125,7 +124,7 @@ void rpc_buffer_alloc(struct rpc_call *call)
 		rpc_ticket_fail(ticket, ret, "buffer_alloc.size", buffer_alloc_text(o, ret));
 	}
 	if (spec.fd >= 0)
-		close(spec.fd);
+		fdset_drop_one(spec.fd);
 }
 
 static struct buffer *buffer_named(struct rpc_call *call, uint64_t handle, const char *field)

@@ -3,21 +3,13 @@
 #include "int.h"
 #include "raw.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "proto/frame.h"
-
-/* What a decent client needs at most for a round trip while others attack. */
-#define ATTACK_PROMPT_MS 3000
 
 struct victim {
 	int fd;
@@ -162,69 +154,6 @@ static void attack_two_refreshes(void)
 	close(v.fd);
 }
 
-/* A socket whose last close(2) waits for a peer that does not read. */
-static int lingering_socket(int *peer)
-{
-	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct linger linger = {1, 20};
-	socklen_t len = sizeof(sa);
-	static char stuff[65536];
-	int l = socket(AF_INET, SOCK_STREAM, 0), s = socket(AF_INET, SOCK_STREAM, 0);
-
-	CHECK(l >= 0 && s >= 0 && bind(l, (struct sockaddr *)&sa, len) == 0 && listen(l, 1) == 0 &&
-	      getsockname(l, (struct sockaddr *)&sa, &len) == 0 &&
-	      connect(s, (struct sockaddr *)&sa, len) == 0, "no TCP: %s", strerror(errno));
-	*peer = accept(l, NULL, NULL);
-	close(l);
-	CHECK(*peer >= 0 && setsockopt(s, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) == 0,
-	      "SO_LINGER: %s", strerror(errno));
-	while (send(s, stuff, sizeof(stuff), MSG_DONTWAIT) > 0)
-		;
-	return s;
-}
-
-static void send_socket(int fd, uint64_t id)
-{
-	Vfnd__ListRequest list = VFND__LIST_REQUEST__INIT;
-	Vfnd__Request request = VFND__REQUEST__INIT;
-	struct fdset fds = FDSET_INIT;
-	int peer;
-
-	request.id = id;
-	request.op_case = VFND__REQUEST__OP_LIST;
-	request.list = &list;
-	fdset_add(&fds, lingering_socket(&peer));
-	CHECK(raw_request(fd, &request, &fds), "cut off");
-	/* Ours goes now; linger is left on, as the daemon's is the last one. */
-	close(fds.fd[0]);
-}
-
-static void prompt(const char *what)
-{
-	uint64_t before = int_now_ms();
-
-	close(raw_hello());
-	CHECK(int_now_ms() - before < ATTACK_PROMPT_MS, "%s blocked the daemon for %llu ms", what,
-	      (unsigned long long)(int_now_ms() - before));
-}
-
-static void attack_lingering(void)
-{
-	int fd = raw_hello(), other = raw_connect();
-
-	send_socket(fd, 1);
-	prompt("a descriptor that nobody asked for");
-	/* The first packet ends the session, the descriptors are in those behind it. */
-	CHECK(kill(env.daemon, SIGSTOP) == 0, "SIGSTOP: %s", strerror(errno));
-	CHECK(raw_send(other, "\377", 1, NULL), "cut off");
-	for (uint64_t id = 1; id < 4; id++)
-		send_socket(other, id);
-	CHECK(kill(env.daemon, SIGCONT) == 0, "SIGCONT: %s", strerror(errno));
-	prompt("a descriptor in a packet that was never read");
-	close(fd);
-	close(other);
-}
-
 /* A client that keeps the memory of a buffer it has freed, which nobody counts any more. */
 static void attack_keep_memory(void)
 {
@@ -285,7 +214,6 @@ int main(void)
 		INT_CASE("closed while a barrier waits and commands behind it", attack_close_behind_barrier),
 		INT_CASE("a reset while namespaces are identified again", attack_reset_in_refresh),
 		INT_CASE("a notice while a format is under way", attack_two_refreshes),
-		INT_CASE("sockets that do not want to be closed", attack_lingering),
 		INT_CASE("the memory of a freed buffer", attack_keep_memory),
 		INT_CASE("more buffers than a user may have", attack_many_buffers),
 		{0},

@@ -186,6 +186,11 @@ check_PROGRAMS += %D%/int-attack
 %C%_int_attack_CFLAGS = $(INT_CFLAGS)
 %C%_int_attack_LDADD = $(INT_LIBS)
 $(%C%_int_attack_OBJECTS): $(PROTO_HEADER)
+check_PROGRAMS += %D%/int-unclosable
+%C%_int_unclosable_SOURCES = %D%/int-unclosable.c
+%C%_int_unclosable_CFLAGS = $(INT_CFLAGS)
+%C%_int_unclosable_LDADD = $(INT_LIBS)
+$(%C%_int_unclosable_OBJECTS): $(PROTO_HEADER)
 dist_check_SCRIPTS += %D%/test-attack.sh
 TESTS += %D%/test-attack.sh
 

@@ -4,6 +4,7 @@
 . "${top_srcdir:?}/tests/int/lib.sh"
 lib_begin
 printf '[daemon]\nabort-timeout-ms = 500\ncommand-timeout-ms = 1000\n[limits]\nbuffers = 40\n' >"$dir/conf"
+printf '[device vfio-user:%s]\ndirect = yes\n' "$dir/one.sock" >>"$dir/conf"
 start_sim one --ns 64M --ns 8M || exit 99
 start_vfnd --config "$dir/conf" --device "vfio-user:$dir/one.sock" || exit 99
 INT_DEVICE=vfio-user:$dir/one.sock
@@ -16,8 +17,8 @@ INT_TAKE_AWAY=false
 INT_DAEMON_PID=$vfnd_pid
 export INT_DEVICE INT_DEVICE2 INT_FACTS INT_SIM_CONTROL INT_INJECT_SMART INT_TAKE_AWAY INT_DAEMON_PID
 
-program_ends() {
-    "$top_builddir/tests/int/int-attack" >"$dir/attack"
+program_ends() { # NAME
+    "$top_builddir/tests/int/$1" >"$dir/attack"
     attack_code=$?
     cat "$dir/attack"
     [ $attack_code = 0 ] && return 0
@@ -39,7 +40,8 @@ storm() { # a signal may come between the image before and the handlers of the n
     done
     wait_for 10 "$vfnctl" list
 }
-tap "the attacks do no harm" program_ends
+tap "the attacks do no harm" program_ends int-attack
+tap "descriptors that do not want to be closed block nobody" program_ends int-unclosable
 tap "a storm of SIGUSR2 does not end it" storm
 tap "the daemon ends with status 0" daemon_ends
 tap_end
