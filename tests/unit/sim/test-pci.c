@@ -17,7 +17,7 @@ START_TEST(test_writable_bits)
 	uint8_t before[PCI_SPACE], ones[PCI_SPACE];
 	unsigned int did;
 
-	pci_init(&p, 65, 4096);
+	pci_init(&p, 65, true, 4096);
 	memcpy(before, p.cfg, PCI_SPACE);
 	memset(ones, 0xff, sizeof(ones));
 	did = pci_write(&p, 0, ones, PCI_SPACE);
@@ -40,7 +40,7 @@ START_TEST(test_flr_widths)
 {
 	uint8_t b[8] = {0};
 
-	pci_init(&p, 65, 4096);
+	pci_init(&p, 65, true, 4096);
 	for (unsigned int off = 0x50; off <= 0x60; off++) {
 		for (unsigned int len = 1; len <= 8; len++) {
 			bool hit = off <= 0x59 && off + len > 0x59;
