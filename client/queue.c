@@ -2,9 +2,15 @@
 #include "client/private.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include <vfn/support.h>
+
+/* Of programs that knew the weight as a number of 32 bits. */
+_Static_assert(sizeof(struct vfnc_queue_opts) == 16 && offsetof(struct vfnc_queue_opts, weight) == 8 &&
+		       offsetof(struct vfnc_queue_opts, spin_us) == 12,
+	       "the layout stays");
 
 int vfnc_queue_create(struct vfnc_device *dev, const struct vfnc_queue_opts *opts,
 		      struct vfnc_queue **queuep)
@@ -22,12 +28,17 @@ int vfnc_queue_create(struct vfnc_device *dev, const struct vfnc_queue_opts *opt
 		opts = &defaults;
 	if (opts->mode > VFNC_QUEUE_DIRECT)
 		return cl_fail(dev->conn, -EINVAL, "there is no mode %u of queues", opts->mode);
+	if (opts->priority > VFNC_PRIORITY_LOW)
+		return cl_fail(dev->conn, -EINVAL, "there is no priority %u of queues", opts->priority);
+	if (opts->rsvd)
+		return cl_fail(dev->conn, -EINVAL, "a reserved byte of the queue's options is not 0");
 	if (opts->entries == 1)
 		return cl_fail(dev->conn, -EINVAL, "a queue has at least two slots");
 	op.device = dev->handle;
 	op.entries = opts->entries;
 	op.mode = (Vfnd__QueueMode)opts->mode;
 	op.weight = opts->weight;
+	op.priority = (Vfnd__QueuePriority)opts->priority;
 	req.op_case = VFND__REQUEST__OP_QUEUE_CREATE;
 	req.queue_create = &op;
 	queue = calloc(1, sizeof(*queue));
@@ -57,6 +68,9 @@ int vfnc_queue_create(struct vfnc_device *dev, const struct vfnc_queue_opts *opt
 	queue->pub.entries = a->entries;
 	queue->pub.device = dev;
 	queue->pub.mode = opts->mode;
+	queue->pub.priority = (uint32_t)a->priority <= VFNC_PRIORITY_LOW ? (enum vfnc_priority)a->priority
+									 : VFNC_PRIORITY_NONE;
+	queue->pub.by_controller = a->by_controller;
 	queue->spin_ticks = (uint64_t)opts->spin_us * __vfn_ticks_freq / 1000000;
 	ret = opts->mode == VFNC_QUEUE_REQUEST ? 0 : cl_shell_page(dev, a->page_size);
 	if (ret == 0 && opts->mode == VFNC_QUEUE_SERVED)

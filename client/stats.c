@@ -212,6 +212,8 @@ static void tally_fill(struct vfnc_tally *to, const Vfnd__Tally *row, struct tal
 		.events = row->events,
 		.resets = row->resets,
 		.buffer_bytes = row->buffer_bytes,
+		.priority = row->priority <= VFNC_PRIORITY_LOW ? (uint8_t)row->priority : VFNC_PRIORITY_NONE,
+		.by_controller = row->by_controller,
 	};
 	to->program = strcpy(parts->strings, row->program);
 	parts->strings += strlen(row->program) + 1;

@@ -100,6 +100,8 @@ static const struct device_settings config_defaults = {
 	.queue_pairs = 64,
 	.spin_us = 50,
 	.cpu = -1,
+	.burst = 2,
+	.weights = {16, 8, 4},
 };
 
 static struct config_device *config_find_device(const struct config *c, const char *address)
@@ -325,6 +327,50 @@ static int config_device_coalescing(struct config_parser *p, int line, const cha
 	return 1;
 }
 
+/* The power of two of a burst; 7: no limit. */
+static bool config_burst(uint64_t n, unsigned int *burst)
+{
+	if (n & (n - 1) || n > 64)
+		return false;
+	*burst = n ? (unsigned int)__builtin_ctzll(n) : 7;
+	return true;
+}
+
+/* BURST,HIGH,MEDIUM,LOW */
+static bool config_weights(const char *value, struct device_settings *settings)
+{
+	uint64_t v[4];
+
+	for (int i = 0; i < 4; i++) {
+		size_t length = strcspn(value, ",");
+		char number[16] = "";
+
+		if (length >= sizeof(number) || (value[length] == ',') != (i < 3))
+			return false;
+		memcpy(number, value, length);
+		if (config_number(number, i ? 1 : 0, i ? 256 : 64, &v[i]) < 0)
+			return false;
+		value += length + 1;
+	}
+	for (int i = 0; i < 3; i++)
+		settings->weights[i] = (unsigned int)v[i + 1];
+	return config_burst(v[0], &settings->burst);
+}
+
+static int config_device_arbitration(struct config_parser *p, int line, const char *name, const char *value,
+				     struct device_settings *settings)
+{
+	settings->wrr = strncmp(value, "wrr", 3) == 0;
+	settings->burst = config_defaults.burst;
+	memcpy(settings->weights, config_defaults.weights, sizeof(settings->weights));
+	if (strcmp(value, "round-robin") == 0 || strcmp(value, "wrr") == 0 ||
+	    (strncmp(value, "wrr,", 4) == 0 && config_weights(value + 4, settings)))
+		return 1;
+	return config_fail(p, line, -EINVAL,
+			   "%s = %s: round-robin, wrr, or wrr,BURST,HIGH,MEDIUM,LOW is needed, with a burst of 1, 2, "
+			   "4, ... 64 commands, 0: no limit, and weights of 1 to 256", name, value);
+}
+
 static int config_device_setting(struct config_parser *p, int line, struct config_device *dev,
 				 const char *name, const char *value)
 {
@@ -353,6 +399,8 @@ static int config_device_setting(struct config_parser *p, int line, struct confi
 		ret = config_device_word(p, line, name, value, "no", "yes", &dev->settings.direct);
 	} else if (strcmp(name, "interrupt-coalescing") == 0) {
 		ret = config_device_coalescing(p, line, name, value, &dev->settings);
+	} else if (strcmp(name, "arbitration") == 0) {
+		ret = config_device_arbitration(p, line, name, value, &dev->settings);
 	} else if (strcmp(name, "session-commands-per-second") == 0) {
 		ret = config_device_number(p, line, name, value, 0, UINT64_MAX, &v);
 		dev->settings.session_commands = v;

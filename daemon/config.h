@@ -33,6 +33,9 @@ struct device_settings {
 	uint64_t session_bytes;	   /* and bytes */
 	unsigned int coalesce;	   /* completions an interrupt; 0: no coalescing */
 	unsigned int coalesce_us;  /* and microseconds that the first of them may wait */
+	bool wrr;		 /* the controller arbitrates by queues' classes, if it can, with */
+	unsigned int burst;	 /* 2^burst commands of a queue at a time; 7: no limit, and */
+	unsigned int weights[3]; /* so many of high, medium and low ones in turn, 1 to 256 */
 	bool raw;	      /* sessions may write to its registers and send unchecked commands */
 };
 

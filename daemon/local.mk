@@ -37,6 +37,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/device/notice.c %D%/device/notice.h \
 	%D%/device/nvme.c %D%/device/nvme.h %D%/device/nvme-enable.h \
 	%D%/device/nvme-abort.c \
+	%D%/device/nvme-arbitrate.c \
 	%D%/device/nvme-claim.c \
 	%D%/device/nvme-coalesce.c \
 	%D%/device/nvme-command.c \

@@ -64,14 +64,18 @@ static void reload_device(struct device *dev, const struct device_settings *now)
 	}
 	reload_limit(dev, "commands", &dev->settings.session_commands, now->session_commands);
 	reload_limit(dev, "bytes", &dev->settings.session_bytes, now->session_bytes);
-	snprintf(late, sizeof(late), "%s%s%s%s%s%s",
+	snprintf(late, sizeof(late), "%s%s%s%s%s%s%s",
 		 was->class != now->class ? " class" : "",
 		 was->queue_pairs != now->queue_pairs ? " queue-pairs" : "",
 		 was->poll != now->poll ? " serve" : "",
 		 was->spin_us != now->spin_us ? " poll-spin-us" : "",
 		 was->cpu != now->cpu ? " poll-cpu" : "",
 		 was->coalesce != now->coalesce || was->coalesce_us != now->coalesce_us ? " interrupt-coalescing"
-											: "");
+											: "",
+		 was->wrr != now->wrr || was->burst != now->burst ||
+				 memcmp(was->weights, now->weights, sizeof(was->weights))
+			 ? " arbitration"
+			 : "");
 	if (*late)
 		journal_warn(dev->address, 0,
 			     "reload: what has changed takes effect when the device is claimed anew:%s", late);

@@ -50,6 +50,13 @@ const char *tally_mode(const struct vfnc_tally *row)
 	return (unsigned int)row->mode < sizeof(modes) / sizeof(modes[0]) ? modes[row->mode] : "unknown";
 }
 
+const char *tally_priority(const struct vfnc_tally *row)
+{
+	static const char *const names[] = {"-", "urgent", "high", "medium", "low"};
+
+	return row->priority < sizeof(names) / sizeof(names[0]) ? names[row->priority] : "unknown";
+}
+
 const char *tally_time(uint64_t ns, char text[TALLY_TIME_SIZE])
 {
 	static const char *const units[] = {"us", "ms", "s"};
@@ -189,19 +196,20 @@ void tally_print_sessions(FILE *out, const struct vfnc_tally *rows, int n, bool 
 
 void tally_print_queues(FILE *out, const struct vfnc_tally *rows, int n, bool latency)
 {
-	fprintf(out, "%-8s %6s %-8s %6s %6s %7s", "SESSION", "QUEUE", "MODE", "QID", "PAIR", "ENTRIES");
+	fprintf(out, "%-8s %6s %-8s %6s %6s %7s %-8s", "SESSION", "QUEUE", "MODE", "QID", "PAIR", "ENTRIES",
+		"PRIORITY");
 	print_heads(out, latency);
 	for (int i = 0; i < n; i++) {
 		const struct vfnc_tally *row = &rows[i];
 
 		if (row->kind == VFNC_TALLY_QUEUE)
-			fprintf(out, "%-8" PRIu64 " %6" PRIu64 " %-8s %6u %6u %7u", row->session, row->queue,
-				tally_mode(row), row->qid, row->pair, row->entries);
+			fprintf(out, "%-8" PRIu64 " %6" PRIu64 " %-8s %6u %6u %7u %-8s", row->session, row->queue,
+				tally_mode(row), row->qid, row->pair, row->entries, tally_priority(row));
 		else if (tally_is_queue(row))
-			fprintf(out, "%-8" PRIu64 " %6s %-8s %6s %6s %7s", row->session, "-", tally_mode(row), "-", "-",
-				"-");
+			fprintf(out, "%-8" PRIu64 " %6s %-8s %6s %6s %7s %-8s", row->session, "-", tally_mode(row), "-",
+				"-", "-", "-");
 		else if (row->kind == VFNC_TALLY_ENDED)
-			fprintf(out, "%-8s %6s %-8s %6s %6s %7s", "ended", "", "", "", "", "");
+			fprintf(out, "%-8s %6s %-8s %6s %6s %7s %-8s", "ended", "", "", "", "", "", "");
 		else
 			continue;
 		print_numbers(out, row, latency);
@@ -312,6 +320,8 @@ void tally_json_queues(struct json_object *to, const struct vfnc_tally *rows, in
 			add_number(o, "qid", rows[i].qid);
 			add_number(o, "pair", rows[i].pair);
 			add_number(o, "entries", rows[i].entries);
+			json_object_object_add(o, "priority", json_object_new_string(tally_priority(&rows[i])));
+			json_object_object_add(o, "by_controller", json_object_new_boolean(rows[i].by_controller));
 		}
 		json_numbers(o, &rows[i], latency);
 		json_object_array_add(array, o);

@@ -16,6 +16,8 @@ extern const double tally_percents[TALLY_PERCENTS];
 
 /* "served", "admin", ... of a row that is about queues. */
 const char *tally_mode(const struct vfnc_tally *row);
+/* The class of a queue that counts; "-": none does. */
+const char *tally_priority(const struct vfnc_tally *row);
 
 /* Whether it is one of them. */
 bool tally_is_queue(const struct vfnc_tally *row);

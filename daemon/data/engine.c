@@ -57,6 +57,30 @@ int data_engine_add(struct data_engine *engine, struct served *served)
 	return 0;
 }
 
+static void engine_step(struct data_engine *engine)
+{
+	unsigned int top = 0;
+
+	while (top < SERVED_LOW && !engine->nbusy[top])
+		top++;
+	for (unsigned int i = 0; i < SERVED_PRIORITIES; i++)
+		engine->step[i] = (uint8_t)(i > top ? i - top : 0);
+}
+
+static void engine_busy(struct data_engine *engine, struct served *q)
+{
+	if (!q->busy && !engine->nbusy[q->priority]++)
+		engine_step(engine);
+	q->busy = true;
+}
+
+void data_engine_rest(struct data_engine *engine, struct served *q)
+{
+	if (q->busy && !--engine->nbusy[q->priority])
+		engine_step(engine);
+	q->busy = false;
+}
+
 /* Active or not, it is in that other state now: a kick that is on its way wakes no stopped one. */
 static void engine_deactivate(struct data_engine *engine, struct served *q, enum served_state state)
 {
@@ -70,6 +94,8 @@ static void engine_deactivate(struct data_engine *engine, struct served *q, enum
 		q->limit->aside--;
 	}
 	q->state = state;
+	if (!q->inflight)
+		data_engine_rest(engine, q);
 }
 
 void data_engine_remove(struct data_engine *engine, struct served *q)
@@ -83,6 +109,7 @@ void data_engine_remove(struct data_engine *engine, struct served *q)
 		*at = q->next_touched;
 		q->touched = false;
 	}
+	data_engine_rest(engine, q);
 	engine->nserved--;
 }
 
@@ -92,6 +119,7 @@ static void engine_activate(struct data_engine *engine, struct served *q)
 	q->idle = 0;
 	q->slot = engine->nactive;
 	engine->active[engine->nactive++] = q;
+	engine_busy(engine, q);
 }
 
 void data_engine_kick(struct data_engine *engine, struct served *q)

@@ -6,7 +6,8 @@
  * then at most a burst of commands of each active queue. A queue that has had nothing to do for
  * some rounds goes to sleep, and costs nothing until its client kicks. While several queues are
  * active, each has at most its window in flight, so that none waits for more than a burst and a
- * window of each other.
+ * window of each other. Beside busy queues of a higher priority the window is half as large for each step between the
+ * two, also of one that is active alone: those have the greater part of the controller, and nobody has none.
  */
 #ifndef VFND_DAEMON_DATA_ENGINE_H
 #define VFND_DAEMON_DATA_ENGINE_H
@@ -25,6 +26,8 @@ struct data_engine {
 	unsigned int nactive, active_room;
 	unsigned int first; /* whose turn it is to be first */
 	unsigned int nserved;
+	unsigned int nbusy[SERVED_PRIORITIES]; /* queues that are active, or have commands in flight */
+	uint8_t step[SERVED_PRIORITIES];       /* how far each is below the highest that is busy */
 	struct served *touched;
 	TAILQ_HEAD(served_list, served) aside; /* they wait for a limit, in order */
 	uint64_t due;			       /* when to look at them, ticks of */
@@ -51,6 +54,9 @@ void data_engine_remove_pair(struct data_engine *engine, struct data_pair *pair)
 int data_engine_add(struct data_engine *engine, struct served *served);
 /* And leaves: nothing of it is in flight. */
 void data_engine_remove(struct data_engine *engine, struct served *served);
+
+/* Not active, and nothing in flight (any more): it is busy no longer. */
+void data_engine_rest(struct data_engine *engine, struct served *served);
 
 /* Its client has kicked, or may have. */
 void data_engine_kick(struct data_engine *engine, struct served *served);

@@ -190,7 +190,10 @@ static inline void pair_end(struct data_pair *pair, struct data_cmd *cmd, uint64
 		pair_give(pair, cmd);
 	else
 		pair_end_marked(pair, cmd, q, result, status);
-	if (unlikely(q->state == SERVED_STOPPED) && !q->inflight && q->drained)
+	if (q->inflight || q->state == SERVED_ACTIVE)
+		return;
+	data_engine_rest(q->engine, q);
+	if (unlikely(q->state == SERVED_STOPPED) && q->drained)
 		q->drained(q);
 }
 
@@ -410,17 +413,19 @@ bool served_pending(struct served *q)
 /* How many of the commands up to `tail` may be looked at. 0: the queue is blocked or starved. */
 static inline unsigned int served_budget(struct served *q, unsigned int burst, uint32_t tail)
 {
-	unsigned int n = tail - q->sq_head, active = q->engine->nactive;
+	unsigned int n = tail - q->sq_head, active = q->engine->nactive, step = q->engine->step[q->priority];
 
 	if (unlikely(tail < q->sq_head))
 		n += q->entries;
 	n = n < burst ? n : burst;
-	if (active > 1) {
+	if (active > 1 || step) {
 		/* A part of what the pair holds, too: nobody finds all of it taken by those before.
 		 */
 		unsigned int window = q->pair->ncmds / active;
 
-		window = window > q->window ? q->window : window ? window : 1;
+		window = window > q->window ? q->window : window;
+		window >>= step;
+		window = window ? window : 1;
 		if (q->inflight >= window) {
 			q->blocked = true;
 			return 0;

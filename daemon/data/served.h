@@ -31,6 +31,15 @@
 struct data_engine;
 struct served;
 
+/* Whose commands go first. */
+enum served_priority {
+	SERVED_URGENT,
+	SERVED_HIGH,
+	SERVED_MEDIUM,
+	SERVED_LOW,
+	SERVED_PRIORITIES,
+};
+
 /* A command that the controller has. */
 struct data_cmd {
 	struct served *served; /* NULL: it has none under this identifier */
@@ -94,7 +103,9 @@ struct served {
 	uint64_t stamp;	  /* what the next completion's last word has of queue and phase */
 	uint32_t room;	  /* completions that are sure to have a place, beside those in flight */
 	uint32_t inflight;
-	uint32_t window; /* most in flight while others want the controller as well */
+	uint32_t window; /* most in flight while others want the controller as well, none of a higher priority */
+	enum served_priority priority;
+	bool busy; /* in engine->nbusy */
 	uint32_t idle;	 /* rounds without anything to do */
 	uint16_t qid;	 /* the client's number for it */
 	bool blocked;	 /* commands wait for the controller to complete others */
@@ -117,8 +128,8 @@ struct served {
 };
 
 /*
- * Begin to serve: the members from `engine` to `map`, `control` to `entries`, `qid`, `window` and
- * `wake_fd` are set and all others zero. The queue is asleep, and its words in the shared memory
+ * Begin to serve: the members from `engine` to `map`, `control` to `entries`, `qid`, `window`,
+ * `priority` and `wake_fd` are set and all others zero. The queue is asleep, and its words in the shared memory
  * say so.
  */
 void served_start(struct served *q);

@@ -64,9 +64,19 @@ enum queue_mode {
 	QUEUE_RAW,     /* an identifier: the client makes the queues itself, by raw commands */
 };
 
+/* Whose commands go first; numbers as in the protocol. */
+enum queue_priority {
+	QUEUE_PRIORITY_NONE, /* asked for: medium. Of a queue: nobody looks at it */
+	QUEUE_PRIORITY_URGENT,
+	QUEUE_PRIORITY_HIGH,
+	QUEUE_PRIORITY_MEDIUM,
+	QUEUE_PRIORITY_LOW,
+};
+
 /* What is asked for. */
 struct queue_spec {
 	enum queue_mode mode;
+	enum queue_priority priority;
 	unsigned int entries; /* 0: as many as useful */
 	unsigned int weight;  /* of a served queue: bursts at a time, 1 to 16; 0: 1 */
 };

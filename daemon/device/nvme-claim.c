@@ -202,7 +202,7 @@ int nvme_claim(struct device *dev, struct job *job)
 		return job->error;
 	/* Interrupts first: a controller may look for the admin queue's vector when it is enabled, and never again. */
 	if (nvme_read_identity(nd) < 0 || nvme_vectors_make(nd) < 0 ||
-	    notices_make(&nd->notices, &nd->ctrl.pci.dev) < 0 || nvme_reinit(&nd->ctrl) < 0)
+	    notices_make(&nd->notices, &nd->ctrl.pci.dev) < 0 || nvme_arbitrate_bring_up(nd) < 0)
 		goto fail;
 	nd->mps = nd->ctrl.config.mps;
 	nd->page_size = 4096u << nd->mps;

@@ -353,8 +353,8 @@ static int direct_queues(struct queue *q)
 	if (nvme_prep_create_iocq_at(ctrl, q->qid, (int)q->entries, (int)q->vector, &m->parts[DIRECT_CQ].mem,
 				     &q->create_cq) < 0)
 		return -1;
-	return nvme_prep_create_iosq_at(ctrl, q->qid, (int)q->entries, &ctrl->cq[q->qid], 0, &m->parts[DIRECT_SQ].mem,
-					&m->parts[DIRECT_PAGES].mem, &q->create_sq);
+	return nvme_prep_create_iosq_at(ctrl, q->qid, (int)q->entries, &ctrl->cq[q->qid], nvme_arbitrate_flags(q),
+					&m->parts[DIRECT_SQ].mem, &m->parts[DIRECT_PAGES].mem, &q->create_sq);
 }
 
 int nvme_direct_prepare(struct queue *q)

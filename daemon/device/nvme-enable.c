@@ -52,7 +52,7 @@ int nvme_enable_run(struct nvme_device *nd)
 	    nvme_set_adminq_size(ctrl, (int)spec->admin_sq, (int)spec->admin_cq) < 0)
 		return -1;
 	nd->page_size = 4096u << mps;
-	if (nvme_reinit(ctrl) < 0 || nvme_setup(nd) < 0)
+	if (nvme_arbitrate_bring_up(nd) < 0 || nvme_setup(nd) < 0)
 		return -1;
 	if (nvme_reg_read32(ctrl, ENABLE_REG_CC, &nd->enabled.cc) < 0 ||
 	    nvme_reg_read32(ctrl, ENABLE_REG_CSTS, &nd->enabled.csts) < 0 ||

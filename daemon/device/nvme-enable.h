@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* nvme-enable - how a controller is enabled by request, and how its interrupts are set up then */
+/* nvme-enable - how a controller is enabled, by request too, and how interrupts and arbitration are set up then */
 #ifndef VFND_DAEMON_DEVICE_NVME_ENABLE_H
 #define VFND_DAEMON_DEVICE_NVME_ENABLE_H
 
@@ -10,6 +10,7 @@
 
 struct nvme_device;
 struct nvme_vector;
+struct queue;
 
 /* nvme-coalesce.c */
 /* WORKER: as it is configured. 0, also where the controller does not want to; or -1, errno. */
@@ -20,6 +21,16 @@ void nvme_coalesce_begin(struct nvme_device *nd, bool unknown);
 void nvme_coalesce_look(struct nvme_vector *vector);
 /* It was given to a direct queue, whose client is to have each interrupt. */
 void nvme_coalesce_leave(struct nvme_vector *vector);
+
+/* nvme-arbitrate.c */
+/* WORKER: nvme_reinit(), with the arbitration that is configured, if the controller has it. 0 or -1, errno. */
+int nvme_arbitrate_bring_up(struct nvme_device *nd);
+/* See whether it is enabled with weighted round robin. 0 or -1, errno. */
+int nvme_arbitrate_look(struct nvme_device *nd);
+/* The class that a queue is to be of. */
+enum queue_priority nvme_arbitrate_class(const struct queue_spec *spec);
+/* Of the controller's submission queue: what nvme_create_iosq() takes. */
+unsigned long nvme_arbitrate_flags(const struct queue *queue);
 
 /* nvme-enable.c */
 int nvme_enable_by(struct opening *opening, const struct enable_spec *spec, class_enable_done done, void *arg,

@@ -154,6 +154,9 @@ int nvme_data_length(const struct nvme_device *nd, bool admin, const union nvme_
 	enum data_length known;
 
 	*len = *meta = 0;
+	if (admin && nd->wrr && sqe->opcode == 0x09 && (length_dw(sqe->cdw10) & 0xff) == 0x01)
+		return length_own(text, size, "arbitration is the daemon's own: 'arbitration' in the device's section "
+					      "of vfnd.conf says it");
 	if (admin)
 		return length_admin(sqe, len, text, size);
 	known = data_length(&nd->formats, sqe, len, meta, &why);

@@ -163,14 +163,37 @@ static void pair_made(void *arg, int error, const char *text, struct queue *queu
 	pair_tell(pair, 0, NULL);
 }
 
-static struct nvme_pair *pair_least_used(struct nvme_device *nd)
+/* The controller's queue has one class: where that counts, only those of it can share the pair. */
+static bool pair_suits(const struct nvme_pair *pair, enum queue_priority priority)
+{
+	return pair->state != PAIR_DELETING && (!pair->nd->wrr || pair->priority == priority);
+}
+
+static struct nvme_pair *pair_least_used(struct nvme_device *nd, enum queue_priority priority)
 {
 	struct nvme_pair *pair, *best = NULL;
 
 	LIST_FOREACH (pair, &nd->pairs, link)
-		if (pair->state != PAIR_DELETING && (!best || pair->nusers < best->nusers))
+		if (pair_suits(pair, priority) && (!best || pair->nusers < best->nusers))
 			best = pair;
 	return best;
+}
+
+/*
+ * Whoever has many queues of one class must not leave those of others without any: where classes count, the last
+ * pairs are for those that have none.
+ */
+static bool pair_may_make(struct nvme_device *nd, enum queue_priority priority)
+{
+	unsigned int nfree = 0, without = 0;
+
+	if (!nd->wrr || !pair_least_used(nd, priority))
+		return true;
+	for (unsigned int qid = 1; qid <= nd->nqueues; qid++)
+		nfree += !nd->queues[qid];
+	for (int other = QUEUE_PRIORITY_HIGH; other <= QUEUE_PRIORITY_LOW; other++)
+		without += !pair_least_used(nd, (enum queue_priority)other);
+	return nfree > without;
 }
 
 static void pair_join(struct nvme_pair *pair, struct nvme_served *served)
@@ -182,12 +205,15 @@ static void pair_join(struct nvme_pair *pair, struct nvme_served *served)
 
 void nvme_pair_get(struct nvme_served *served, unsigned int entries)
 {
+	enum queue_priority priority = served->queue->priority;
 	struct nvme_device *nd = served->nd;
-	struct nvme_pair *pair = calloc(1, sizeof(*pair));
-	int ret = -ENOMEM;
+	bool make = pair_may_make(nd, priority);
+	struct nvme_pair *pair = make ? calloc(1, sizeof(*pair)) : NULL;
+	int ret = make ? -ENOMEM : -ENOSPC;
 
 	if (pair) {
 		pair->nd = nd;
+		pair->priority = priority;
 		LIST_INSERT_HEAD(&nd->pairs, pair, link);
 		pair_join(pair, served);
 		ret = nvme_queue_create_pair(served->queue->opening, pair,
@@ -198,11 +224,13 @@ void nvme_pair_get(struct nvme_served *served, unsigned int entries)
 		nvme_pair_leave(served);
 		pair_free(pair);
 	}
-	pair = ret == -ENOSPC ? pair_least_used(nd) : NULL;
+	pair = ret == -ENOSPC ? pair_least_used(nd, priority) : NULL;
 	if (!pair) {
 		nvme_served_paired(served, ret,
-				   ret == -ENOSPC ? "all queue pairs of the controller are in use"
-						  : "out of memory");
+				   ret != -ENOSPC ? "out of memory"
+				   : nd->wrr	  ? "all queue pairs of the controller are in use, none by served "
+						    "queues of this priority"
+						  : "all queue pairs of the controller are in use");
 		return;
 	}
 	pair_join(pair, served);

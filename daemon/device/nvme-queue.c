@@ -307,8 +307,8 @@ static void queue_memory_run(struct job *job)
 		job_fail(job, -errno);
 		return;
 	}
-	if (nvme_prep_create_iosq(ctrl, q->qid, (int)q->entries, &ctrl->cq[q->qid], 0,
-				  &q->create_sq) < 0) {
+	if (nvme_prep_create_iosq(ctrl, q->qid, (int)q->entries, &ctrl->cq[q->qid],
+				  nvme_arbitrate_flags(q), &q->create_sq) < 0) {
 		job_fail(job, -errno);
 		nvme_discard_cq(ctrl, &ctrl->cq[q->qid]);
 	}
@@ -402,6 +402,7 @@ int nvme_queue_create_pair(struct opening *o, struct nvme_pair *pair, unsigned i
 		.opening = o,
 		.nd = nd,
 		.pair = pair,
+		.priority = pair->priority,
 		.qid = (uint16_t)qid,
 		.entries = entries < most ? entries : most,
 	};
@@ -453,6 +454,7 @@ void nvme_queue_create(struct opening *o, const struct queue_spec *spec, class_q
 						    "allows (queues)" : "out of memory", NULL);
 		return;
 	}
+	q->priority = nvme_arbitrate_class(spec);
 	ret = spec->mode == QUEUE_DIRECT ? nvme_direct_new(q) : 0;
 	if (ret < 0) {
 		q->made = done;
@@ -534,6 +536,12 @@ struct opening *queue_opening(struct queue *q)
 enum queue_mode queue_mode(const struct queue *q)
 {
 	return q->mode;
+}
+
+enum queue_priority queue_priority(const struct queue *q, bool *by_controller)
+{
+	*by_controller = q->nd->wrr && q->mode != QUEUE_RAW;
+	return q->served || *by_controller ? q->priority : QUEUE_PRIORITY_NONE;
 }
 
 uint16_t queue_qid(const struct queue *q)

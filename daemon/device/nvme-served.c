@@ -290,6 +290,7 @@ static int served_attach(struct nvme_served *s)
 	if (!s->data.qid)
 		return -EMFILE;
 	s->data.window = s->weight * SERVED_BURST;
+	s->data.priority = (enum served_priority)(q->priority - QUEUE_PRIORITY_URGENT);
 	s->data.drained = served_is_drained;
 	s->data.owner = s;
 	s->data.control->qid = s->data.qid;
@@ -389,6 +390,7 @@ void nvme_served_create(struct opening *o, const struct queue_spec *spec, class_
 	s->size = size;
 	s->weight = weight;
 	q->mode = QUEUE_SERVED;
+	q->priority = nvme_arbitrate_class(spec);
 	q->served = s;
 	q->tally = &s->data.stats;
 	q->made = done;

@@ -174,6 +174,8 @@ int nvme_restore(struct device *dev, const struct state_device *from)
 	if (ret < 0 || nvme_cq_restore(&nd->ctrl, &from->admin_cq) < 0 ||
 	    nvme_sq_restore(&nd->ctrl, &from->admin_sq) < 0)
 		return -errno;
+	if (nvme_arbitrate_look(nd) < 0)
+		return -errno;
 	nd->mps = nd->ctrl.config.mps;
 	nd->page_size = 4096u << nd->mps;
 	nd->nqueues = from->nqueues;
@@ -199,6 +201,7 @@ int nvme_queue_save_state(struct queue *q, struct state_queue *to)
 		return -EBUSY;
 	to->handle = q->lease.handle;
 	to->qid = q->qid;
+	to->priority = (uint16_t)q->priority;
 	to->entries = q->entries;
 	if (nvme_cq_save(&ctrl->cq[q->qid], &to->cq) < 0 || nvme_sq_save(&ctrl->sq[q->qid], &to->sq) < 0)
 		return -errno;
@@ -219,6 +222,9 @@ int nvme_queue_restore_state(struct opening *o, const struct state_queue *from)
 	if (!q)
 		return -errno;
 	q->vector = (unsigned int)nd->ctrl.cq[from->qid].vector;
+	q->priority = from->priority >= QUEUE_PRIORITY_URGENT && from->priority <= QUEUE_PRIORITY_LOW
+			      ? (enum queue_priority)from->priority
+			      : QUEUE_PRIORITY_MEDIUM;
 	nvme_tally_begin(q);
 	q->phase = QUEUE_LIVE;
 	q->has_memory = q->has_cq = q->has_sq = true;

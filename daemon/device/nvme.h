@@ -6,6 +6,7 @@
  * nvme-claim.c    bring-up and release, on the worker; interrupts
  * nvme-submit.c   commands of sessions: checked and given memory
  * nvme-command.c  commands: sent, completed, timed out, aborted
+ * nvme-arbitrate.c whose commands the controller takes first
  * nvme-coalesce.c interrupts for several completions
  * nvme-length.c   how many bytes a command transfers
  * nvme-queue.c    queue pairs: made and deleted
@@ -108,6 +109,7 @@ struct nvme_device {
 	unsigned int aborts, max_aborts;
 	uint64_t strays; /* completions of commands that were not outstanding */
 	bool owned; /* the loop may use the queues */
+	bool wrr, wrr_refused; /* the controller arbitrates by queues' classes; it cannot, though it is configured */
 	bool coalesces; /* the controller can have interrupts for several completions */
 	struct data_driver *driver; /* of served queues; NULL before start() and after stop() */
 	LIST_HEAD(, nvme_pair) pairs;
@@ -212,6 +214,7 @@ struct queue {
 	LIST_ENTRY(queue) link; /* in opening->queues, but for a pair */
 	struct opening *opening;
 	enum queue_mode mode;
+	enum queue_priority priority; /* what it is of; what counts: queue_priority() */
 	struct nvme_served *served; /* a served queue's own */
 	struct nvme_direct *direct; /* a direct queue's own */
 	struct nvme_pair *pair;     /* the controller's side of served queues: it has no lease and no quota */
@@ -468,6 +471,7 @@ struct nvme_pair {
 	struct data_watch irq; /* of a polling driver */
 	LIST_HEAD(, nvme_served) users;
 	unsigned int nusers;
+	enum queue_priority priority; /* of its users, where the controller arbitrates by that */
 	enum { PAIR_MAKING, PAIR_LIVE, PAIR_DELETING } state;
 	bool attached; /* to the engine */
 };

@@ -20,6 +20,8 @@ struct lease *queue_lease(struct queue *queue);
 struct opening *queue_opening(struct queue *queue);
 enum queue_mode queue_mode(const struct queue *queue);
 uint16_t queue_qid(const struct queue *queue);
+/* What counts for its commands, with the daemon or with the controller too: *by_controller. */
+enum queue_priority queue_priority(const struct queue *queue, bool *by_controller);
 unsigned int queue_entries(const struct queue *queue);
 /* Among all that the opening has had, from 1 on. */
 uint64_t queue_number(const struct queue *queue);

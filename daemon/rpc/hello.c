@@ -18,6 +18,7 @@ void rpc_hello(struct rpc_call *call)
 		(char *)"buffer-options",
 		(char *)"buffer-attach",
 		(char *)"class-pci",
+		(char *)"queue-priority",
 	};
 	const Vfnd__HelloRequest *req = call->request->hello;
 	Vfnd__HelloAnswer hello = VFND__HELLO_ANSWER__INIT;

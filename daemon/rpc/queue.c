@@ -35,6 +35,7 @@ static void queue_created(void *ticket, int error, const char *text, struct queu
 	struct queue_share share = {0};
 	struct device_details details;
 	struct fdset set = {0};
+	bool by_controller;
 	int ret;
 
 	if (error < 0) {
@@ -45,6 +46,8 @@ static void queue_created(void *ticket, int error, const char *text, struct queu
 	create.qid = queue_qid(queue);
 	create.entries = queue_entries(queue);
 	create.mode = (Vfnd__QueueMode)queue_mode(queue);
+	create.priority = (Vfnd__QueuePriority)queue_priority(queue, &by_controller);
+	create.by_controller = by_controller;
 	ret = create.mode == VFND__QUEUE_MODE__QUEUE_MODE_REQUEST ||
 			      create.mode == VFND__QUEUE_MODE__QUEUE_MODE_RAW
 		      ? 0
@@ -82,6 +85,19 @@ void rpc_queue_create(struct rpc_call *call)
 		return;
 	}
 	spec.mode = (enum queue_mode)req->mode;
+	if ((unsigned int)req->priority > VFND__QUEUE_PRIORITY__QUEUE_PRIORITY_LOW) {
+		rpc_fail(call, -EINVAL, "queue_create.priority", "there is no priority %u",
+			 (unsigned int)req->priority);
+		return;
+	}
+	spec.priority = (enum queue_priority)req->priority;
+	/* Others have what it leaves: not for everybody to say. Who has a direct queue can do worse. */
+	if (spec.priority == QUEUE_PRIORITY_URGENT && spec.mode != QUEUE_DIRECT && !o->device->settings.raw) {
+		rpc_fail(call, -EPERM, "queue_create.priority",
+			 "urgent queues go before those of all others: 'raw = yes' in the device's section of "
+			 "vfnd.conf lets clients have them");
+		return;
+	}
 	ticket = rpc_defer(call, sizeof(struct rpc_ticket));
 	if (ticket)
 		o->device->class->queue_create(o, &spec, queue_created, ticket);

@@ -192,6 +192,7 @@ static void tally_queue(struct tally_page *p, const struct opening *o, struct qu
 {
 	struct tally_row *r = tally_next(p, VFND__TALLY_KIND__TALLY_KIND_QUEUE);
 	struct tally *t = tally_begin();
+	bool by_controller;
 
 	r->row.session = o->session_number;
 	r->row.queue = queue_number(q);
@@ -199,6 +200,8 @@ static void tally_queue(struct tally_page *p, const struct opening *o, struct qu
 	r->row.pair = queue_pair(q);
 	r->row.mode = (uint32_t)queue_mode(q);
 	r->row.entries = queue_entries(q);
+	r->row.priority = (uint32_t)queue_priority(q, &by_controller);
+	r->row.by_controller = by_controller;
 	if (queue_tally(q))
 		tally_merge(t, queue_tally(q), p->req->latency);
 	t->interrupts = queue_interrupts(q);

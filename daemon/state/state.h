@@ -107,7 +107,8 @@ struct state_buffer {
 
 struct state_queue {
 	uint64_t session, opening, handle;
-	uint32_t qid, entries;
+	uint16_t qid, priority; /* enum queue_priority; 0: of an image that did not know of it */
+	uint32_t entries;
 	struct nvme_queue_saved cq, sq;
 };
 

@@ -137,6 +137,13 @@ check_PROGRAMS += %D%/int-coalesce
 $(%C%_int_coalesce_OBJECTS): $(PROTO_HEADER)
 dist_check_SCRIPTS += %D%/test-coalesce.sh
 TESTS += %D%/test-coalesce.sh
+check_PROGRAMS += %D%/int-priority
+%C%_int_priority_SOURCES = %D%/int-priority.c
+%C%_int_priority_CFLAGS = $(INT_CFLAGS)
+%C%_int_priority_LDADD = $(INT_LIBS)
+$(%C%_int_priority_OBJECTS): $(PROTO_HEADER)
+dist_check_SCRIPTS += %D%/test-priority.sh
+TESTS += %D%/test-priority.sh
 check_PROGRAMS += %D%/int-control
 %C%_int_control_SOURCES = %D%/int-control.c
 %C%_int_control_CFLAGS = $(INT_CFLAGS)

@@ -160,7 +160,10 @@ struct vfnc_tally {
 	uint64_t events;	   /* of a device */
 	uint64_t resets;
 	uint64_t buffer_bytes;
-	uint64_t rsvd[8];
+	uint8_t priority;   /* of a queue: enum vfnc_priority */
+	bool by_controller; /* it counts with the controller, too */
+	uint8_t rsvd2[6];
+	uint64_t rsvd[7];
 };
 
 /* What is wanted; zero what is not used. */

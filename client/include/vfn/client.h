@@ -271,11 +271,26 @@ enum vfnc_queue_mode {
 	VFNC_QUEUE_RAW = 3,
 };
 
+/*
+ * Whose commands go first. Served queues have it of the daemon, however the controller is: beside busy queues of
+ * a higher class a queue has half of its share for each class between the two, and its turn in any case. The
+ * controller goes by it where it can, and the daemon's configuration says so (arbitration, vfnd.conf(5)).
+ */
+enum vfnc_priority {
+	VFNC_PRIORITY_NONE = 0,	  /* asked for: medium. Of a queue that there is: nobody looks at it */
+	VFNC_PRIORITY_URGENT = 1, /* needs raw = yes in the device's section of vfnd.conf(5), or a direct queue */
+	VFNC_PRIORITY_HIGH = 2,
+	VFNC_PRIORITY_MEDIUM = 3,
+	VFNC_PRIORITY_LOW = 4,
+};
+
 /* What is wanted; zero what is not used. */
 struct vfnc_queue_opts {
 	enum vfnc_queue_mode mode;
 	uint32_t entries; /* slots, 2 or more; 0: 128 for a served queue, else 64, or what there is */
-	uint32_t weight;  /* served: its share among busy queues, 1 to 16; 0: 1 */
+	uint16_t weight;  /* served: its share among busy queues, 1 to 16; 0: 1 */
+	uint8_t priority; /* enum vfnc_priority */
+	uint8_t rsvd;
 	uint32_t spin_us; /* served, direct: how long vfnc_queue_wait() looks before it sleeps */
 };
 
@@ -291,13 +306,15 @@ struct vfnc_queue {
 	enum vfnc_queue_mode mode;
 	struct nvme_sq *sq;
 	struct nvme_cq *cq;
+	enum vfnc_priority priority; /* that counts */
+	bool by_controller;	     /* and with the controller, too, not with the daemon alone */
 };
 
 /*
  * Create a queue; `opts` NULL: all zero. -EBUSY or -ENOSPC: all queue pairs of the controller are
  * in use; -EDQUOT: as many queues, or as much memory, as this user may have; -EINVAL: more slots
- * than are possible; -EIO: the controller refused; -ENOTSUP: the daemon has no such queues; -EPERM: it is
- * configured not to give direct queues; -EOPNOTSUPP: the device cannot have them;
+ * than are possible, or no such priority; -EIO: the controller refused; -ENOTSUP: the daemon has no such queues;
+ * -EPERM: it is configured not to give direct queues, or urgent ones; -EOPNOTSUPP: the device cannot have them;
  * -EEXIST: queues that the daemon has let go of (see vfnc_queue_wait()) are to be deleted first.
  */
 int vfnc_queue_create(struct vfnc_device *dev, const struct vfnc_queue_opts *opts,

@@ -109,6 +109,8 @@ static Vfnd__Tally *canned_row(size_t i, bool latency)
 		row->qid = 64 + (uint32_t)n->queue;
 		row->pair = (uint32_t)n->queue;
 		row->entries = 128;
+		row->priority = n->session == 7 ? (uint32_t)n->queue - 1 : 0;
+		row->by_controller = n->queue == 3;
 	}
 	row->submitted = n->submitted;
 	row->completed = n->completed;

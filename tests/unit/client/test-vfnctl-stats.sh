@@ -17,8 +17,8 @@ check "stats of sessions" 0 out '^7 *1234 *1000 *load "a.b" *2 *10 *895 *3 *2 *3
 grep -q '^ended *0 *100 *0 *0 *409600 *0 *9$' "$dir/out" && grep -q '^5 *999 *1000 *copy *1 ' "$dir/out"
 status=$?
 result "of all sessions, and those that have ended"
-check "stats of queues" 0 out '^7 *3 *served *67 *3 *128 *10 *690 *3 *2 *3672064 *0 *40$' stats -q
-grep -q '^5 *1 *direct *65 *1 *128 *0 *0 ' "$dir/out" && grep -q '^7 *- *admin *- *- *- *0 *5 ' "$dir/out" &&
+check "stats of queues" 0 out '^7 *3 *served *67 *3 *128 *high *10 *690 *3 *2 *3672064 *0 *40$' stats -q
+grep -q '^5 *1 *direct *65 *1 *128 *- *0 *0 ' "$dir/out" && grep -q '^7 *- *admin *- *- *- *- *0 *5 ' "$dir/out" &&
     grep -q '^7 *- *deleted .* 100 ' "$dir/out" && grep -q '^ended ' "$dir/out"
 status=$?
 result "of direct ones, the admin queue and deleted ones, too"
@@ -46,6 +46,8 @@ assert root["sessions"][0]["program"] == 'load "a\\b"'
 assert root["latency"]["count"] == 998 and root["latency"]["p99_ns"] == 100000
 assert sum(b["count"] for b in root["queues"][0]["latency"]["buckets"]) == root["queues"][0]["latency"]["count"] == 688
 assert [row["mode"] for row in root["queues"]] == ["served", "served", "admin", "deleted", "direct", "admin", "deleted"]
+assert [(row["priority"], row["by_controller"]) for row in root["queues"] if "qid" in row] == [
+    ("high", True), ("urgent", False), ("-", False)]
 EOF
     status=$?
     result "sessions and queues in JSON"

@@ -15,7 +15,7 @@ DAEMON_TESTS = \
 	%D%/test-state \
 	%D%/test-length \
 	%D%/test-check \
-	%D%/test-engine \
+	%D%/test-engine %D%/test-priority \
 	%D%/test-histogram \
 	%D%/test-limit \
 	%D%/test-trace \
@@ -111,6 +111,11 @@ $(%C%_test_length_OBJECTS): $(PROTO_HEADER)
 %C%_test_engine_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_test_engine_CFLAGS = $(DAEMON_TEST_CFLAGS)
 %C%_test_engine_LDADD = $(DAEMON_TEST_LIBS)
+
+%C%_test_priority_SOURCES = %D%/test-priority.c
+%C%_test_priority_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_priority_CFLAGS = $(DAEMON_TEST_CFLAGS)
+%C%_test_priority_LDADD = $(DAEMON_TEST_LIBS)
 
 %C%_test_histogram_SOURCES = %D%/test-histogram.c
 %C%_test_histogram_CPPFLAGS = $(UNIT_CPPFLAGS)

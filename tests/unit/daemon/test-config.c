@@ -111,6 +111,7 @@ START_TEST(test_everything)
 		  "session-bytes-per-second = 2G\n"
 		  "raw = yes\n"
 		  "interrupt-coalescing = 32,500\n"
+		  "arbitration = wrr,64,256,17,1\n"
 		  "[device vfio-user:/tmp/a b]\n"
 		  "queue-pairs=1\n");
 	ck_assert_str_eq(config.socket, "/run/a.sock");
@@ -137,11 +138,61 @@ START_TEST(test_everything)
 	ck_assert_uint_eq(config.devices[0].settings.coalesce, 32);
 	ck_assert_uint_eq(config.devices[0].settings.coalesce_us, 500);
 	ck_assert_uint_eq(config.devices[1].settings.coalesce, 0);
+	ck_assert(config.devices[0].settings.wrr && !config.devices[1].settings.wrr);
+	ck_assert_uint_eq(config.devices[0].settings.burst, 6);
+	ck_assert_uint_eq(config.devices[0].settings.weights[0], 256);
+	ck_assert_uint_eq(config.devices[0].settings.weights[1], 17);
+	ck_assert_uint_eq(config.devices[0].settings.weights[2], 1);
 	ck_assert(config.devices[0].settings.raw && !config.devices[1].settings.raw);
 	ck_assert_str_eq(config.devices[1].address, "vfio-user:/tmp/a b");
 	ck_assert_uint_eq(config.devices[1].settings.queue_pairs, 1);
 	ck_assert(!config.devices[1].settings.direct);
 	ck_assert_int_eq(config.devices[1].settings.class, CONFIG_CLASS_AUTO);
+}
+END_TEST
+
+static const struct {
+	const char *value;
+	bool wrr;
+	unsigned int burst, weights[3];
+} arbitrations[] = {
+	{"round-robin", false, 2, {16, 8, 4}},
+	{"wrr", true, 2, {16, 8, 4}},
+	{"wrr,0,3,2,1", true, 7, {3, 2, 1}},
+	{"wrr,1,1,1,1", true, 0, {1, 1, 1}},
+	{"wrr,8,1,2,3", true, 3, {1, 2, 3}},
+};
+
+START_TEST(test_arbitration)
+{
+	const struct device_settings *s;
+	char text[128];
+
+	/* what is said last counts, all of it */
+	snprintf(text, sizeof(text), "[device 0000:01:00.0]\narbitration = wrr,64,9,9,9\narbitration = %s\n",
+		 arbitrations[_i].value);
+	load_good(text);
+	s = &config.devices[0].settings;
+	ck_assert_int_eq(s->wrr, arbitrations[_i].wrr);
+	ck_assert_uint_eq(s->burst, arbitrations[_i].burst);
+	ck_assert_mem_eq(s->weights, arbitrations[_i].weights, sizeof(s->weights));
+}
+END_TEST
+
+static const char *const no_arbitrations[] = {
+	"fair", "wrr,", "wrrr", "round-robin,1,1,1,1", "wrr,4,1,1", "wrr,4,1,1,1,1", "wrr,4,1,1,1,", "wrr,3,1,1,1",
+	"wrr,128,1,1,1", "wrr,4,0,1,1", "wrr,4,1,257,1", "wrr,4,1,1,x", "wrr,4,1,,1", "wrr,00000000000000004,1,1,1",
+};
+
+START_TEST(test_no_arbitration)
+{
+	char text[128], want[128];
+
+	snprintf(text, sizeof(text), "[device 0000:01:00.0]\narbitration = %s\n", no_arbitrations[_i]);
+	snprintf(want, sizeof(want), ":2: arbitration = %s: round-robin, wrr, or wrr,BURST,HIGH,MEDIUM,LOW",
+		 no_arbitrations[_i]);
+	ck_assert_int_eq(load(text), -EINVAL);
+	ck_assert_msg(strstr(error, want), "'%s' for: %s", error, text);
 }
 END_TEST
 
@@ -427,6 +478,8 @@ END_TEST
 
 UNIT_MAIN("config", tcase_add_checked_fixture(tc, setup, teardown);
 	  tcase_add_test(tc, test_defaults); tcase_add_test(tc, test_environment);
+	  tcase_add_loop_test(tc, test_arbitration, 0, sizeof(arbitrations) / sizeof(arbitrations[0]));
+	tcase_add_loop_test(tc, test_no_arbitration, 0, sizeof(no_arbitrations) / sizeof(no_arbitrations[0]));
 	  tcase_add_test(tc, test_everything); tcase_add_test(tc, test_suffixes);
 	  tcase_add_test(tc, test_bare_sections); tcase_add_test(tc, test_long_addresses);
 	  tcase_add_test(tc, test_long_lines); tcase_add_test(tc, test_later_wins);
