@@ -300,7 +300,8 @@ const struct command cmd_trace = {
 	       "command, and what came of it. Commands that the daemon refused, and its own, are among them. "
 	       "Commands of other users' sessions and the daemon's are shown where the device's configuration has "
 	       "raw = yes. Commands of direct queues do not pass the daemon and are not shown. With -o json a "
-	       "line is an object. Ends by SIGINT, and says how many were shown and lost.",
+	       "line is an object. SIGINT and SIGTERM end it, with exit status 0; it says how many were shown "
+	       "and lost. When the daemon replaces itself by a new program image the trace is opened again.",
 	.groups = OPT_ADDRESS | OPT_FORMAT,
 	.values = values,
 	.settings_size = sizeof(struct settings),

@@ -282,7 +282,11 @@ void device_tell_gone(struct device *dev, const char *reason)
 {
 	struct device_event event = {.kind = DEVICE_EVENT_GONE, .reason = reason};
 
+	struct opening *o;
+
 	subscription_publish(dev, &event);
+	LIST_FOREACH (o, &dev->openings, in_device)
+		tracer_gone(o);
 }
 
 /* Sessions are told, and lose what they have. */

@@ -147,7 +147,7 @@ void device_lost(struct device *device, const char *reason) __attribute__((nonnu
 /* A command or job of the device has ended: one that is being retired looks whether it can go on. */
 void device_step(struct device *device);
 
-/* The daemon ends: tell those who have subscribed to events, before their sessions end. */
+/* The daemon ends: tell those who have subscribed to events, or trace, before their sessions end. */
 void device_tell_gone(struct device *device, const char *reason);
 
 /* An opening of the device is gone for good. */

@@ -101,7 +101,7 @@ static unsigned int tracer_count(const struct opening *o)
 	return n;
 }
 
-static void tracer_discard(struct tracer *t)
+static void tracer_discard(struct tracer *t, bool empty)
 {
 	if (t->timer)
 		event_free(t->timer);
@@ -109,7 +109,8 @@ static void tracer_discard(struct tracer *t)
 		close(t->wake_fd);
 	if (t->memory) {
 		/* The client may keep it mapped; what was counted is given back all the same. */
-		madvise(t->memory, t->size, MADV_REMOVE);
+		if (empty)
+			madvise(t->memory, t->size, MADV_REMOVE);
 		munmap(t->memory, t->size);
 	}
 	quota_release(t->user, QUOTA_BUFFER_BYTES, t->size);
@@ -194,7 +195,7 @@ int tracer_create(struct opening *o, const struct trace_filter *filter, unsigned
 	for (int i = 0; i < 2; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
-	tracer_discard(t);
+	tracer_discard(t, true);
 	return ret;
 }
 
@@ -216,7 +217,7 @@ static void tracer_stop(struct tracer *t, uint32_t error)
 void tracer_free(struct tracer *t)
 {
 	tracer_stop(t, ECANCELED);
-	tracer_discard(t);
+	tracer_discard(t, true);
 }
 
 static void tracer_left(evutil_socket_t fd, short what, void *arg)
@@ -224,7 +225,7 @@ static void tracer_left(evutil_socket_t fd, short what, void *arg)
 	struct tracer *t = arg;
 
 	LIST_REMOVE(t, link);
-	tracer_discard(t);
+	tracer_discard(t, true);
 }
 
 /* The last entries tell what became of the device's last commands. */
@@ -240,10 +241,23 @@ static void tracer_linger(struct tracer *t)
 	evtimer_add(t->timer, &tv);
 }
 
+void tracer_gone(struct opening *o)
+{
+	struct tracer *t;
+
+	while ((t = LIST_FIRST(&o->tracers)))
+		tracer_linger(t);
+}
+
 void tracers_discard(void)
 {
-	while (!LIST_EMPTY(&tracers_left))
-		tracer_left(-1, 0, LIST_FIRST(&tracers_left));
+	struct tracer *t;
+
+	/* Nothing is counted any more: who has not read all of it yet can do so. */
+	while ((t = LIST_FIRST(&tracers_left))) {
+		LIST_REMOVE(t, link);
+		tracer_discard(t, false);
+	}
 }
 
 struct tracer *tracer_find(struct session *session, uint64_t handle)
@@ -258,12 +272,10 @@ void tracer_end_all(struct opening *o)
 	bool gone = device_usable(o->device) == -ENODEV && session_alive(o->session);
 	struct tracer *t;
 
-	while ((t = LIST_FIRST(&o->tracers))) {
-		if (gone)
-			tracer_linger(t);
-		else
-			tracer_free(t);
-	}
+	if (gone)
+		tracer_gone(o);
+	while ((t = LIST_FIRST(&o->tracers)))
+		tracer_free(t);
 }
 
 struct trace_owner tracer_owner(const struct opening *o)

@@ -53,6 +53,8 @@ struct tracer *tracer_find(struct session *session, uint64_t handle);
 
 /* The opening ends. Where its device has gone, its client still has some time to read what is left. */
 void tracer_end_all(struct opening *opening);
+/* The device is about to go, before the opening ends: the same. */
+void tracer_gone(struct opening *opening);
 /* The daemon ends: that time is over. */
 void tracers_discard(void);
 

@@ -344,6 +344,81 @@ static void trace_reset(void)
 	vfnc_disconnect(s.conn);
 }
 
+/* A time limit that passes: what the Abort did is shown; else that nothing came, and later what did after all. */
+static void trace_timed_out(void)
+{
+	struct vfnc_trace_filter filter = {.no_admin = true};
+	struct set s = set_up(env.device);
+	struct vfnc_trace_entry e, late;
+	uint64_t apart;
+	struct vfnc_completion c;
+	struct vfnc_trace *trace;
+	struct vfnc_cmd cmd;
+
+	with_queue(&s);
+	trace = trace_of(&s, &filter);
+	cmd = int_rw(false, 1, 5, 1, s.buf, 0, s.bs);
+	cmd.timeout_ms = 50;
+	sim_tell(env.sim_control, "delay io 2 1 60000");
+	OK(s.conn, vfnc_io(s.queue, &cmd, &c));
+	e = next(&s, trace);
+	CHECK(c.timed_out && e.status == c.status && e.flags == VFNC_TRACE_TIMED_OUT && !e.error, "flags %#x, error %u",
+	      e.flags, e.error);
+
+	/* The controller refuses the Abort, and has the command done later. */
+	sim_tell(env.sim_control, "status admin 8 0 0 6");
+	sim_tell(env.sim_control, "delay io 2 1 3000");
+	FAILS(s.conn, ETIMEDOUT, vfnc_io(s.queue, &cmd, &c));
+	e = next(&s, trace);
+	CHECK(e.error == ETIMEDOUT && e.flags == VFNC_TRACE_TIMED_OUT && sqe64(&e, 40) == 5, "flags %#x, error %u",
+	      e.flags, e.error);
+	CHECK(e.completed - e.submitted < UINT64_C(3000000000), "it is told when it is late");
+	/* Others go on meanwhile. */
+	OK(s.conn, vfnc_flush(s.queue, 1, NULL));
+	CHECK(next(&s, trace).sqe[0] == 0, "another command");
+	late = next(&s, trace);
+	sim_tell(env.sim_control, "clear");
+	CHECK(late.flags == (VFNC_TRACE_TIMED_OUT | VFNC_TRACE_LATE) && !late.error && !late.status,
+	      "flags %#x, error %u, status %#x", late.flags, late.error, late.status);
+	/* Ticks are made nanoseconds each time anew. */
+	apart = late.submitted > e.submitted ? late.submitted - e.submitted : e.submitted - late.submitted;
+	CHECK(late.cid == e.cid && late.qid == e.qid && apart < 500000000 &&
+		      memcmp(late.sqe, e.sqe, sizeof(e.sqe)) == 0,
+	      "command %u of queue %u, opcode %02x, submitted at %llu; given up was %u of %u, %02x, %llu", late.cid,
+	      late.qid, late.sqe[0], (unsigned long long)late.submitted, e.cid, e.qid, e.sqe[0],
+	      (unsigned long long)e.submitted);
+	CHECK(late.completed - late.submitted >= UINT64_C(2900000000), "it took %llu ns",
+	      (unsigned long long)(late.completed - late.submitted));
+	nothing_more(&s, trace);
+	vfnc_disconnect(s.conn);
+}
+
+/* With limits: a trace's memory counts, is refused, and given back. */
+static void trace_quota(void)
+{
+	struct vfnc_trace_filter large = {.entries = 16384}, small = {.entries = 64};
+	struct vfnc_trace *trace, *refused;
+	struct set s;
+	struct vfnc_buffer *buf;
+	struct ledger before;
+
+	ledger_settle();
+	ledger_take(&before);
+	s = set_up(env.device);
+	FAILS_SAYING(s.conn, EDQUOT, "buffer-bytes", vfnc_trace_open(s.dev, &large, &refused));
+	buf = int_buffer(s.dev, 1536 << 10);
+	FAILS_SAYING(s.conn, EDQUOT, "buffer-bytes", vfnc_trace_open(s.dev, NULL, &refused));
+	trace = trace_of(&s, &small);
+	OK(s.conn, vfnc_flush(int_queue(s.dev, 2), 1, NULL));
+	CHECK(next(&s, trace).sqe[0] == 0, "another command");
+	OK(s.conn, vfnc_trace_close(trace));
+	OK(s.conn, vfnc_buffer_free(buf));
+	for (int i = 0; i < 20; i++)
+		OK(s.conn, vfnc_trace_close(trace_of(&s, NULL)));
+	vfnc_disconnect(s.conn);
+	ledger_await(&before, 8192);
+}
+
 /* The device is released: what was left is read, then its end is told. */
 static void trace_released(void)
 {
@@ -453,10 +528,15 @@ int main(void)
 		INT_CASE("also where a thread polls them", trace_polled),
 		INT_CASE("what is overwritten is counted", trace_overrun),
 		INT_CASE("a reset ends commands, and no trace", trace_reset, .faults = true),
+		INT_CASE("time limits are shown, and what comes after them", trace_timed_out, .faults = true),
 		INT_CASE("a device's end is told when all was read", trace_released, .limit = 120),
 		INT_CASE("a take-over ends a trace, and it can be opened again", trace_takeover),
 		{0},
 	};
+	static const struct int_case limited[] = {
+		INT_CASE("its memory counts, and is refused", trace_quota),
+		{0},
+	};
 
-	return int_main("trace", cases);
+	return int_main("trace", getenv("TRACE_LIMITS") ? limited : cases);
 }

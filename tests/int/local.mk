@@ -22,6 +22,10 @@ TESTS += %D%/test-polled.sh %D%/test-intx.sh
 dist_check_SCRIPTS += %D%/test-vfnctl.sh
 TESTS += %D%/test-vfnctl.sh
 
+# `vfnctl trace' as a process.
+dist_check_SCRIPTS += %D%/test-trace.sh
+TESTS += %D%/test-trace.sh
+
 # The units as systemd reads them.
 dist_check_SCRIPTS += %D%/test-units.sh
 TESTS += %D%/test-units.sh
@@ -175,14 +179,14 @@ check_PROGRAMS += %D%/int-facts
 %C%_int_facts_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_int_facts_LDADD = tests/sim/libsimclient.la $(UNIT_LIBS)
 
-# What is freed beside direct queues; in the suite, and where users have limits.
+# What is freed beside direct queues; in the suite, and, with others, where users have limits.
 check_PROGRAMS += %D%/int-keep
 %C%_int_keep_SOURCES = %D%/int-keep.c
 %C%_int_keep_CFLAGS = $(INT_CFLAGS)
 %C%_int_keep_LDADD = $(INT_LIBS)
 $(%C%_int_keep_OBJECTS): $(PROTO_HEADER)
-dist_check_SCRIPTS += %D%/test-keep.sh
-TESTS += %D%/test-keep.sh
+dist_check_SCRIPTS += %D%/test-quota.sh
+TESTS += %D%/test-quota.sh
 
 dist_check_SCRIPTS += %D%/suite.sh
 TESTS += %D%/suite.sh

@@ -175,6 +175,98 @@ static void on_answer(struct data_msg *msg)
 	asking.answers++;
 }
 
+/*
+ * A trace that comes and goes while the driver is at work; its reader is as far from the writer as a client is, which
+ * sees the memory alone.
+ */
+#define TRACED 512
+
+static struct {
+	struct trace trace;
+	bool used, on;
+	uint64_t next, read, lost, turns;
+} tracing;
+
+static void engine_trace(struct data_engine *engine, void *arg)
+{
+	(void)arg;
+	if (!tracing.on)
+		(void)!trace_list_add(&engine->traces, &tracing.trace);
+	else
+		trace_list_remove(&engine->traces, &tracing.trace);
+}
+
+static void trace_begin(void)
+{
+	void *memory = calloc(1, trace_size(TRACED, RIG_PAGE));
+
+	memset(&tracing, 0, sizeof(tracing));
+	ck_assert_ptr_nonnull(memory);
+	trace_init(&tracing.trace, memory, TRACED, RIG_PAGE);
+	tracing.used = true;
+}
+
+static void trace_turn(void)
+{
+	data_driver_call(driver, engine_trace, NULL);
+	tracing.on = !tracing.on;
+	tracing.turns++;
+}
+
+/* False: it was overwritten. */
+static bool trace_copy(uint64_t number, uint64_t words[16])
+{
+	const uint64_t *from = (const uint64_t *)(tracing.trace.entries + sizeof(struct trace_entry) *
+						  (TRACED * TRACE_LANE_SERVED + (number - 1) % TRACED));
+
+	if (le64toh(__atomic_load_n(&from[0], __ATOMIC_ACQUIRE)) != number)
+		return false;
+	for (unsigned int i = 1; i < 16; i++)
+		words[i] = __atomic_load_n(&from[i], __ATOMIC_ACQUIRE);
+	return le64toh(__atomic_load_n(&from[0], __ATOMIC_RELAXED)) == number;
+}
+
+static void trace_read(void)
+{
+	uint64_t head = le64toh(__atomic_load_n(&tracing.trace.control->head[TRACE_LANE_SERVED].count,
+						__ATOMIC_ACQUIRE));
+	uint64_t words[16] = {0};
+
+	if (head - tracing.next > TRACED) {
+		tracing.lost += head - TRACED - tracing.next;
+		tracing.next = head - TRACED;
+	}
+	for (; tracing.next < head; tracing.next++) {
+		const struct trace_entry *e = (const struct trace_entry *)words;
+		const union nvme_cmd *cmd = (const union nvme_cmd *)e->sqe;
+
+		if (!trace_copy(tracing.next + 1, words)) {
+			tracing.lost++;
+			continue;
+		}
+		tracing.read++;
+		if (cmd->opcode != 2 || le32_to_cpu(cmd->rw.reftag) >= CLIENTS || le16toh(e->flags) != TRACE_SERVED ||
+		    e->status || e->error || le64toh(e->length) != 512 || !e->submitted ||
+		    le64toh(e->completed) < le64toh(e->submitted))
+			fails("an entry of the trace is not whole");
+	}
+}
+
+static void trace_done(uint64_t commands)
+{
+	if (tracing.on)
+		trace_turn();
+	trace_read();
+	printf("# %llu of them traced, %llu read, %llu times on and off\n", (unsigned long long)tracing.next,
+	       (unsigned long long)tracing.read, (unsigned long long)tracing.turns);
+	ck_assert_uint_eq(tracing.read + tracing.lost, tracing.next);
+	ck_assert_uint_gt(tracing.read, 100);
+	ck_assert_uint_le(tracing.next, commands);
+	ck_assert_uint_gt(tracing.turns, 2);
+	free(tracing.trace.control);
+	tracing.used = false;
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
@@ -183,6 +275,11 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	/* The one before was answered, or is on its way still. */
 	asking.calls++;
 	data_driver_call(driver, engine_answer, &asking);
+	if (tracing.used) {
+		trace_read();
+		if (asking.calls % 8 == 1)
+			trace_turn();
+	}
 	/* And counters are read while they are written. */
 	for (unsigned int i = 0; i < CLIENTS; i++) {
 		static struct tally now;
@@ -221,7 +318,7 @@ static void check_counts(const struct party *p)
 		ck_assert_uint_eq(s->wakes, 0);
 }
 
-static void hammer(bool poll, unsigned int spin_us)
+static void hammer(bool poll, unsigned int spin_us, bool traced)
 {
 	struct timeval ms = {.tv_usec = 1000};
 	uint64_t sleeps = 0, commands = 0, kicks = 0;
@@ -234,6 +331,8 @@ static void hammer(bool poll, unsigned int spin_us)
 	sleeps_wanted = longer() ? 350000 : 30000;
 #endif
 	begin(poll, spin_us);
+	if (traced)
+		trace_begin();
 	rests();
 	done_fd = eventfd(0, EFD_NONBLOCK);
 	done = event_new(base, done_fd, EV_READ, on_done, NULL);
@@ -267,6 +366,8 @@ static void hammer(bool poll, unsigned int spin_us)
 	printf("# %s: %llu commands, clients slept %llu times, the driver %llu times, %llu kicks\n",
 	       poll ? "poll" : "event", (unsigned long long)commands, (unsigned long long)sleeps,
 	       (unsigned long long)data_driver_stats(driver).sleeps, (unsigned long long)kicks);
+	if (traced)
+		trace_done(commands);
 	fflush(stdout);
 	ck_assert_uint_gt(data_driver_stats(driver).sleeps, 100);
 	data_driver_forget(driver, &asking.msg);
@@ -277,19 +378,25 @@ static void hammer(bool poll, unsigned int spin_us)
 
 START_TEST(test_event)
 {
-	hammer(false, 0);
+	hammer(false, 0, false);
 }
 END_TEST
 
 START_TEST(test_poll)
 {
-	hammer(true, 0);
+	hammer(true, 0, false);
 }
 END_TEST
 
 START_TEST(test_poll_spins)
 {
-	hammer(true, 50);
+	hammer(true, 50, false);
+}
+END_TEST
+
+START_TEST(test_poll_traced)
+{
+	hammer(true, 0, true);
 }
 END_TEST
 
@@ -334,5 +441,6 @@ UNIT_MAIN("driver", {
 	tcase_add_test(tc, test_event);
 	tcase_add_test(tc, test_poll);
 	tcase_add_test(tc, test_poll_spins);
+	tcase_add_test(tc, test_poll_traced);
 	tcase_add_test(tc, test_unwatch);
 })

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What is freed beside direct queues, where users have limits.
+# Where users have limits: what is freed beside direct queues, and traces.
 . "${top_srcdir:?}/tests/int/lib.sh"
 lib_begin
 {
@@ -16,17 +16,18 @@ INT_FACTS=$dir
 INT_SIM_CONTROL=$dir/one.control
 INT_SIM_CONTROL2=$dir/two.control
 KEEP_LIMITS=1
+TRACE_LIMITS=1
 INT_INJECT_SMART=false
 INT_TAKE_AWAY=false
 INT_DAEMON_PID=$vfnd_pid
-export INT_DEVICE INT_DEVICE2 INT_FACTS INT_SIM_CONTROL INT_SIM_CONTROL2 KEEP_LIMITS \
+export INT_DEVICE INT_DEVICE2 INT_FACTS INT_SIM_CONTROL INT_SIM_CONTROL2 KEEP_LIMITS TRACE_LIMITS \
     INT_INJECT_SMART INT_TAKE_AWAY INT_DAEMON_PID
 
-program_ends() {
-    "$top_builddir/tests/int/int-keep" >"$dir/keep"
-    keep_code=$?
-    cat "$dir/keep"
-    [ $keep_code = 0 ] && return 0
+program_ends() { # NAME
+    "$top_builddir/tests/int/int-$1" >"$dir/cases"
+    program_code=$?
+    cat "$dir/cases"
+    [ $program_code = 0 ] && return 0
     tail -n 30 "$dir/vfnd.log"
     return 1
 }
@@ -36,6 +37,7 @@ daemon_ends() {
     cat "$dir/vfnd.log"
     return 1
 }
-tap "what is freed is kept, and counted" program_ends
+tap "what is freed is kept, and counted" program_ends keep
+tap "the memory of traces counts" program_ends trace
 tap "the daemon ends with status 0" daemon_ends
 tap_end
