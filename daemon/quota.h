@@ -17,7 +17,7 @@ enum quota_kind {
 	QUOTA_BUFFER_BYTES,
 	QUOTA_QUEUES,
 	QUOTA_COMMANDS, /* outstanding requests */
-	QUOTA_SEND_BYTES, /* answers and events that wait to be read */
+	QUOTA_SEND_BYTES, /* answers and events that wait to be read, and their descriptors */
 	QUOTA_KINDS,
 };
 

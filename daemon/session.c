@@ -21,6 +21,9 @@
 /* Of what may wait to be sent, events have one in so many bytes. */
 #define SESSION_EVENTS_PART 4
 
+/* Bytes that a user is charged for each descriptor that waits: of these the daemon has a limited number for all. */
+#define SESSION_FD_BYTES 8192
+
 struct packet {
 	STAILQ_ENTRY(packet) link;
 	struct fdset fds;
@@ -53,12 +56,17 @@ struct session {
 
 static uint8_t session_buf[FRAME_MAX];
 
+static uint64_t session_charge(size_t len, unsigned int nfds)
+{
+	return len + (uint64_t)nfds * SESSION_FD_BYTES;
+}
+
 static void session_drop_packet(struct session *s, struct packet *p)
 {
 	STAILQ_REMOVE_HEAD(&s->unsent, link);
 	s->unsent_bytes -= p->len;
 	s->unsent_fds -= p->nfds;
-	quota_release(s->user, QUOTA_SEND_BYTES, p->len);
+	quota_release(s->user, QUOTA_SEND_BYTES, session_charge(p->len, p->nfds));
 	fdset_close(&p->fds);
 	free(p);
 }
@@ -240,11 +248,11 @@ static int session_enqueue(struct session *s, const uint8_t *buf, size_t len, st
 
 	/* Descriptors are no more than the answers that the session may wait for. */
 	if (s->unsent_bytes + len > most || s->unsent_fds + nfds > s->host->config->session_commands ||
-	    quota_charge(s->user, QUOTA_SEND_BYTES, len) < 0)
+	    quota_charge(s->user, QUOTA_SEND_BYTES, session_charge(len, nfds)) < 0)
 		return -EDQUOT;
 	p = malloc(sizeof(*p) + len);
 	if (!p) {
-		quota_release(s->user, QUOTA_SEND_BYTES, len);
+		quota_release(s->user, QUOTA_SEND_BYTES, session_charge(len, nfds));
 		return -ENOMEM;
 	}
 	p->len = len;

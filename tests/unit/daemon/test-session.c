@@ -214,7 +214,7 @@ START_TEST(test_slow_client)
 		ck_assert_int_eq(send_message(session, ++sent, 5000, &fds), 0);
 	}
 	ck_assert_uint_eq(quota_used(session_user(session), QUOTA_SEND_BYTES),
-			  session_unsent(session));
+			  session_unsent(session) + 8192 * (uint64_t)(host_fds() - before));
 	while (got < sent) {
 		expect_message(got + 1, got % 16 == 0);
 		got++;
@@ -325,6 +325,29 @@ START_TEST(test_paused_client_that_never_reads)
 		;
 	host_turn();
 	expect_end();
+}
+END_TEST
+
+/* Descriptors are open files of the daemon's, of which all users together have so many: they count, too. */
+START_TEST(test_descriptors_that_nobody_reads)
+{
+	struct quota_user *user = quota_ref(session_user(session));
+	int ret, before = host_fds();
+
+	host.config.limits[QUOTA_SEND_BYTES] = 1 << 20;
+	do {
+		struct fdset fds = FDSET_INIT;
+
+		ck_assert_int_eq(fdset_add_dup(&fds, 0), 0);
+		ck_assert_int_eq(fdset_add_dup(&fds, 0), 0);
+		ret = send_message(session, 1, 10, &fds);
+		ck_assert_int_le(host_fds(), before + 128);
+	} while (ret == 0);
+	ck_assert_int_eq(ret, -EDQUOT);
+	host_turn();
+	expect_end();
+	ck_assert_uint_eq(quota_used(user, QUOTA_SEND_BYTES), 0);
+	quota_put(user);
 }
 END_TEST
 
@@ -500,6 +523,7 @@ UNIT_MAIN("session", tcase_add_checked_fixture(tc, setup, teardown); tcase_add_t
 	  tcase_add_test(tc, test_client_that_never_reads);
 	  tcase_add_test(tc, test_paused_client_that_never_reads);
 	  tcase_add_test(tc, test_events_without_room);
+	  tcase_add_test(tc, test_descriptors_that_nobody_reads);
 	  tcase_add_test(tc, test_send_quota_of_the_user);
 	  tcase_add_test(tc, test_message_that_does_not_fit); tcase_add_test(tc, test_session_quota);
 	  tcase_add_test(tc, test_requests_under_way); tcase_add_test(tc, test_pause);
