@@ -90,10 +90,13 @@ bool config_is_address(const char *s)
 	static const char prefix[] = "vfio-user:";
 	size_t n = sizeof(prefix) - 1;
 
-	if (strncmp(s, prefix, n) == 0)
-		return s[n] == '/' &&
-		       strlen(s + n) < sizeof(((struct sockaddr_un *)NULL)->sun_path);
-	return config_is_bdf(s);
+	if (strncmp(s, prefix, n) != 0)
+		return config_is_bdf(s);
+	/* A client may have chosen it, and it is shown to others. */
+	for (const char *c = s; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			return false;
+	return s[n] == '/' && strlen(s + n) < sizeof(((struct sockaddr_un *)NULL)->sun_path);
 }
 
 static const struct device_settings config_defaults = {

@@ -170,6 +170,16 @@ static void device_claim_done(struct job *job)
 	dev->devices->drained(dev->devices->arg);
 }
 
+static bool devices_full(const struct devices *devices)
+{
+	const struct device *dev;
+	unsigned int n = 0;
+
+	TAILQ_FOREACH (dev, &devices->list, link)
+		n++;
+	return n >= DEVICES_MAX;
+}
+
 int device_claim(struct devices *devices, const char *address)
 {
 	struct device *dev = device_find(devices, address);
@@ -183,6 +193,8 @@ int device_claim(struct devices *devices, const char *address)
 		return -EEXIST;
 	if (dev)
 		device_free(dev);
+	else if (devices_full(devices))
+		return -ENOSPC;
 	ret = device_new(devices, address, NULL, &dev);
 	if (ret < 0)
 		return ret;

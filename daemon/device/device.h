@@ -97,12 +97,14 @@ struct device {
 	void *driver;                /* the class's own */
 };
 
+#define DEVICES_MAX 256 /* each has a thread, and a place in what lists them */
+
 void devices_init(struct devices *devices, struct event_base *base, const struct config *config);
 
 /*
  * Begin to claim a device, with what the configuration says of it; what happens is told by `state` and the log.
  * One that has failed is tried again, one that is being retired is claimed once it is gone. 0, or -errno:
- * -EEXIST it is there already.
+ * -EEXIST it is there already, -ENOSPC there are as many as may be.
  */
 int device_claim(struct devices *devices, const char *address);
 

@@ -134,6 +134,9 @@ void rpc_claim(struct rpc_call *call)
 	ret = device_claim(rpc_host.devices, address);
 	if (ret == -EEXIST)
 		rpc_ticket_fail(ticket, -EALREADY, "claim.address", "the daemon has that device");
+	else if (ret == -ENOSPC)
+		rpc_ticket_fail(ticket, ret, "claim.address", "the daemon has as many devices as it may; release some, "
+				"or those that have failed");
 	else if (ret < 0)
 		rpc_ticket_fail(ticket, ret, NULL, strerror(-ret));
 	else

@@ -7,8 +7,8 @@
 #include "daemon/device/class.h"
 #include "daemon/rpc/rpc.h"
 
-#define DEVICES_MAX    256
 #define NAMESPACES_MAX 1024
+#define LIST_BYTES     (60u * 1024)
 
 static Vfnd__DeviceState device_state_code(const struct device *dev)
 {
@@ -64,6 +64,10 @@ void rpc_list(struct rpc_call *call)
 	list.devices = rows;
 	answer.body_case = VFND__ANSWER__BODY_LIST;
 	answer.list = &list;
+	/* Devices that cannot be claimed are made by request: nobody may make the list too long for others. */
+	if (vfnd__list_answer__get_packed_size(&list) > LIST_BYTES)
+		for (size_t i = 0; i < list.n_devices; i++)
+			devices[i].reason = (char *)"";
 	rpc_answer(call, &answer, NULL);
 }
 

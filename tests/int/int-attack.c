@@ -4,6 +4,7 @@
 #include "raw.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -208,6 +209,63 @@ static void attack_many_buffers(void)
 	one_read(16);
 }
 
+static int claim(int fd, const char *address)
+{
+	Vfnd__ClaimRequest op = VFND__CLAIM_REQUEST__INIT;
+	Vfnd__Request request = VFND__REQUEST__INIT;
+	Vfnd__Answer *answer;
+	int code;
+
+	op.address = (char *)address;
+	request.op_case = VFND__REQUEST__OP_CLAIM;
+	request.claim = &op;
+	answer = raw_call(fd, &request);
+	CHECK(answer->body_case == VFND__ANSWER__BODY_ERROR, "%s is claimed", address);
+	code = answer->error->code;
+	raw_free(answer);
+	return code;
+}
+
+/* Each that cannot be claimed stays on the list, with a thread, and with as long an address and reason as can be. */
+static void attack_claims(void)
+{
+	Vfnd__ListRequest list = VFND__LIST_REQUEST__INIT;
+	Vfnd__ReleaseRequest release = VFND__RELEASE_REQUEST__INIT;
+	Vfnd__Request request = VFND__REQUEST__INIT;
+	int fd = raw_hello(), code = 0;
+	struct ledger before;
+	Vfnd__Answer *answer;
+	unsigned int n = 0;
+	char address[128];
+
+	ledger_take(&before);
+	CHECK(claim(fd, "vfio-user:/no\nwhere") == EINVAL, "an address has lines");
+	CHECK(claim(fd, "vfio-user:/no\033[2Jwhere") == EINVAL, "an address clears terminals");
+	do {
+		CHECK(n < 300, "%u devices that are not there", n);
+		snprintf(address, sizeof(address), "vfio-user:/%0103u", n++);
+		code = claim(fd, address);
+	} while (code != ENOSPC);
+	request.op_case = VFND__REQUEST__OP_LIST;
+	request.list = &list;
+	answer = raw_call(fd, &request);
+	CHECK(answer->body_case == VFND__ANSWER__BODY_LIST, "no list");
+	CHECK(answer->list->n_devices == n, "%zu devices are told, there are %u", answer->list->n_devices, n);
+	raw_free(answer);
+	request.op_case = VFND__REQUEST__OP_RELEASE;
+	request.release = &release;
+	release.address = address;
+	for (unsigned int i = 0; i + 1 < n; i++) {
+		snprintf(address, sizeof(address), "vfio-user:/%0103u", i);
+		answer = raw_call(fd, &request);
+		CHECK(answer->body_case == VFND__ANSWER__BODY_DONE, "%s is not released", address);
+		raw_free(answer);
+	}
+	/* Sanitizers keep what was freed for a while. */
+	ledger_await(&before, 131072);
+	close(fd);
+}
+
 int main(void)
 {
 	static const struct int_case cases[] = {
@@ -216,6 +274,7 @@ int main(void)
 		INT_CASE("a notice while a format is under way", attack_two_refreshes),
 		INT_CASE("the memory of a freed buffer", attack_keep_memory),
 		INT_CASE("more buffers than a user may have", attack_many_buffers),
+		INT_CASE("claims of devices that are not there", attack_claims),
 		{0},
 	};
 
