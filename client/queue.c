@@ -68,8 +68,7 @@ int vfnc_queue_create(struct vfnc_device *dev, const struct vfnc_queue_opts *opt
 	queue->pub.entries = a->entries;
 	queue->pub.device = dev;
 	queue->pub.mode = opts->mode;
-	queue->pub.priority = (uint32_t)a->priority <= VFNC_PRIORITY_LOW ? (enum vfnc_priority)a->priority
-									 : VFNC_PRIORITY_NONE;
+	queue->pub.priority = (uint32_t)a->priority <= VFNC_PRIORITY_LOW ? (uint8_t)a->priority : VFNC_PRIORITY_NONE;
 	queue->pub.by_controller = a->by_controller;
 	queue->spin_ticks = (uint64_t)opts->spin_us * __vfn_ticks_freq / 1000000;
 	ret = opts->mode == VFNC_QUEUE_REQUEST ? 0 : cl_shell_page(dev, a->page_size);

@@ -17,6 +17,7 @@ start_sim one --ns 64M --wrr && start_sim two --ns 64M &&
     echo "raw = yes"
     echo "[device $INT_DEVICE2]"
     echo "arbitration = wrr,2,4,2,1"
+    echo "serve = poll"
     echo "[device vfio-user:$dir/three.sock]"
     echo "arbitration = wrr"
 } >"$dir/vfnd.conf"

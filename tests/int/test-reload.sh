@@ -153,14 +153,14 @@ tap "and may send commands as they are" log_has "$(address one): reload: raw is 
 tap "and how much they may send" log_has "$(address one): reload: session-bytes-per-second is 5000000"
 tap "what cannot is told" log_has \
     "$(address three): reload: what has changed takes effect when the device is claimed anew: queue-pairs"
-all_names=" class queue-pairs serve poll-cpu interrupt-coalescing"
-printf 'class = pci\nqueue-pairs = 3\nserve = poll\npoll-cpu = 0\ninterrupt-coalescing = 8,200\n' \
+all_names=" class queue-pairs serve poll-cpu interrupt-coalescing arbitration"
+printf 'class = pci\nqueue-pairs = 3\nserve = poll\npoll-cpu = 0\ninterrupt-coalescing = 8,200\narbitration = wrr\n' \
     >"$dir/three.settings"
 conf one three
 tap "SIGHUP with all settings that wait" reload
 tap "names all of them" log_has \
     "$(address three): reload: what has changed takes effect when the device is claimed anew:$all_names"
-printf 'queue-pairs = 3\ninterrupt-coalescing = 8,300\n' >"$dir/three.settings"
+printf 'queue-pairs = 3\ninterrupt-coalescing = 8,300\narbitration = round-robin\n' >"$dir/three.settings"
 queue_pairs() {
     "$vfnctl" info "$(address three)"
     "$vfnctl" info "$(address three)" | grep -q "queue.pairs.*: $1"

@@ -304,10 +304,11 @@ struct vfnc_queue {
 	uint32_t entries; /* slots; one less can be outstanding */
 	struct vfnc_device *device;
 	enum vfnc_queue_mode mode;
+	uint8_t priority;   /* enum vfnc_priority: what counts */
+	bool by_controller; /* and with the controller, too, not with the daemon alone */
+	uint8_t rsvd[2];
 	struct nvme_sq *sq;
 	struct nvme_cq *cq;
-	enum vfnc_priority priority; /* that counts */
-	bool by_controller;	     /* and with the controller, too, not with the daemon alone */
 };
 
 /*
