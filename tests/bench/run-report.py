@@ -8,7 +8,8 @@ import sys
 
 SHOWN = [("client_system_calls", "client calls"), ("daemon_system_calls", "daemon calls"),
          ("client_sleeps", "client sleeps"), ("daemon_sleeps", "daemon sleeps"),
-         ("client_instructions", "client instr."), ("daemon_instructions", "daemon instr.")]
+         ("client_instructions", "client instr."), ("daemon_instructions", "daemon instr."),
+         ("interrupts", "interrupts")]
 COLOURS = {"libvfn": "#444444", "relay": "#999999", "request": "#cc3311", "served-event": "#0077bb",
            "served-poll": "#009988", "direct": "#ee7733"}
 # Whose time is that of which other's: bare messages for what sends messages, else libvfn in one process.
@@ -73,6 +74,10 @@ def bars_of_counts(rows, mode, depth, found):
         yield "wake-ups of the daemon", found["daemon_sleeps"][0], 1
     if mode == "register" and "daemon_heap" in found:
         yield "calls of the heap", found["client_heap"][0] + found["daemon_heap"][0], 0
+    if mode.startswith("coalesced-") and depth == 1:
+        yield "interrupts that were late", found["late_interrupts"][0], 0
+    if mode.startswith("coalesced-") and depth == 128:
+        yield "interrupts", found["interrupts"][0], 0.1
     if mode == "idle":
         yield "bytes of the daemon for a session with a queue of 128", found["daemon_bytes"][0], 65536
     if mode == "direct" and "client_instructions" in found:

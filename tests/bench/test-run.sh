@@ -44,6 +44,11 @@ for depth in 1, 32:
         assert (mode, depth, "time") in found, (mode, depth)
     assert found["relay", depth, "time_ratio"] > 0
 assert ("served-poll", 32, "time") in found
+for mode in "request", "served":
+    # Without an interrupt nobody would wake up.
+    assert 0.5 < found["coalesced-" + mode, 1, "interrupts"] < 1.5, (mode, found["coalesced-" + mode, 1, "interrupts"])
+    assert 0 < found["coalesced-" + mode, 128, "interrupts"] < 1, mode
+    assert ("coalesced-" + mode, 1, "late_interrupts") in found, mode
 svg = "{http://www.w3.org/2000/svg}"
 assert len(xml.parse(sys.argv[1] + "/svg").getroot().findall(svg + "polyline")) >= 5
 END
