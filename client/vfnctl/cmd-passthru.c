@@ -7,12 +7,16 @@
 #include <time.h>
 
 #include "client/vfnctl/fields.h"
+#include "client/vfnctl/huge.h"
 #include "client/vfnctl/print.h"
+
+enum { KEY_HUGE = VALUE_LONG };
 
 struct settings {
 	struct vfnc_cmd cmd;
 	const char *input_file, *metadata_file;
 	uint32_t data_len, metadata_len;
+	struct vfnc_buffer_opts place;
 	uint8_t prefill;
 	bool opcode_given, read, write, raw, show, dry_run, latency;
 	uint8_t *data, *metadata; /* the user's side */
@@ -25,6 +29,7 @@ static const struct argp_option options[] = {
 	{"flags", 'f', "NUM", 0, "FUSE and PSDT; the daemon takes 0 only", 0},
 	{"prefill", 'p', "NUM", 0, "fill the data with this byte before", 0},
 	{"data-len", 'l', "NUM", 0, "bytes of data", 0},
+	HUGE_OPTION(KEY_HUGE),
 	{"metadata-len", 'm', "NUM", 0, "bytes of metadata in a separate buffer", 0},
 	{"timeout", 't', "MS", 0, "abort it after so many milliseconds", 0},
 	{"cdw2", '2', "NUM", 0, "command dword 2", 0},
@@ -63,6 +68,8 @@ static void check(struct argp_state *state, struct settings *s)
 	}
 	if ((s->read || s->write) && !s->data_len)
 		argp_error(state, "the data's length is not given: --data-len");
+	if (s->place.page_size && !s->data_len)
+		argp_error(state, "--huge-pages goes with --data-len");
 }
 
 static error_t option(int key, const char *arg, struct argp_state *state, void *settings)
@@ -105,6 +112,9 @@ static error_t option(int key, const char *arg, struct argp_state *state, void *
 		return 0;
 	case 'T':
 		s->latency = true;
+		return 0;
+	case KEY_HUGE:
+		s->place.page_size = option_number(state, "--huge-pages", arg, UINT64_MAX);
 		return 0;
 	case 'l':
 		dword = &s->data_len, name = "--data-len";
@@ -165,20 +175,21 @@ static void show(const struct settings *s)
 	printf("timeout_ms   : %08x\n", c->timeout_ms);
 }
 
-/* Small data goes with the message, the rest through a buffer. EXIT_*. */
+/* Small data goes with the message, where it is not to be in huge pages; the rest through a buffer. EXIT_*. */
 static int prepare_data(struct tool *tool, struct settings *s)
 {
 	struct vfnc_limits limits;
 	int code = EXIT_OK;
 
 	vfnc_limits(tool->conn, &limits);
-	if (s->data_len <= limits.max_inline) {
+	if (s->data_len <= limits.max_inline && !s->place.page_size) {
 		s->data = calloc(1, s->data_len);
 		if (!s->data)
 			return report(tool, EXIT_FILE, "no memory");
 	} else {
-		if (vfnc_buffer_alloc(tool->dev, s->data_len, &s->buffer) < 0)
-			return report_daemon(tool);
+		code = huge_alloc(tool, s->data_len, &s->place, &s->buffer);
+		if (code)
+			return code;
 		s->data = s->buffer->vaddr;
 	}
 	if (s->prefill)

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "client/vfnctl/fields.h"
-#include "client/vfnctl/vfnctl.h"
+#include "client/vfnctl/huge.h"
 
 #define RAW_BYTES  64
 #define RAW_DWORDS (RAW_BYTES / 4)
@@ -123,10 +123,11 @@ static void put_dword(struct settings *s, unsigned int n, uint32_t v)
 /* The buffer is put into the data pointer, as far as two PRPs go, where the user has not put anything there. */
 static int prepare_data(struct tool *tool, struct settings *s)
 {
+	int code = huge_alloc(tool, s->length, &s->place, &s->buffer);
 	uint64_t iova, second;
 
-	if (vfnc_buffer_alloc_with(tool->dev, s->length, &s->place, &s->buffer) < 0)
-		return report_daemon(tool);
+	if (code)
+		return code;
 	iova = s->buffer->iova;
 	second = s->length > 4096 ? iova + 4096 : 0;
 	fprintf(stderr, "buffer of %zu bytes at I/O address %#" PRIx64 "\n", s->buffer->size, iova);
@@ -186,7 +187,7 @@ static const struct argp_option options[] = {
 	{"input-file", 'i', "FILE", 0, "what is in the buffer at first", 0},
 	{"iova", 'a', "NUM", 0, "the buffer's I/O address; else the lowest that is free", 0},
 	{"highest", KEY_HIGHEST, NULL, 0, "the buffer at the highest I/O address that is free", 0},
-	{"huge-pages", KEY_HUGE, "BYTES", 0, "the buffer of huge pages of this size, as 2097152", 0},
+	HUGE_OPTION(KEY_HUGE),
 	{"io", 'Q', NULL, 0, "on an I/O queue made for it, else on the admin queue", 0},
 	{"keep-cid", 'k', NULL, 0, "under the identifier in dword 0; with --io", 0},
 	{"timeout", 't', "MS", 0, "abort it after so many milliseconds", 0},

@@ -9,9 +9,13 @@
 
 #include <libnvme.h>
 
+#include "client/vfnctl/huge.h"
 #include "client/vfnctl/tags.h"
 
+enum { KEY_HUGE = VALUE_LONG };
+
 struct settings {
+	struct vfnc_buffer_opts place;
 	uint64_t slba, data_size, metadata_size;
 	uint32_t nlb; /* counts from 0 */
 	uint32_t control;
@@ -25,6 +29,7 @@ static const struct argp_option options[] = {
 	{"start-block", 's', "NUM", 0, "first block", 0},
 	{"block-count", 'c', "NUM", 0, "number of blocks, counted from 0: 0 is one block", 0},
 	{"data-size", 'z', "NUM", 0, "bytes of data (else what the blocks have)", 0},
+	HUGE_OPTION(KEY_HUGE),
 	{"metadata-size", 'y', "NUM", 0, "bytes of metadata in a separate buffer", 0},
 	{"data", 'd', "FILE", 0, "data's file (else standard input or output)", 0},
 	{"metadata", 'M', "FILE", 0, "metadata's file", 0},
@@ -58,6 +63,9 @@ static error_t option(int key, const char *arg, struct argp_state *state, void *
 		return 0;
 	case 'z':
 		s->data_size = option_number(state, "--data-size", arg, UINT32_MAX);
+		return 0;
+	case KEY_HUGE:
+		s->place.page_size = option_number(state, "--huge-pages", arg, UINT64_MAX);
 		return 0;
 	case 'y':
 		s->metadata_size = option_number(state, "--metadata-size", arg, UINT32_MAX);
@@ -179,10 +187,11 @@ static int transfer(struct tool *tool, const struct settings *s, struct vfnc_cmd
 	bool write = cmd->opcode != nvme_cmd_read;
 	struct vfnc_buffer *buf, *meta = NULL;
 	struct vfnc_queue *queue;
-	int code = EXIT_OK;
+	int code = huge_alloc(tool, cmd->length, &s->place, &buf);
 
-	if (vfnc_buffer_alloc(tool->dev, cmd->length, &buf) < 0 ||
-	    (s->metadata_size && vfnc_buffer_alloc(tool->dev, s->metadata_size, &meta) < 0) ||
+	if (code)
+		return code;
+	if ((s->metadata_size && vfnc_buffer_alloc(tool->dev, s->metadata_size, &meta) < 0) ||
 	    vfnc_queue_create(tool->dev, NULL, &queue) < 0)
 		return report_daemon(tool);
 	cmd->buffer = buf;

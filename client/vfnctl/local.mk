@@ -66,6 +66,8 @@ bin_PROGRAMS += %D%/vfnctl
 	%D%/file.c \
 	%D%/help.c \
 	%D%/host.c \
+	%D%/huge.c \
+	%D%/huge.h \
 	%D%/kinds.c \
 	%D%/kinds.h \
 	%D%/list.c \

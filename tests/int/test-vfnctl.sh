@@ -165,6 +165,45 @@ tap "events tell of it" tap_events
 # blocks
 head -c 8192 /dev/zero | tr '\0' a >"$dir/a"
 tap "write" ctl 0 'write: Success' write -n 1 -s 10 -c 15 -d "$dir/a"
+
+# Huge pages: where none are free, and as root none can be reserved, what to do about that is all that can be seen.
+huge_free() {
+    sed -n 's/^HugePages_Free: *//p' /proc/meminfo
+}
+huge_before=
+huge_reserve() {
+    grep -q '^Hugepagesize: *2048 kB' /proc/meminfo || return 1
+    [ "$(huge_free)" -lt 2 ] || return 0
+    huge_before=$(cat /proc/sys/vm/nr_hugepages)
+    echo $((huge_before + 2)) >/proc/sys/vm/nr_hugepages && [ "$(huge_free)" -ge 2 ]
+}
+huge_missing() { # ARGUMENT...
+    ctl 3 'see /proc/sys/vm/nr_hugepages .*root can reserve some there, or leave --huge-pages out' "$@"
+}
+huge_pages() {
+    ctl 0 'write: Success' write -n 1 -s 10 -c 15 -d "$dir/a" --huge-pages 0x200000 &&
+        "$vfnctl" read -n 1 -s 10 -c 15 --huge-pages 2097152 >"$dir/b" && cmp -n 8192 "$dir/a" "$dir/b" &&
+        "$vfnctl" io-passthru -n 1 -o 2 -4 10 -6 15 -l 8192 -r -b --huge-pages 2097152 >"$dir/b" &&
+        cmp -n 8192 "$dir/a" "$dir/b" &&
+        "$vfnctl" admin-passthru -o 6 -4 1 -l 4096 -r -b --huge-pages 2097152 >"$dir/b" &&
+        "$vfnctl" id-ctrl -o binary | cmp - "$dir/b"
+}
+tap "a size of huge pages that there is not" ctl 3 'lists those that it has; .*leave --huge-pages out' read -n 1 -s 0 \
+    --huge-pages 8192
+tap "no size of pages" ctl 3 'power of two' read -n 1 -s 0 --huge-pages 12345
+tap "huge pages for nothing" ctl 2 'goes with --data-len' admin-passthru -o 0x18 --huge-pages 2097152
+if [ "$(huge_free)" = 0 ]; then
+    tap "no huge pages are free: read" huge_missing read -n 1 -s 0 --huge-pages 2097152
+    tap "no huge pages are free: io-passthru" huge_missing io-passthru -n 1 -o 2 -l 512 -r --huge-pages 2097152
+    tap "no huge pages are free: admin-passthru" huge_missing admin-passthru -o 6 -4 1 -l 4096 -r --huge-pages 2097152
+fi
+if huge_reserve 2>/dev/null; then
+    tap "data in huge pages" huge_pages
+else
+    tap_count=$((tap_count + 1))
+    echo "ok $tap_count - data in huge pages # SKIP no huge pages are free, nor could any be reserved"
+fi
+[ -z "$huge_before" ] || echo "$huge_before" >/proc/sys/vm/nr_hugepages
 tap "compare" ctl 0 'compare: Success' compare -n 1 -s 10 -c 15 -d "$dir/a"
 tap "compare with other blocks" ctl 1 'Compare Failure' compare -n 1 -s 11 -c 15 -d "$dir/a"
 tap "write-zeroes" ctl 0 'Write Zeroes Success' write-zeroes -n 1 -s 12 -c 1
