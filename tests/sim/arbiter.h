@@ -2,8 +2,8 @@
 /*
  * arbiter - which submission queue is next (NVMe Base 2.0, 3.4.4 and feature 01h)
  *
- * Round robin is queue_poll() itself; here is what is beside it: weighted round robin with an urgent class, queues that
- * nothing is taken from for a while, and a note of the order in which commands were taken.
+ * Round robin is queue_poll() itself as long as nobody asks for more; here are weighted round robin with an urgent
+ * class, queues that nothing is taken from for a while, and a note of the order in which commands were taken.
  */
 #ifndef SIM_ARBITER_H
 #define SIM_ARBITER_H
@@ -28,12 +28,14 @@ enum arbiter_class {
 struct arbiter {
 	bool wrr;	    /* CC.AMS */
 	bool hold;	    /* nothing is taken from I/O queues */
+	bool noting;	    /* in `notes` */
+	bool chooses;	    /* one of these: arbiter_round() does it all */
 	unsigned int burst; /* most commands at a time */
+	unsigned int most;  /* the same of round robin, where others are to have their turn */
 	unsigned int weight[ARBITER_CLASSES];
 	unsigned int turn;   /* the class whose credit is being used */
 	unsigned int credit; /* commands that it may have yet */
 	unsigned int next[ARBITER_CLASSES]; /* where in ctrl->live_sq to look first */
-	bool noting;
 	unsigned int nnotes;
 	uint16_t notes[ARBITER_NOTES]; /* queues in the order in which commands were taken from them */
 };
@@ -42,7 +44,7 @@ struct arbiter {
 void arbiter_enable(struct ctrl *c, bool wrr);
 void arbiter_update(struct ctrl *c);
 
-/* In place of round robin, with `wrr` or `hold`: true when something was taken; *more when there is more. */
+/* In place of round robin, where it `chooses`: true when something was taken; *more when there is more. */
 bool arbiter_round(struct ctrl *c, bool *more);
 
 /* Take nothing from I/O queues, and note from then on what is taken; or let them go on. */

@@ -227,6 +227,7 @@ struct ctrl {
 	TAILQ_HEAD(held_list, held) held;
 	unsigned int nheld;
 	unsigned int nheld_why[HELD_REASONS]; /* the same, by reason */
+	unsigned int ntimed;		      /* those that something is done about at a time */
 
 	bool dbbuf;
 	bool armed;  /* event indices ask for a ring */

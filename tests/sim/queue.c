@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Commands taken from one queue before the next has its turn. */
-#define QUEUE_BURST 32
 /* Rounds of which each leaves work for the next, before there is an interrupt for what they have brought. */
 #define QUEUE_ROUNDS 4
 
@@ -126,6 +124,7 @@ static void queue_unhold(struct ctrl *c, struct held *h)
 	TAILQ_REMOVE(&c->held, h, link);
 	c->nheld--;
 	c->nheld_why[h->why]--;
+	c->ntimed -= h->why == HELD_DELAYED || h->why == HELD_FORMAT;
 	c->sq[h->cmd.sqid].held--;
 	if (h->why == HELD_DONE)
 		c->cq[c->sq[h->cmd.sqid].cqid].waiting--;
@@ -146,6 +145,7 @@ struct held *queue_hold(struct ctrl *c, const struct cmd *cmd, enum held_why why
 	TAILQ_INSERT_TAIL(&c->held, h, link);
 	c->nheld++;
 	c->nheld_why[why]++;
+	c->ntimed += why == HELD_DELAYED || why == HELD_FORMAT;
 	c->sq[cmd->sqid].held++;
 	if (why == HELD_DONE)
 		c->cq[c->sq[cmd->sqid].cqid].waiting++;
@@ -279,14 +279,6 @@ static bool queue_cid_taken(struct ctrl *c, const struct cmd *cmd)
 	return false;
 }
 
-static void queue_note(struct ctrl *c, uint16_t qid)
-{
-	struct arbiter *a = &c->arbiter;
-
-	if (qid && a->nnotes < ARBITER_NOTES)
-		a->notes[a->nnotes++] = qid;
-}
-
 /* Out of line, to keep what that takes out of the rounds that find nothing. */
 __attribute__((noinline)) unsigned int queue_serve(struct ctrl *c, struct sq *sq, unsigned int most)
 {
@@ -314,8 +306,6 @@ __attribute__((noinline)) unsigned int queue_serve(struct ctrl *c, struct sq *sq
 		}
 		sq->head = sq->head + 1 == sq->size ? 0 : sq->head + 1;
 		sq->commands++;
-		if (c->arbiter.noting)
-			queue_note(c, qid);
 		cmd.sqid = qid;
 		cmd.dw0 = cmd.dw1 = 0;
 		cmd.status = 0;
@@ -389,20 +379,25 @@ static void queue_disarm(struct ctrl *c)
 		doorbell_want(c, doorbell_sq_slot(c, c->live_sq[i]), DOORBELL_NO_RING);
 }
 
-static inline bool queue_round_robin(struct ctrl *c, bool *more)
+static inline void queue_round_ends(struct ctrl *c, bool did, bool more)
 {
-	unsigned int burst = c->arbiter.burst < QUEUE_BURST ? c->arbiter.burst : QUEUE_BURST;
-	bool did = false;
-
-	for (unsigned int i = 0; i < c->nsq && ctrl_running(c); i++) {
-		struct sq *sq = &c->sq[c->live_sq[i]];
-
-		if (sq->head != sq->tail.value ||
-		    doorbell_news(c, &sq->tail, doorbell_sq_slot(c, sq->qid))) {
-			did |= queue_serve(c, sq, burst) != 0;
-			*more |= sq->live && sq->head != sq->tail.value;
-		}
+	if (did && c->armed)
+		queue_disarm(c);
+	if (c->posted && !(more && did && ++c->full < QUEUE_ROUNDS)) {
+		c->full = 0;
+		queue_interrupt(c);
 	}
+	if (c->shadow && dma_check(&c->dma))
+		ctrl_fatal(c, "the shadow doorbells' memory has gone");
+}
+
+/* Out of line: rounds that find nothing are counted in instructions. */
+static __attribute__((noinline)) bool queue_chosen(struct ctrl *c, bool did)
+{
+	bool more = false;
+
+	did |= arbiter_round(c, &more);
+	queue_round_ends(c, did, more);
 	return did;
 }
 
@@ -423,20 +418,20 @@ bool queue_poll(struct ctrl *c)
 		aer_deliver(c);
 	if (c->nheld_why[HELD_DONE])
 		did = queue_drain(c);
-	if (c->nheld_why[HELD_DELAYED] || c->nheld_why[HELD_FORMAT])
+	if (c->ntimed)
 		did |= queue_resume(c);
-	if (c->arbiter.wrr || c->arbiter.hold)
-		did |= arbiter_round(c, &more);
-	else
-		did |= queue_round_robin(c, &more);
-	if (did && c->armed)
-		queue_disarm(c);
-	if (c->posted && !(more && did && ++c->full < QUEUE_ROUNDS)) {
-		c->full = 0;
-		queue_interrupt(c);
+	if (c->arbiter.chooses)
+		return queue_chosen(c, did);
+	for (unsigned int i = 0; i < c->nsq && ctrl_running(c); i++) {
+		struct sq *sq = &c->sq[c->live_sq[i]];
+
+		if (sq->head != sq->tail.value ||
+		    doorbell_news(c, &sq->tail, doorbell_sq_slot(c, sq->qid))) {
+			did |= queue_serve(c, sq, c->arbiter.most) != 0;
+			more |= sq->live && sq->head != sq->tail.value;
+		}
 	}
-	if (c->shadow && dma_check(&c->dma))
-		ctrl_fatal(c, "the shadow doorbells' memory has gone");
+	queue_round_ends(c, did, more);
 	return did;
 }
 
