@@ -209,6 +209,35 @@ static void attack_many_buffers(void)
 	one_read(16);
 }
 
+/* A doorbell that has old commands carried out again: completions by the thousand, of which the log is not to be full. */
+static void attack_strays(void)
+{
+	Vfnd__DoorbellRequest op = VFND__DOORBELL_REQUEST__INIT;
+	Vfnd__Request request = VFND__REQUEST__INIT;
+	struct victim v = victim_open(64);
+
+	for (uint64_t id = 1000; id < 1063; id++) {
+		post_io(&v, id, 1);
+		answered(&v, id);
+	}
+	request.op_case = VFND__REQUEST__OP_DOORBELL;
+	request.doorbell = &op;
+	op.device = v.device;
+	op.qid = 1;
+	for (unsigned int i = 0; i < 40; i++) {
+		Vfnd__Answer *answer;
+
+		op.value = (62 + 63 * i) % 64;
+		answer = raw_call(v.fd, &request);
+		CHECK(answer->body_case == VFND__ANSWER__BODY_DONE, "%s", answer->error->text);
+		raw_free(answer);
+		int_pause();
+	}
+	close(v.fd);
+	ledger_settle();
+	one_read(16);
+}
+
 static int claim(int fd, const char *address)
 {
 	Vfnd__ClaimRequest op = VFND__CLAIM_REQUEST__INIT;
@@ -274,6 +303,7 @@ int main(void)
 		INT_CASE("a notice while a format is under way", attack_two_refreshes),
 		INT_CASE("the memory of a freed buffer", attack_keep_memory),
 		INT_CASE("more buffers than a user may have", attack_many_buffers),
+		INT_CASE("old commands carried out again", attack_strays),
 		INT_CASE("claims of devices that are not there", attack_claims),
 		{0},
 	};

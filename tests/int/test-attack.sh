@@ -4,7 +4,7 @@
 . "${top_srcdir:?}/tests/int/lib.sh"
 lib_begin
 printf '[daemon]\nabort-timeout-ms = 500\ncommand-timeout-ms = 1000\n[limits]\nbuffers = 40\n' >"$dir/conf"
-printf '[device vfio-user:%s]\ndirect = yes\n' "$dir/one.sock" >>"$dir/conf"
+printf '[device vfio-user:%s]\ndirect = yes\nraw = yes\n' "$dir/one.sock" >>"$dir/conf"
 start_sim one --ns 64M --ns 8M || exit 99
 start_vfnd --config "$dir/conf" --device "vfio-user:$dir/one.sock" || exit 99
 INT_DEVICE=vfio-user:$dir/one.sock
@@ -41,6 +41,12 @@ storm() { # a signal may come between the image before and the handlers of the n
     wait_for 10 "$vfnctl" list
 }
 tap "the attacks do no harm" program_ends int-attack
+few_lines() {
+    few=$(grep -c 'not outstanding' "$dir/vfnd.log")
+    echo "$few lines"
+    [ "$few" -gt 0 ] && [ "$few" -lt 40 ]
+}
+tap "the log is not full of what clients bring about" few_lines
 tap "descriptors that do not want to be closed block nobody" program_ends int-unclosable
 tap "a storm of SIGUSR2 does not end it" storm
 tap "the daemon ends with status 0" daemon_ends
