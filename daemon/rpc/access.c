@@ -15,6 +15,7 @@
 
 #define ACCESS_MAX    16384 /* bytes a request */
 #define ACCESS_CONFIG 4096
+#define ACCESS_TURN   64 /* accesses of a read, before others' jobs have their turn: each may be a message */
 
 enum access_kind { ACCESS_BAR_READ, ACCESS_BAR_WRITE, ACCESS_CONFIG_WRITE, ACCESS_DOORBELL };
 
@@ -26,7 +27,7 @@ struct access {
 	unsigned int bar;
 	uint64_t offset;
 	uint32_t width, value;
-	size_t length;
+	size_t length, at; /* at: of a read, how far it is */
 	const char *upset; /* the device is not what it was */
 	uint8_t data[];
 };
@@ -40,14 +41,19 @@ static int access_run_all(struct access *a)
 	unsigned int region = a->kind == ACCESS_CONFIG_WRITE ? VFIO_PCI_CONFIG_REGION_INDEX
 							     : VFIO_PCI_BAR0_REGION_INDEX + a->bar;
 
-	for (size_t at = 0; at < a->length; at += a->width) {
-		int ret = a->kind == ACCESS_BAR_READ
+	for (size_t at = a->at, n = 0; at < a->length; at += a->width) {
+		int ret;
+
+		if (a->kind == ACCESS_BAR_READ && n++ == ACCESS_TURN)
+			return 0;
+		ret = a->kind == ACCESS_BAR_READ
 				  ? vfio_region_read(&pci->dev, region, a->data + at, a->width, a->offset + at)
 				  : vfio_region_write(&pci->dev, region, a->data + at, a->width,
 						      a->offset + at);
 
 		if (ret < 0)
 			return -errno;
+		a->at = at + a->width;
 	}
 	return 0;
 }
@@ -89,6 +95,10 @@ static void access_done(struct job *job)
 	const char *upset = a->upset;
 	char why[160];
 
+	if (job->error == 0 && a->kind == ACCESS_BAR_READ && a->at < a->length && !o->ending) {
+		worker_post(o->device->worker, job);
+		return;
+	}
 	if (job->error < 0) {
 		rpc_ticket_fail(a, job->error, NULL, job->text);
 	} else if (a->kind == ACCESS_BAR_READ) {

@@ -4,6 +4,7 @@
 #include "raw.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,7 +210,41 @@ static void attack_many_buffers(void)
 	one_read(16);
 }
 
-/* A doorbell that has old commands carried out again: completions by the thousand, of which the log is not to be full. */
+/* Reads of registers as long as can be, each register a message of the device's: others do not wait for all of it. */
+static void attack_long_reads(void)
+{
+	Vfnd__BarReadRequest op = VFND__BAR_READ_REQUEST__INIT;
+	Vfnd__Request request = VFND__REQUEST__INIT;
+	int fd = raw_hello(), other = raw_hello();
+	uint64_t device = raw_open(other, env.device);
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	Vfnd__Answer *answer;
+
+	op.device = raw_open(fd, env.device);
+	op.width = 4;
+	op.length = 16384;
+	request.op_case = VFND__REQUEST__OP_BAR_READ;
+	request.bar_read = &op;
+	for (unsigned int i = 0; i < 32; i++) {
+		request.id = 1000 + i;
+		CHECK(raw_request(fd, &request, NULL), "cut off");
+	}
+	raw_buffer(other, device, 4096);
+	CHECK(poll(&p, 1, 0) == 0, "a buffer has waited for a read to end");
+	for (unsigned int i = 0; i < 32; i++) {
+		answer = raw_receive(fd);
+		CHECK(answer && answer->body_case == VFND__ANSWER__BODY_BAR_READ && answer->bar_read->data.len == 16384,
+		      "no registers");
+		raw_free(answer);
+	}
+	for (unsigned int i = 0; i < 32; i++)
+		CHECK(raw_request(fd, &request, NULL), "cut off");
+	close(fd);
+	close(other);
+	ledger_settle();
+}
+
+/* A doorbell that has old commands carried out again: completions by the thousand, and not as many lines in the log. */
 static void attack_strays(void)
 {
 	Vfnd__DoorbellRequest op = VFND__DOORBELL_REQUEST__INIT;
@@ -303,6 +338,7 @@ int main(void)
 		INT_CASE("a notice while a format is under way", attack_two_refreshes),
 		INT_CASE("the memory of a freed buffer", attack_keep_memory),
 		INT_CASE("more buffers than a user may have", attack_many_buffers),
+		INT_CASE("long reads of registers", attack_long_reads),
 		INT_CASE("old commands carried out again", attack_strays),
 		INT_CASE("claims of devices that are not there", attack_claims),
 		{0},
