@@ -26,6 +26,7 @@
 #include "daemon/server.h"
 #include "daemon/state/state.h"
 #include "daemon/takeover.h"
+#include "libvfn/src/support/stdfds.h"
 
 const char *argp_program_version = PACKAGE_STRING;
 
@@ -447,6 +448,7 @@ int main(int argc, char **argv)
 	struct main_options *o = &main_given;
 	int ret;
 
+	stdfds_occupy();
 	journal_open(LOG_INFO);
 	ret = takeover_init(argv);
 	if (ret < 0) {

@@ -31,6 +31,8 @@ static error_t option(int key, const char *arg, struct argp_state *state, void *
 		return 0;
 	case 'w':
 		s->width = (unsigned int)option_number(state, "--width", arg, 8);
+		if (!s->width || s->width & (s->width - 1))
+			argp_error(state, "--width: '%s' is not 1, 2, 4 or 8", arg);
 		return 0;
 	case 'l':
 		s->length = (uint32_t)option_number(state, "--length", arg, VFNC_ACCESS_MAX);
@@ -65,13 +67,30 @@ static uint64_t get_le(const uint8_t *bytes, unsigned int n)
 	return v;
 }
 
-/* One access is a number, several are a dump. */
-static int output(struct tool *tool, const struct settings *s, const uint8_t *data, uint32_t len)
+/* Where the bytes are from, the bytes, and their value where they are one access. */
+static void output_json(const struct settings *s, const int *bar, const uint8_t *data, uint32_t len)
+{
+	struct json_object *root = json_object_new_object();
+
+	if (bar)
+		json_object_object_add(root, "bar", json_object_new_int(*bar));
+	json_object_object_add(root, "offset", json_object_new_uint64(s->offset));
+	json_object_object_add(root, "length", json_object_new_uint64(len));
+	if (len == s->width)
+		json_object_object_add(root, "value", json_object_new_uint64(get_le(data, len)));
+	field_json_hex(root, "data", data, len);
+	field_json_print(stdout, root);
+}
+
+/* One access is a number, several are a dump. `bar`: NULL of configuration space. */
+static int output(struct tool *tool, const struct settings *s, const int *bar, const uint8_t *data, uint32_t len)
 {
 	if (tool->format == FORMAT_BINARY)
 		return file_write(tool, NULL, data, len);
-	if (len == s->width)
-		printf("%#0*" PRIx64 "\n", (int)(2 + 2 * s->width), get_le(data, s->width));
+	if (tool->format == FORMAT_JSON)
+		output_json(s, bar, data, len);
+	else if (len == s->width)
+		printf("0x%0*" PRIx64 "\n", (int)(2 * s->width), get_le(data, s->width));
 	else
 		field_dump(stdout, data, len);
 	return EXIT_OK;
@@ -81,12 +100,13 @@ static int run_bar_read(struct tool *tool, void *settings)
 {
 	static uint8_t data[VFNC_ACCESS_MAX];
 	struct settings *s = settings;
+	int bar = (int)s->bar;
 
 	s->width = s->width ? s->width : 4;
 	s->length = s->length ? s->length : s->width;
 	if (vfnc_bar_read(tool->dev, s->bar, s->offset, s->width, data, s->length) < 0)
 		return report_daemon(tool);
-	return output(tool, s, data, s->length);
+	return output(tool, s, &bar, data, s->length);
 }
 
 static int run_config_read(struct tool *tool, void *settings)
@@ -108,19 +128,21 @@ static int run_config_read(struct tool *tool, void *settings)
 	if (n == 0)
 		return report(tool, EXIT_DAEMON, "the device's configuration space ends before %#" PRIx64,
 			      s->offset);
-	return output(tool, s, data, (uint32_t)n);
+	return output(tool, s, NULL, data, (uint32_t)n);
 }
 
-/* What is to be written: a value of one access, or a file. EXIT_*. */
-static int input(struct tool *tool, struct settings *s, uint8_t *data, uint32_t *len)
+/* What is to be written: a value of one access of at most `widest` bytes, or a file. EXIT_*. */
+static int input(struct tool *tool, struct settings *s, unsigned int widest, uint8_t *data, uint32_t *len)
 {
 	FILE *f;
 	int code = EXIT_OK;
 
 	s->width = s->width ? s->width : 4;
+	if (s->width > widest)
+		return report(tool, EXIT_USAGE, "--width: an access to configuration space has 1, 2 or 4 bytes");
 	if (s->value_given == !!s->input_file)
 		return report(tool, EXIT_USAGE, "either --value or --input-file is needed");
-	if (s->width > 8 || (s->value_given && s->width < 8 && s->value >> 8 * s->width))
+	if (s->value_given && s->width < 8 && s->value >> 8 * s->width)
 		return report(tool, EXIT_USAGE, "the value does not fit into %u bytes", s->width);
 	for (unsigned int i = 0; i < 8; i++)
 		data[i] = (uint8_t)(s->value >> 8 * i);
@@ -153,7 +175,7 @@ static int run_bar_write(struct tool *tool, void *settings)
 	}
 	if (!s->offset_given)
 		return report(tool, EXIT_USAGE, "--offset or --name is needed");
-	code = input(tool, s, data, &len);
+	code = input(tool, s, 8, data, &len);
 	if (code)
 		return code;
 	if (vfnc_bar_write(tool->dev, s->bar, s->offset, s->width, data, len) < 0)
@@ -170,7 +192,7 @@ static int run_config_write(struct tool *tool, void *settings)
 
 	if (!s->offset_given || s->offset > 4095)
 		return report(tool, EXIT_USAGE, "--offset, 0 to 4095, is needed");
-	code = input(tool, s, data, &len);
+	code = input(tool, s, 4, data, &len);
 	if (code)
 		return code;
 	if (vfnc_config_write(tool->dev, (uint32_t)s->offset, s->width, data, len) < 0)
@@ -215,7 +237,11 @@ static const struct argp_option config_read_options[] = {
 	{0},
 };
 static const struct argp_option config_write_options[] = {
-	OPTION_OFFSET, OPTION_WIDTH, OPTION_VALUE, OPTION_FILE, {0},
+	OPTION_OFFSET,
+	{"width", 'w', "BYTES", 0, "of an access: 1, 2 or 4; 4 where not given", 0},
+	OPTION_VALUE,
+	OPTION_FILE,
+	{0},
 };
 static const struct argp_option doorbell_options[] = {
 	{"queue-id", 'q', "NUM", 0, "the queue's identifier", 0},

@@ -23,7 +23,7 @@ struct settings {
 	bool given[RAW_DWORDS];
 	uint32_t length, timeout_ms;
 	struct vfnc_buffer_opts place;
-	bool io, keep_cid;
+	bool io, keep_cid, iova_given, highest, dword_given;
 	uint8_t sqe[RAW_BYTES];
 	struct vfnc_buffer *buffer;
 };
@@ -37,7 +37,7 @@ static void set_dword(struct argp_state *state, struct settings *s, const char *
 	if (end == arg || *end != '=' || n >= RAW_DWORDS)
 		argp_error(state, "--dword: '%s' is not NUM=VALUE, with NUM from 0 to 15", arg);
 	s->dword[n] = (uint32_t)option_number(state, "--dword", end + 1, UINT32_MAX);
-	s->given[n] = true;
+	s->given[n] = s->dword_given = true;
 }
 
 static error_t option(int key, const char *arg, struct argp_state *state, void *settings)
@@ -72,15 +72,19 @@ static error_t option(int key, const char *arg, struct argp_state *state, void *
 	case 'a':
 		s->place.iova = option_number(state, "--iova", arg, UINT64_MAX);
 		s->place.place = VFNC_IOVA_FIXED;
+		s->iova_given = true;
 		return 0;
 	case KEY_HIGHEST:
 		s->place.place = VFNC_IOVA_HIGHEST;
+		s->highest = true;
 		return 0;
 	case KEY_HUGE:
 		s->place.page_size = option_number(state, "--huge-pages", arg, UINT64_MAX);
 		return 0;
 	case ARGP_KEY_END:
-		if (s->place.place == VFNC_IOVA_HIGHEST && s->place.iova)
+		if (!s->hex && !s->command_file && !s->dword_given)
+			argp_error(state, "which command? --hex, --command-file or --dword is needed");
+		if (s->highest && s->iova_given)
 			argp_error(state, "--iova and --highest exclude each other");
 		if ((s->place.place || s->place.page_size) && !s->length)
 			argp_error(state, "--iova, --highest and --huge-pages go with --data-len");
@@ -140,10 +144,31 @@ static int prepare_data(struct tool *tool, struct settings *s)
 	return s->input_file ? file_read(tool, s->input_file, s->buffer->vaddr, s->length) : EXIT_OK;
 }
 
+static void output_json(const struct settings *s, const struct vfnc_completion *c)
+{
+	struct json_object *root = json_object_new_object();
+
+	json_object_object_add(root, "dw0", json_object_new_uint64(c->dw0));
+	json_object_object_add(root, "dw1", json_object_new_uint64(c->dw1));
+	json_object_object_add(root, "sqhd", json_object_new_int(c->sqhd));
+	json_object_object_add(root, "sqid", json_object_new_int(c->sqid));
+	json_object_object_add(root, "cid", json_object_new_int(c->cid));
+	json_object_object_add(root, "status", json_object_new_int(c->status));
+	if (s->buffer) {
+		json_object_object_add(root, "iova", json_object_new_uint64(s->buffer->iova));
+		field_json_hex(root, "data", s->buffer->vaddr, s->length);
+	}
+	field_json_print(stdout, root);
+}
+
 static int output(struct tool *tool, const struct settings *s, const struct vfnc_completion *c)
 {
 	if (tool->format == FORMAT_BINARY)
 		return s->buffer ? file_write(tool, NULL, s->buffer->vaddr, s->length) : EXIT_OK;
+	if (tool->format == FORMAT_JSON) {
+		output_json(s, c);
+		return EXIT_OK;
+	}
 	printf("dw0    : %08x\ndw1    : %08x\nsqhd   : %04x\nsqid   : %04x\ncid    : %04x\nstatus : %04x\n",
 	       c->dw0, c->dw1, c->sqhd, c->sqid, c->cid, c->status);
 	if (s->buffer && !s->input_file)

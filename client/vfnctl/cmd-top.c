@@ -56,9 +56,13 @@ static int choose(struct tool *tool, struct top *top, const struct settings *s)
 	top_set_view(top, view);
 	if (s->sort)
 		top->sort = top_sort_find(top, s->sort);
-	if (s->sort && top->sort < 0)
-		return report(tool, EXIT_USAGE, "--sort: '%s' is no column of numbers of the %s", s->sort,
-			      top_view_name(view));
+	if (s->sort && top->sort < 0) {
+		char names[256];
+
+		top_sort_list(top, names, sizeof(names));
+		return report(tool, EXIT_USAGE, "--sort: '%s' is no column of numbers of the %s: these are %s", s->sort,
+			      top_view_name(view), names);
+	}
 	top->reverse = s->reverse;
 	return EXIT_OK;
 }

@@ -175,6 +175,8 @@ static bool enough(const struct run *r)
 /* The trace has ended. EXIT_OK: it goes on. */
 static int again(struct run *r, struct source *src, int error)
 {
+	int code;
+
 	if (error != -ECONNRESET)
 		return report(r->tool, EXIT_DAEMON, "%s: %s", vfnc_device_address(src->dev),
 			      vfnc_error(r->tool->conn));
@@ -183,9 +185,12 @@ static int again(struct run *r, struct source *src, int error)
 	if (vfnc_trace_close(src->trace) < 0)
 		return report_daemon(r->tool);
 	src->trace = NULL;
-	fprintf(stderr, "%s: the daemon has replaced itself; commands may be missing here\n",
-		vfnc_device_address(src->dev));
-	return start(r, src);
+	/* A daemon that has ended is found out by this. */
+	code = start(r, src);
+	if (code == EXIT_OK)
+		fprintf(stderr, "%s: the daemon has replaced itself; commands may be missing here\n",
+			vfnc_device_address(src->dev));
+	return code;
 }
 
 /* All that is there. */

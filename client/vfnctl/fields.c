@@ -2,6 +2,7 @@
 #include "client/vfnctl/fields.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 uint64_t field_number(const uint8_t *at, unsigned int size)
@@ -147,6 +148,22 @@ void field_json(struct json_object *obj, const struct field *f, size_t n, const 
 	for (; n--; f++)
 		if (f->kind != FIELD_NUL || data[f->offset])
 			json_object_object_add(obj, f->name, json_value(f, data + f->offset));
+}
+
+void field_json_hex(struct json_object *obj, const char *name, const uint8_t *data, size_t size)
+{
+	static const char digits[] = "0123456789abcdef";
+	char *text = malloc(2 * size + 1);
+
+	if (!text)
+		return;
+	for (size_t i = 0; i < size; i++) {
+		text[2 * i] = digits[data[i] >> 4];
+		text[2 * i + 1] = digits[data[i] & 0xf];
+	}
+	text[2 * size] = '\0';
+	json_object_object_add(obj, name, json_object_new_string(text));
+	free(text);
 }
 
 void field_json_print(FILE *out, struct json_object *obj)

@@ -81,6 +81,9 @@ void field_print(FILE *out, const struct field *fields, size_t n, int width, con
 void field_json(struct json_object *obj, const struct field *fields, size_t n,
 		const uint8_t *data);
 
+/* Adds a member: the bytes as a string, two digits each. Not at all where there is no memory. */
+void field_json_hex(struct json_object *obj, const char *name, const uint8_t *data, size_t size);
+
 /* An object as nvme-cli prints it, to `out`; drops the caller's reference. */
 void field_json_print(FILE *out, struct json_object *obj);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client/vfnctl/main.h"
+#include "libvfn/src/support/stdfds.h"
 
 static int run(const struct command *cmd, int argc, char **argv)
 {
@@ -46,11 +47,20 @@ static int parse_host(char **argv, const char **host)
 	return 1;
 }
 
+/* Without a command: only that what was printed has arrived is left to be seen. */
+static int printed(int code)
+{
+	static const struct tool tool = {.name = "help"};
+
+	return report_output(&tool, code);
+}
+
 int main(int argc, char **argv)
 {
 	const char *host = NULL;
 	const struct command *cmd;
 
+	stdfds_occupy();
 	argc--, argv++;
 	if (argc > 0) {
 		int n = parse_host(argv, &host);
@@ -65,10 +75,10 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(argv[0], "--version") == 0 || strcmp(argv[0], "version") == 0) {
 		printf("vfnctl %s\n", PACKAGE_VERSION);
-		return EXIT_OK;
+		return printed(EXIT_OK);
 	}
 	if (strcmp(argv[0], "help") == 0 || strcmp(argv[0], "--help") == 0)
-		return help_run(argc - 1, argv + 1);
+		return printed(help_run(argc - 1, argv + 1));
 	if (argv[0][0] == '-') {
 		fprintf(stderr, "vfnctl: the command comes first, then its options: `vfnctl help' "
 				"names the commands\n");

@@ -213,7 +213,8 @@ static void print_vsec(const struct caps *c)
 {
 	uint32_t header = (uint32_t)get(c, 4, 4);
 
-	put(c, "id", header & 0xffff);
+	/* "id" is the capability's own */
+	put(c, "structure id", header & 0xffff);
 	put_number(c, "revision", header >> 16 & 0xf);
 	put_number(c, "length", header >> 20);
 }

@@ -89,6 +89,16 @@ int top_sort_find(const struct top *top, const char *name)
 	return -1;
 }
 
+void top_sort_list(const struct top *top, char *names, size_t size)
+{
+	size_t len = 0;
+
+	names[0] = '\0';
+	for (int i = 0; i < COLUMNS && len < size; i++)
+		if (shown(top, i))
+			len += (size_t)snprintf(names + len, size - len, "%s%s", len ? " " : "", columns[i].name);
+}
+
 /* ---- values -------------------------------------------------------------------------------------- */
 
 struct line {

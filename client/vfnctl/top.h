@@ -60,6 +60,8 @@ const char *top_sort_name(const struct top *top);
 void top_sort_step(struct top *top, int step);
 /* By its name in the present view. -1: there is none. */
 int top_sort_find(const struct top *top, const char *name);
+/* The names of all that the view can be sorted by, with spaces between; cut off at `size` bytes. */
+void top_sort_list(const struct top *top, char *names, size_t size);
 
 /* What was seen, as lines of text: two about the daemon, the columns' names, and a line each from TOP_FIRST on. */
 #define TOP_HEADING 2

@@ -13,6 +13,7 @@
 
 #include "daemon/bind/bind.h"
 #include "daemon/config.h"
+#include "libvfn/src/support/stdfds.h"
 
 const char *argp_program_version = PACKAGE_STRING;
 
@@ -97,6 +98,7 @@ int main(int argc, char **argv)
 	struct bind_options o = {0};
 	int code = EXIT_OK;
 
+	stdfds_occupy();
 	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(&bind_argp, argc, argv, 0, NULL, &o);
 	if (!o.action || (strcmp(o.action, "bind") && strcmp(o.action, "unbind") && strcmp(o.action, "status"))) {

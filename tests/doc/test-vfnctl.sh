@@ -90,7 +90,14 @@ expect() { # WANTED WORD...
     [ "$got" = "$wanted " ] || echo "$*: '$got', not '$wanted '"
 }
 {
-    expect "binary json normal prometheus" id-ctrl -o ""
+    expect "binary json normal" id-ctrl -o ""
+    expect "json normal" caps -o ""
+    expect "json normal prometheus" stats -o ""
+    expect "hot" reset --kind = h
+    expect "abrupt controller function hot shutdown subsystem" disable -k ""
+    expect "devices queues sessions" top -v ""
+    expect "all session user" trace --scope = ""
+    expect "$top_srcdir/HACKING.md" raw --command-file = "$top_srcdir/HACKI"
     expect "json" id-ctrl --output-format = j
     expect "" admin-passthru -o ""
     expect "" read -n ""

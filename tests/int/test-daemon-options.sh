@@ -53,6 +53,25 @@ tap "a group that is not there" fails 1 "there is no group no-such-group" \
     --config "$dir/vfnd.conf" --socket "$sock"
 tap "leaves no socket behind" test ! -e "$sock"
 
+# What they print does not go into what is opened in place of standard output and error.
+unspoken() {
+    truncate -s 1M "$dir/disk"
+    "$vfnd_sim" --socket "$dir/mute.sock" --ns "$dir/disk" <&- >&- 2>&- &
+    lib_pids="$! $lib_pids"
+    wait_for 10 lib_listens $! "$dir/mute.sock" || return 1
+    "$vfnd" --config /dev/null --socket "$dir/mute" --device "vfio-user:$dir/mute.sock" <&- >&- 2>&- &
+    mute_pid=$!
+    lib_pids="$mute_pid $lib_pids"
+    wait_for 10 lib_listens $mute_pid "$dir/mute" &&
+        wait_for 10 "$vfnctl" id-ctrl --socket "$dir/mute" &&
+        [ "$(readlink /proc/$mute_pid/fd/0 /proc/$mute_pid/fd/1 /proc/$mute_pid/fd/2 | sort -u)" = /dev/null ] &&
+        [ "$(tr -d '\000' <"$dir/disk" | wc -c)" -eq 0 ]
+    mute_code=$?
+    stop $mute_pid TERM
+    return $mute_code
+}
+tap "daemon and controller without standard input, output and error" unspoken
+
 # --- a daemon that works -------------------------------------------------------------------------
 
 start_sim one --ns 64M || exit 1

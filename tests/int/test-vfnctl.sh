@@ -88,6 +88,29 @@ tap "caps reads configuration space once" one_read
 tap "interrupts are the daemon's where it drives" ctl 3 'class nvme' interrupts -c 1
 tap "config-read is a dump" ctl 0 '^0000: 34 12 ' config-read
 tap "config-read of one number" ctl 0 '^0x1234$' config-read --length 2
+tap "config-read of a number that is zero" ctl 0 '^0x00$' config-read --offset 255 --width 1
+tap "config-read in JSON" ctl 0 '"value":30291,' config-read --offset 2 --width 2 -o json
+tap "bar-read in JSON" ctl 0 '"data":"0000020000000000"' bar-read --offset 8 --length 8 -o json
+tap "and of one access" ctl 0 '"value":131072,' bar-read --offset 8 -o json
+tap "an access of another width" ctl 2 "'3' is not 1, 2, 4 or 8" bar-read --width 3
+tap "configuration space is not written by 8 bytes" ctl 2 'has 1, 2 or 4 bytes' config-write -a 0 -w 8 -V 0
+tap "raw needs a command" ctl 2 'which command' raw
+tap "raw: one place for a buffer" ctl 2 'exclude each other' raw -x 06 -l 4096 --highest --iova 0x100000
+tap "top names the columns that it sorts by" ctl 2 'these are .*CMD/s .*P99' top --batch --count 1 --sort nonsense
+# closed CODE COMMAND...: without standard output nothing is printed into what is opened in its place.
+closed() {
+    closed_code=$1
+    shift
+    "$vfnctl" "$@" 2>"$dir/out" >&-
+    closed_got=$?
+    cat "$dir/out"
+    [ $closed_got -eq "$closed_code" ] && grep -q 'standard output: Bad file descriptor' "$dir/out"
+}
+tap "no standard output" closed 4 list
+tap "no standard output for blocks" closed 4 read -n 1
+tap "no standard output for help" closed 4 help
+tap "and the daemon saw none of it" eval '! grep "no request message" "$dir/vfnd.log"'
+tap "no room for the version" eval '"$vfnctl" --version >/dev/full; [ $? -eq 4 ]'
 tap "list-ns" ctl 0 '^\[   1\]:0x2$' list-ns
 tap "list-ns from a namespace on" ctl 0 '^\[   0\]:0x2$' list-ns -n 2
 tap "list-ns -y, in JSON" ctl 0 '"nsid":2' list-ns -y 0 -o json
@@ -373,4 +396,16 @@ tap_gone() {
     [ $gone_code -eq 3 ]
 }
 tap "the daemon goes while a format is under way" tap_gone
+trace_gone() {
+    start_vfnd --device "vfio-user:$dir/one.sock" || return 1
+    "$vfnctl" trace >"$dir/gone" 2>&1 &
+    gone_pid=$!
+    wait_for 20 grep -q tracing "$dir/gone" || return 1
+    stop $vfnd_pid KILL
+    wait $gone_pid
+    gone_code=$?
+    cat "$dir/gone"
+    [ $gone_code -eq 3 ] && ! grep 'replaced itself' "$dir/gone"
+}
+tap "the daemon goes while it is traced" trace_gone
 tap_end

@@ -10,6 +10,7 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -460,6 +461,14 @@ static int main_serve(const struct options *o, struct ctrl *c)
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/* Started without them, a namespace's file would take their place, and get what is printed: see stdfds.h of libvfn. */
+static void main_occupy_stdio(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			_exit(EXIT_FAILURE);
+}
+
 int main(int argc, char **argv)
 {
 	static struct ctrl c;
@@ -481,6 +490,7 @@ int main(int argc, char **argv)
 	};
 	int err, status;
 
+	main_occupy_stdio();
 	argp_parse(&main_argp, argc, argv, 0, NULL, &o);
 	if (o.tell)
 		return control_tell(o.tell, o.lines, o.nlines);

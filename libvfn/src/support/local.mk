@@ -5,5 +5,6 @@ libvfn_libvfn_core_la_SOURCES += \
 	%D%/log.c \
 	%D%/mem.c \
 	%D%/skiplist.c %D%/skiplist.h \
+	%D%/stdfds.h \
 	%D%/ticks.c \
 	%D%/trace.c

@@ -204,6 +204,7 @@ START_TEST(test_caps)
 		{.id = 0x03, .offset = 0x100, .version = 1, .extended = true},
 		{.id = 0x10, .offset = 0x120, .version = 1, .extended = true},
 		{.id = 0x0f, .offset = 0x160, .version = 1, .extended = true},
+		{.id = 0x0b, .offset = 0x170, .version = 1, .extended = true},
 		{.id = 0x01, .offset = 0xffc, .version = 2, .extended = true},
 	};
 	static uint8_t space[4096];
@@ -217,7 +218,8 @@ START_TEST(test_caps)
 	memcpy(space + 0x104, "\x08\x07\x06\x05\x04\x03\x02\x01", 8);
 	memcpy(space + 0x128, "\x01\x00\x00\x00\x07\x00\x08\x00\x03\x00\x00\x00\x10\x00\x02\x00", 16);
 	memcpy(space + 0x164, "\x20\x00\x00\x80", 4);
-	print_caps(f, space, sizeof(space), caps, 9, FORMAT_NORMAL);
+	memcpy(space + 0x174, "\x34\x12\x01\x02", 4);
+	print_caps(f, space, sizeof(space), caps, 10, FORMAT_NORMAL);
 	end(f);
 	for (const char *const *line = (const char *const[]){
 		     "[40]  Power Management (0x1)\n", "version                 : 3\n",
@@ -240,9 +242,10 @@ START_TEST(test_caps)
 		ck_assert_msg(has(*line), "no %s in:\n%s", *line, text);
 	free(text);
 	f = begin();
-	print_caps(f, space, sizeof(space), caps, 9, FORMAT_JSON);
+	print_caps(f, space, sizeof(space), caps, 10, FORMAT_JSON);
 	end(f);
 	ck_assert(has("\"name\":\"MSI-X\"") && has("\"table offset\":8192") && has("\"extended\":true"));
+	ck_assert(has("\"id\":11,") && has("\"structure id\":4660"));
 	free(text);
 }
 END_TEST
