@@ -119,6 +119,10 @@ static void served_trace_posted(struct served *q, unsigned int n)
 		if (sqe.cid >= pair->ncmds || !trace_wants(&q->engine->traces, &q->whose, (uint16_t)pair->sq->id,
 							   q->qid, sqe.opcode))
 			continue;
+		if (!pair->traced)
+			pair->traced = calloc(pair->ncmds, sizeof(*pair->traced));
+		if (!pair->traced)
+			return;
 		pair->traced[sqe.cid] = sqe;
 		pair->cmds[sqe.cid].marks |= DATA_TRACED;
 	}
@@ -546,11 +550,8 @@ int data_pair_init(struct data_pair *pair, struct nvme_sq *sq, struct nvme_cq *c
 {
 	*pair = (struct data_pair){.sq = sq, .cq = cq, .ncmds = (unsigned int)sq->nrqs};
 	pair->cmds = calloc(pair->ncmds, sizeof(*pair->cmds));
-	pair->traced = calloc(pair->ncmds, sizeof(*pair->traced));
-	if (!pair->cmds || !pair->traced) {
-		data_pair_fini(pair);
+	if (!pair->cmds)
 		return -ENOMEM;
-	}
 	for (unsigned int id = pair->ncmds; id-- > 0;) {
 		pair->cmds[id].id = (uint16_t)id;
 		pair->cmds[id].list = (struct data_list){

@@ -70,7 +70,7 @@ struct data_pair {
 	struct nvme_cq *cq;
 	struct data_cmd *cmds; /* by identifier */
 	struct data_cmd *free; /* of them, linked by `next` */
-	union nvme_cmd *traced; /* by identifier: those that are traced, as they were sent */
+	union nvme_cmd *traced; /* by identifier: those that are traced, as they were sent; NULL: there was none */
 	unsigned int ncmds;
 	unsigned int inflight;
 	unsigned int peak; /* the most that was in flight after a round, since its owner looked */

@@ -1,11 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/data/tally.h"
 
+#include <stdlib.h>
+
 #define TALLY_STATUS 0x7ffu /* code and type; not how often to retry, and whether */
 
 void tally_init(struct tally *t)
 {
 	histogram_init(&t->latency);
+}
+
+struct tally *tally_get(struct tally **tally)
+{
+	if (!*tally) {
+		*tally = calloc(1, sizeof(**tally));
+		if (*tally)
+			tally_init(*tally);
+	}
+	return *tally;
 }
 
 static void tally_count(struct tally *t, uint16_t used, uint64_t n)

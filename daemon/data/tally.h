@@ -54,6 +54,9 @@ struct tally {
 /* Empty, of memory that is all zero. */
 void tally_init(struct tally *tally);
 
+/* What is only made when there is something to count, as a histogram is large. NULL without memory. */
+struct tally *tally_get(struct tally **tally);
+
 /* A command has failed. */
 void tally_fail(struct tally *tally, uint16_t status);
 

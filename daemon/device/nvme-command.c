@@ -431,6 +431,10 @@ struct command *nvme_command_new(struct nvme_device *nd, struct opening *o, stru
 
 	if (!cmd)
 		return NULL;
+	if (o && !q && !tally_get(&o->admin)) {
+		free(cmd);
+		return NULL;
+	}
 	cmd->nd = nd;
 	cmd->opening = o;
 	cmd->queue = q;

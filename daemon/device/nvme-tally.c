@@ -87,10 +87,14 @@ uint64_t queue_interrupts(const struct queue *q)
 
 void nvme_tally_end(struct queue *q)
 {
-	struct tally *gone = &q->opening->gone;
+	struct tally *gone;
 
 	if (!q->tally)
 		return;
+	gone = tally_get(&q->opening->gone);
+	/* The device's sum has it in any case. */
+	if (!gone)
+		gone = &q->nd->dev->ended;
 	tally_vector_refresh(q);
 	counter_add(&gone->interrupts, queue_interrupts(q));
 	tally_merge(gone, q->tally, true);
@@ -118,8 +122,10 @@ void nvme_tally_done(const struct command *cmd, const struct nvme_cqe *cqe, bool
 
 void nvme_tally_refused(struct opening *o, struct queue *q)
 {
+	struct tally *tally = q ? q->tally : tally_get(&o->admin);
+
 	o->device->stats.refused++;
-	counter_add(&(q ? q->tally : &o->admin)->refused, 1);
+	counter_add(&(tally ? tally : &o->device->ended)->refused, 1);
 }
 
 const struct tally *queue_tally(const struct queue *q)

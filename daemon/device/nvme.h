@@ -574,7 +574,7 @@ void nvme_recover_from(struct device *dev, const char *why);
 /* Where a command of a session is counted. */
 static inline struct tally *nvme_tally_of(const struct command *cmd)
 {
-	return cmd->queue ? cmd->queue->tally : &cmd->opening->admin;
+	return cmd->queue ? cmd->queue->tally : cmd->opening->admin;
 }
 /* A command of a session has completed, before its session is told. */
 void nvme_tally_done(const struct command *cmd, const struct nvme_cqe *cqe, bool ok);

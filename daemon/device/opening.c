@@ -35,8 +35,6 @@ int opening_restore(struct session *session, struct device *device, uint64_t han
 	o->user = quota_ref(session_user(session));
 	o->device = device;
 	o->number = ++device->last_opening;
-	tally_init(&o->admin);
-	tally_init(&o->gone);
 	LIST_INIT(&o->buffers);
 	LIST_INIT(&o->queues);
 	LIST_INIT(&o->interrupts);
@@ -75,6 +73,15 @@ struct opening *opening_of(struct session *session, const struct device *device)
 	return NULL;
 }
 
+/* What is not one of its queues'. */
+static void opening_merge(const struct opening *o, struct tally *to, bool latency)
+{
+	if (o->admin)
+		tally_merge(to, o->admin, latency);
+	if (o->gone)
+		tally_merge(to, o->gone, latency);
+}
+
 static void opening_free(struct opening *o)
 {
 	struct device *device = o->device;
@@ -86,8 +93,9 @@ static void opening_free(struct opening *o)
 	if (o->limit_timer)
 		event_free(o->limit_timer);
 	data_map_clear(&o->map);
-	tally_merge(&device->ended, &o->admin, true);
-	tally_merge(&device->ended, &o->gone, true);
+	opening_merge(o, &device->ended, true);
+	free(o->admin);
+	free(o->gone);
 	LIST_REMOVE(o, in_device);
 	quota_put(o->user);
 	if (o->ended)
@@ -180,8 +188,7 @@ void opening_tally(const struct opening *o, struct tally *to, bool latency)
 {
 	struct queue *q;
 
-	tally_merge(to, &o->admin, latency);
-	tally_merge(to, &o->gone, latency);
+	opening_merge(o, to, latency);
 	for (q = LIST_FIRST(&o->queues); q; q = queue_next(q)) {
 		const struct tally *tally = queue_tally(q);
 

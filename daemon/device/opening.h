@@ -59,8 +59,8 @@ struct opening {
 	struct data_limit limit;      /* of I/O commands */
 	struct command_list limited;  /* requests that wait for it, in order */
 	struct event *limit_timer;    /* NULL before the first that had to */
-	struct tally admin;           /* commands on the admin queue */
-	struct tally gone;            /* queues that are no more */
+	struct tally *admin;          /* commands on the admin queue; NULL: there was none */
+	struct tally *gone;           /* queues that are no more; the same */
 	uint64_t last_queue;          /* counts the queues */
 	unsigned int nserved;         /* served queues that the engine knows */
 	unsigned int last_number;     /* counts the numbers that they were given */

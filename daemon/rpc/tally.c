@@ -215,7 +215,8 @@ static void tally_rest(struct tally_page *p, const struct opening *o, Vfnd__Tall
 	struct tally *t = tally_begin();
 
 	r->row.session = o->session_number;
-	tally_merge(t, from, p->req->latency);
+	if (from)
+		tally_merge(t, from, p->req->latency);
 	tally_add(p, r, t, place);
 }
 
@@ -237,9 +238,9 @@ static void tally_opening(struct tally_page *p, struct opening *o, uint64_t afte
 	if (req->queue)
 		return;
 	if (after > ROW_ADMIN && !p->full)
-		tally_rest(p, o, VFND__TALLY_KIND__TALLY_KIND_ADMIN, &o->admin, ROW_ADMIN);
+		tally_rest(p, o, VFND__TALLY_KIND__TALLY_KIND_ADMIN, o->admin, ROW_ADMIN);
 	if (after > ROW_DELETED && !p->full)
-		tally_rest(p, o, VFND__TALLY_KIND__TALLY_KIND_DELETED, &o->gone, ROW_DELETED);
+		tally_rest(p, o, VFND__TALLY_KIND__TALLY_KIND_DELETED, o->gone, ROW_DELETED);
 }
 
 static void tally_openings(struct tally_page *p, struct device *dev)
