@@ -395,7 +395,12 @@ static void without_controller(void)
 
 static void not_urgent(void)
 {
+	static const struct vfnc_queue_opts heavy = {.mode = VFNC_QUEUE_SERVED, .weight = 17}, later = {.rsvd = 1};
+	struct vfnc_queue *q;
+
 	begin(env.device2);
+	FAILS_SAYING(conn, EINVAL, "a weight of 1 to 16", vfnc_queue_create(dev, &heavy, &q));
+	FAILS_SAYING(conn, EINVAL, "reserved", vfnc_queue_create(dev, &later, &q));
 	refused(EPERM, "raw = yes", VFNC_QUEUE_REQUEST, VFNC_PRIORITY_URGENT);
 	refused(EPERM, "raw = yes", VFNC_QUEUE_SERVED, VFNC_PRIORITY_URGENT);
 	refused(EPERM, "direct queues are not allowed", VFNC_QUEUE_DIRECT, VFNC_PRIORITY_URGENT);
