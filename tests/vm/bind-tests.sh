@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vfnd-bind on the guest's devices: prints TAP. nvme5 is its own group, nvme2 and nvme3 share one; afterwards
-# all have the drivers that they had.
+# vfnd-bind on the guest's devices: prints TAP. nvme5 is its own group, nvme2 and nvme3 share one where
+# the IOMMU cannot tell them apart; afterwards all have the drivers that they had.
 set -u
 bind=$top_builddir/daemon/vfnd-bind
 out=/run/vfnd-vm/tmp/bind
@@ -49,8 +49,13 @@ check "vfnd could use it now" "$bind" status "$VM_NVME5"
 check "it goes back" "$bind" unbind "$VM_NVME5"
 check "to the driver that it had" has "$VM_NVME5" nvme
 check "nothing is noted any more" test ! -e "/run/vfnd-bind/$VM_NVME5"
-check "a group with a foreign driver explains itself" fails 1 \
-    "$VM_NVME3 is still bound to nvme" bind "$VM_NVME2"
+foreign="a group with a foreign driver explains itself"
+if [ -e "/sys/bus/pci/devices/$VM_NVME2/iommu_group/devices/$VM_NVME3" ]; then
+    check "$foreign" fails 1 "$VM_NVME3 is still bound to nvme" bind "$VM_NVME2"
+else
+    cases=$((cases + 1))
+    echo "ok $cases - $foreign # SKIP this IOMMU has a group for each of the two"
+fi
 printf '[device %s]\n[device vfio-user:/run/none]\n' "$VM_NVME5" >/run/vfnd-vm/tmp/bind.conf
 check "what the configuration names is given" "$bind" --config /run/vfnd-vm/tmp/bind.conf --configured bind
 check "all of it" has "$VM_NVME5" vfio-pci
