@@ -48,13 +48,14 @@ static int irq_off(struct vfio_device *dev, unsigned int irq_index)
 	return dev->state->transport->irq_set(dev, irq_index, 0, NULL, 0);
 }
 
+/* `set` vectors are set up already, from 0 on. */
 static int irq_on(struct vfio_device *dev, const struct vfio_irq_info *info, unsigned int start,
-		  const int *eventfds, unsigned int n)
+		  const int *eventfds, unsigned int n, unsigned int set)
 {
 	const struct vfio_transport *t = dev->state->transport;
 
 	if (t->irq_set(dev, info->index, start, eventfds, n) ||
-	    vfio_config_irq(dev, info->index, start + n))
+	    vfio_config_irq(dev, info->index, start + n > set ? start + n : set))
 		return -1;
 	/* Vectors of MSI and MSI-X that a server can mask are masked until they are wanted. */
 	if (t->msi_by_config && (info->flags & VFIO_IRQ_INFO_MASKABLE))
@@ -62,13 +63,15 @@ static int irq_on(struct vfio_device *dev, const struct vfio_irq_info *info, uns
 	return 0;
 }
 
-int vfio_set_irq_index(struct vfio_device *dev, unsigned int irq_index, unsigned int start,
-		       const int *eventfds, int count)
+/* `only`: no other vectors of the kind than these stay. */
+static int irq_set(struct vfio_device *dev, unsigned int irq_index, unsigned int start, const int *eventfds, int count,
+		   bool only)
 {
 	struct vfio_device_state *state = vfio_state(dev);
 	struct vfio_irq_info info;
 	unsigned int n = (unsigned int)count;
-	int rc;
+	unsigned int *set;
+	int rc = 0;
 
 	if (!state || vfio_get_irq_info(dev, irq_index, &info))
 		return -1;
@@ -81,18 +84,25 @@ int vfio_set_irq_index(struct vfio_device *dev, unsigned int irq_index, unsigned
 				start + n - 1);
 
 	pthread_mutex_lock(&state->irq_lock);
+	set = &state->irq_vectors[irq_index];
 	/* The kernel does not enlarge a set of MSI vectors everywhere: it is set up afresh. */
-	rc = 0;
-	if (!n || (!start && state->irq_vectors[irq_index] && state->irq_vectors[irq_index] != n))
+	if (!n || (!start && *set && (n > *set || (only && n < *set)))) {
 		rc = irq_off(dev, irq_index);
+		if (!rc)
+			*set = 0;
+	}
 	if (!rc && n)
-		rc = irq_on(dev, &info, start, eventfds, n);
-	if (!rc && (!n || !start))
-		state->irq_vectors[irq_index] = n;
-	else if (!rc && start + n > state->irq_vectors[irq_index])
-		state->irq_vectors[irq_index] = start + n;
+		rc = irq_on(dev, &info, start, eventfds, n, *set);
+	if (!rc && start + n > *set)
+		*set = start + n;
 	pthread_mutex_unlock(&state->irq_lock);
 	return rc;
+}
+
+int vfio_set_irq_index(struct vfio_device *dev, unsigned int irq_index, unsigned int start,
+		       const int *eventfds, int count)
+{
+	return irq_set(dev, irq_index, start, eventfds, count, false);
 }
 
 int vfio_unmask_irq(struct vfio_device *dev, unsigned int irq_index)
@@ -117,7 +127,7 @@ int vfio_set_irq(struct vfio_device *dev, int *eventfds, int count)
 		return -1;
 	if (!dev->irq_info.count)
 		return vfn_fail(ENOTSUP, "%s has no interrupts", dev->state->address);
-	return vfio_set_irq_index(dev, dev->irq_info.index, 0, eventfds, count);
+	return irq_set(dev, dev->irq_info.index, 0, eventfds, count, true);
 }
 
 int vfio_disable_irq(struct vfio_device *dev)

@@ -42,9 +42,9 @@ int vfio_disable_irq(struct vfio_device *dev);
 /*
  * Let vectors of one kind of interrupt (VFIO_PCI_INTX_IRQ_INDEX, _MSI_, _MSIX_, _ERR_, _REQ_), from
  * vector `start` on, signal eventfds (-1: none); with `count` 0 (eventfds may be NULL) that kind is
- * disabled. MSI and MSI-X are set up afresh by a call with `start` 0, and other vectors of the
- * kernel's may stop for a moment then. 0, or -1: EINVAL no such vectors; ENOTSUP no such kind; or
- * of the transport.
+ * disabled. Other vectors stay as they are. A call with `start` 0 and more vectors than are set up has
+ * MSI and MSI-X set up afresh, and all stop for a moment then; from another `start` on the kernel does not
+ * add vectors everywhere. 0, or -1: EINVAL no such vectors; ENOTSUP no such kind; or of the transport.
  */
 int vfio_set_irq_index(struct vfio_device *dev, unsigned int irq_index, unsigned int start,
 		       const int *eventfds, int count);

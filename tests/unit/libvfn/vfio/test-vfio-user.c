@@ -245,6 +245,19 @@ START_TEST(test_irqs)
 		ck_assert_int_eq(eventfd_read(fds[i], &n), 0);
 		ck_assert_uint_eq(n, i + 1);
 	}
+	/* One of those that are set up, also the first, leaves the others alone. */
+	ck_assert_int_eq(vfio_set_irq_index(&pci.dev, VFIO_PCI_MSIX_IRQ_INDEX, 0, &fds[1], 1), 0);
+	ck_assert_int_eq(fake->irq_disables, 0);
+	ck_assert_int_eq(eventfd_write(fake->irq[2][0], 1), 0);
+	ck_assert_int_eq(eventfd_read(fds[1], &(uint64_t){0}), 0);
+	ck_assert_int_eq(eventfd_write(fake->irq[2][7], 1), 0);
+	ck_assert_int_eq(eventfd_read(fds[7], &(uint64_t){0}), 0);
+	ck_assert_int_eq(vfio_set_irq_index(&pci.dev, VFIO_PCI_MSIX_IRQ_INDEX, 0, &fds[2], 1), 0);
+	ck_assert_int_eq(fake->irq[2][0], -1);
+	/* All are still known to be set up. */
+	ck_assert_int_eq(vfio_set_irq(&pci.dev, fds, FAKE_VECTORS), 0);
+	ck_assert_int_eq(fake->irq_disables, 0);
+	ck_assert_int_ge(fake->irq[2][0], 0);
 	/* Another number of vectors is set up afresh. */
 	ck_assert_int_eq(vfio_set_irq(&pci.dev, fds, 2), 0);
 	ck_assert_int_eq(fake->irq_disables, 1);
