@@ -2,9 +2,9 @@
 /*
  * closer - descriptors that clients have sent are closed without waiting for anybody
  *
- * close(2) of a memfd takes no longer than its pages do. That of another file may wait for whomever the client likes:
- * the peer of a socket, the server of a file system in user space. So a thread does it, which is there as long as there
- * are such descriptors. Any thread.
+ * close(2) of a memory file frees its pages, which takes its time where there are many. That of another file may wait
+ * for whomever the client likes: the peer of a socket, the server of a file system in user space. So threads do these,
+ * one for each kind, which are there as long as there are such descriptors. Any thread.
  */
 #ifndef VFND_DAEMON_CLOSER_H
 #define VFND_DAEMON_CLOSER_H

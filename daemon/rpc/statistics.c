@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <dirent.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include <vfn/iommu.h>
@@ -17,9 +18,14 @@ static uint64_t statistics_now(void)
 
 static uint64_t statistics_fds(void)
 {
-	DIR *dir = opendir("/proc/self/fd");
 	uint64_t n = 0;
+	struct stat st;
+	DIR *dir;
 
+	/* From Linux 6.2 on it is told at once: one client may have tens of thousands. */
+	if (stat("/proc/self/fd", &st) == 0 && st.st_size > 0)
+		return (uint64_t)st.st_size;
+	dir = opendir("/proc/self/fd");
 	if (!dir)
 		return 0;
 	while (readdir(dir))

@@ -3,6 +3,7 @@
 DAEMON_TESTS = \
 	%D%/test-arena \
 	%D%/test-bind \
+	%D%/test-closer \
 	%D%/test-config \
 	%D%/test-keep \
 	%D%/test-lease \
@@ -53,6 +54,12 @@ $(%C%_test_keep_OBJECTS): $(PROTO_HEADER)
 %C%_test_notice_CFLAGS = $(DAEMON_TEST_CFLAGS)
 %C%_test_notice_LDADD = $(DAEMON_TEST_LIBS)
 $(%C%_test_notice_OBJECTS): $(PROTO_HEADER)
+
+%C%_test_closer_SOURCES = %D%/test-closer.c
+%C%_test_closer_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_test_closer_CFLAGS = $(DAEMON_TEST_CFLAGS)
+%C%_test_closer_LDADD = $(DAEMON_TEST_LIBS)
+$(%C%_test_closer_OBJECTS): $(PROTO_HEADER)
 
 %C%_test_lease_SOURCES = %D%/test-lease.c
 %C%_test_lease_CPPFLAGS = $(UNIT_CPPFLAGS)
