@@ -501,15 +501,11 @@ int nvme_adopt(struct nvme_device *nd, const union nvme_cmd *sqe, uint16_t cid, 
 static struct command *nvme_command_of(struct nvme_device *nd, struct nvme_sq *sq, struct nvme_cqe *cqe)
 {
 	struct command *cmd = nvme_raw_find(nd, (unsigned int)sq->id, cqe->cid);
-	struct nvme_rq *rq;
+	/* libvfn would log each that is not outstanding, however many there are: nvme_unexpected(). */
+	bool known = cqe->cid < (unsigned int)sq->qsize && sq->rqs[cqe->cid].state != NVME_RQ_FREE;
+	struct nvme_rq *rq = cmd || !known ? NULL : __nvme_rq_from_cqe(sq, cqe);
 
-	if (cmd)
-		return cmd;
-	/* libvfn would log each, however many there are: nvme_unexpected(). */
-	if (cqe->cid >= (unsigned int)sq->qsize || sq->rqs[cqe->cid].state == NVME_RQ_FREE)
-		return NULL;
-	rq = __nvme_rq_from_cqe(sq, cqe);
-	return rq ? rq->opaque : NULL;
+	return rq ? rq->opaque : cmd;
 }
 
 /* A completion of a command that is not outstanding: the queue's session may have asked for it. */
