@@ -73,7 +73,8 @@ const struct command cmd_subsystem_reset = {
 const struct command cmd_claim = {
 	.name = "claim",
 	.summary = "have the daemon claim a device",
-	.doc = "Have the daemon claim a device, and wait until it is ready.",
+	.doc = "Have the daemon claim a device, and wait until it is ready. One that cannot be claimed is listed, "
+	       "with the reason, until `vfnctl release' takes it off the list.",
 	.groups = OPT_ADDRESS,
 	.run = run_claim,
 };

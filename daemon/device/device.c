@@ -159,8 +159,8 @@ static void device_claim_done(struct job *job)
 		if (ret < 0)
 			device_lost(dev, strerror(-ret));
 		else
-			journal_info(dev->address, 0, "claimed: %s %s, %s", dev->class->name,
-				     dev->id.model, dev->id.transport);
+			journal_info(dev->address, 0, "claimed: %s %s%s%s", dev->class->name, dev->id.model,
+				     *dev->id.model ? ", " : "", dev->id.transport);
 	}
 	device_tell_claimed(dev, ret, dev->reason);
 	device_settle(dev);
@@ -234,6 +234,12 @@ struct device *device_find(struct devices *devices, const char *address)
 		if (strcmp(dev->address, address) == 0)
 			return dev;
 	return NULL;
+}
+
+const char *device_which(const struct devices *devices)
+{
+	return TAILQ_EMPTY(&devices->list) ? "the daemon has no device"
+					   : "the daemon has several devices: name one; list tells which there are";
 }
 
 bool devices_unsettled(const struct devices *devices)

@@ -127,6 +127,8 @@ int device_usable(const struct device *device);
 
 /* NULL address: the only device there is. NULL where there is none, or several. */
 struct device *device_find(struct devices *devices, const char *address);
+/* Why it found none where no address was given: in words, with what to do. */
+const char *device_which(const struct devices *devices);
 
 /* Still claiming, or retiring */
 bool devices_unsettled(const struct devices *devices);

@@ -92,7 +92,7 @@ int pci_reset_by(struct opening *o, enum reset_kind kind, bool stay, class_reset
 		return -ENOTSUP;
 	}
 	if (kind != RESET_FUNCTION) {
-		snprintf(text, size, "a device of class pci has a function reset (kind 2) alone");
+		snprintf(text, size, "a device of class pci has a function reset alone: of kind `function'");
 		return -ENOTSUP;
 	}
 	if (!(pd->pci.dev.device_info.flags & VFIO_DEVICE_FLAGS_RESET)) {

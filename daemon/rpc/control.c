@@ -89,7 +89,11 @@ void rpc_enable(struct rpc_call *call)
 	if (!o)
 		return;
 	if (o->device->state != DEVICE_DISABLED) {
-		rpc_fail(call, -EALREADY, "enable.device", "the controller is enabled: disable it first");
+		if (o->device->state == DEVICE_READY && !o->device->class->enable)
+			rpc_fail(call, -ENOTSUP, "enable.device", "a device of class %s has no controller to enable",
+				 o->device->class->name);
+		else
+			rpc_fail(call, -EALREADY, "enable.device", "the controller is enabled: disable it first");
 		return;
 	}
 	if (spec.cc_mask && !o->device->settings.raw) {

@@ -85,8 +85,7 @@ void rpc_open(struct rpc_call *call)
 			rpc_fail(call, -ENODEV, "open.address", "the daemon has no device %.200s; "
 				 "list tells what it has", address);
 		else
-			rpc_fail(call, -EINVAL, "open.address", "the daemon does not have exactly one "
-				 "device: name one");
+			rpc_fail(call, -EINVAL, "open.address", "%s", device_which(rpc_host.devices));
 		return;
 	}
 	/* Who else would enable one that is disabled? */

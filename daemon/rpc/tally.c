@@ -266,9 +266,9 @@ void rpc_tally(struct rpc_call *call)
 	struct tally_page *p;
 
 	if (!dev) {
-		rpc_fail(call, *req->address ? -ENODEV : -EINVAL, "tally.address",
+		rpc_fail(call, *req->address ? -ENODEV : -EINVAL, "tally.address", "%s",
 			 *req->address ? "the daemon has no such device; list tells what it has"
-				       : "the daemon does not have exactly one device: name one");
+				       : device_which(rpc_host.devices));
 		return;
 	}
 	if (req->queue && !req->session) {

@@ -57,12 +57,25 @@ interrupts_shown() {
     "$vfnctl" interrupts "$INT_DEVICE" -v 1 -c 1 -t 200 2>"$dir/err"
     shown=$?
     cat "$dir/err"
-    [ $shown = 3 ] && grep -q 'no interrupt came within 200 ms' "$dir/err"
+    [ $shown = 3 ] && grep -q '0 of 1 interrupts came in time' "$dir/err"
 }
 tap "vfnctl waits for an interrupt" interrupts_shown
+tap "for as long as it is told, if not for a number" "$vfnctl" interrupts "$INT_DEVICE" -v 1 -t 50
 tap "vfnctl knows no such vector" sh -c '! "$1" interrupts "$2" -v 9999 -c 1' sh "$vfnctl" "$INT_DEVICE"
 tap "vfnctl shows its registers" "$vfnctl" bar-read "$INT_DEVICE" --offset 0 --length 64
 tap "vfnctl resets the function" "$vfnctl" reset "$INT_DEVICE" -k function
+# says TEXT ARGUMENT...: the daemon refuses it, and says that.
+says() {
+    says_text=$1
+    shift
+    "$vfnctl" "$@" >"$dir/said" 2>&1
+    says_code=$?
+    cat "$dir/said"
+    [ $says_code -eq 3 ] && grep -qF -e "$says_text" "$dir/said"
+}
+tap "there is no other reset" says "of kind \`function'" reset "$INT_DEVICE"
+tap "there is no controller to enable" says "no controller to enable" enable "$INT_DEVICE"
+tap "the log names class and transport" grep -q 'claimed: pci [a-z]' "$dir/vfnd.log"
 tap "it does not execute itself anew" not_handed_on
 tap "the daemon ends with status 0" daemon_ends
 tap_end

@@ -65,6 +65,15 @@ blocks() { # FIRST COUNT BYTE: whether these blocks of namespace 1 have this byt
         [ "$(tr -d "\\$3" <"$dir/blocks" | wc -c)" -eq 0 ] && [ -s "$dir/blocks" ]
 }
 
+# one device, none, and several
+tap "a device that is not named" ctl 0 '^mn ' id-ctrl
+tap "a claim that fails" ctl 3 'no such socket' claim vfio-user:/nowhere
+tap "is listed" ctl 0 'no such socket' list
+tap "which of several devices" ctl 3 'several devices: name one' id-ctrl
+tap "which of several devices has counters" ctl 3 'several devices: name one' stats
+tap "until it is released" "$vfnctl" release vfio-user:/nowhere
+tap "then there is one again" ctl 0 '^mn ' id-ctrl
+
 # what there is
 tap "caps shows capabilities" ctl 0 '^\[.*MSI-X (0x11)$' caps
 tap "caps shows their fields" ctl 0 '^ *table BAR  *: [0-5]$' caps
