@@ -2,7 +2,6 @@
 #include "daemon/device/nvme.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -429,9 +428,7 @@ struct command *nvme_command_new(struct nvme_device *nd, struct opening *o, stru
 {
 	struct command *cmd = calloc(1, sizeof(*cmd));
 
-	if (!cmd)
-		return NULL;
-	if (o && !q && !tally_get(&o->admin)) {
+	if (!cmd || (o && !q && !tally_get(&o->admin))) {
 		free(cmd);
 		return NULL;
 	}
