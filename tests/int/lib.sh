@@ -145,6 +145,37 @@ tap_skip() { # REASON: nothing can be tested here
     exit 0
 }
 
+# int_environment: for the programs int-*, on $INT_DEVICE and, if there is one, $INT_DEVICE2, which the daemon has; the
+# controllers are "one" and "two" if they are simulated.
+int_environment() {
+    : "${INT_DEVICE2:=none}"
+    INT_FACTS=$dir
+    INT_INJECT_SMART=false
+    INT_TAKE_AWAY=false
+    INT_DAEMON_PID=$vfnd_pid
+    [ ! -S "$dir/one.control" ] || INT_SIM_CONTROL=$dir/one.control
+    [ ! -S "$dir/two.control" ] || INT_SIM_CONTROL2=$dir/two.control
+    export INT_DEVICE INT_DEVICE2 INT_FACTS INT_INJECT_SMART INT_TAKE_AWAY INT_DAEMON_PID INT_SIM_CONTROL INT_SIM_CONTROL2
+}
+
+# program_ends NAME: the cases of int-NAME; when one fails what the daemon said is shown.
+program_ends() {
+    "$top_builddir/tests/int/int-$1" >"$dir/cases"
+    program_code=$?
+    cat "$dir/cases"
+    [ $program_code = 0 ] && return 0
+    tail -n 30 "$dir/vfnd.log"
+    return 1
+}
+
+# The daemon is asked to end, and does so with status 0.
+daemon_ends() {
+    stop "$vfnd_pid"
+    [ "$stopped" = 0 ] && return 0
+    cat "$dir/vfnd.log"
+    return 1
+}
+
 tap_end() {
     echo "1..$tap_count"
     exit $tap_failed

@@ -8,29 +8,7 @@ printf '[device vfio-user:%s]\ndirect = yes\nraw = yes\n' "$dir/one.sock" >>"$di
 start_sim one --ns 64M --ns 8M || exit 99
 start_vfnd --config "$dir/conf" --device "vfio-user:$dir/one.sock" || exit 99
 INT_DEVICE=vfio-user:$dir/one.sock
-INT_DEVICE2=none
-INT_FACTS=$dir
-INT_SIM_CONTROL=$dir/one.control
-INT_SIM_CONTROL2=
-INT_INJECT_SMART=false
-INT_TAKE_AWAY=false
-INT_DAEMON_PID=$vfnd_pid
-export INT_DEVICE INT_DEVICE2 INT_FACTS INT_SIM_CONTROL INT_INJECT_SMART INT_TAKE_AWAY INT_DAEMON_PID
-
-program_ends() { # NAME
-    "$top_builddir/tests/int/$1" >"$dir/attack"
-    attack_code=$?
-    cat "$dir/attack"
-    [ $attack_code = 0 ] && return 0
-    tail -n 30 "$dir/vfnd.log"
-    return 1
-}
-daemon_ends() {
-    stop "$vfnd_pid"
-    [ "$stopped" = 0 ] && return 0
-    cat "$dir/vfnd.log"
-    return 1
-}
+int_environment
 storm() { # a signal may come between the image before and the handlers of the new one
     storm_left=500
     while [ $storm_left -gt 0 ]; do
@@ -40,14 +18,14 @@ storm() { # a signal may come between the image before and the handlers of the n
     done
     wait_for 10 "$vfnctl" list
 }
-tap "the attacks do no harm" program_ends int-attack
+tap "the attacks do no harm" program_ends attack
 few_lines() {
     few=$(grep -c 'not outstanding' "$dir/vfnd.log")
     echo "$few lines"
     [ "$few" -gt 0 ] && [ "$few" -lt 40 ]
 }
 tap "the log is not full of what clients bring about" few_lines
-tap "descriptors that do not want to be closed block nobody" program_ends int-unclosable
+tap "descriptors that do not want to be closed block nobody" program_ends unclosable
 tap "a storm of SIGUSR2 does not end it" storm
 tap "the daemon ends with status 0" daemon_ends
 tap_end

@@ -5,25 +5,10 @@
 . "${top_srcdir:?}/tests/int/lib.sh"
 lib_begin
 INT_DEVICE=$1
-INT_DEVICE2=none
-INT_FACTS=$dir
-INT_INJECT_SMART=false
-INT_TAKE_AWAY=false
-export INT_DEVICE INT_DEVICE2 INT_FACTS INT_INJECT_SMART INT_TAKE_AWAY
 # Its class is found by its class code.
 printf '[device %s]\nraw = yes\ndirect = yes\n' "$INT_DEVICE" >"$dir/conf"
 start_vfnd --config "$dir/conf" --device "$INT_DEVICE" || exit 99
-INT_DAEMON_PID=$vfnd_pid
-export INT_DAEMON_PID
-
-program_ends() {
-    "$top_builddir/tests/int/int-edu" >"$dir/cases"
-    code=$?
-    cat "$dir/cases"
-    [ $code = 0 ] && return 0
-    tail -n 30 "$dir/vfnd.log"
-    return 1
-}
+int_environment
 # The register that raises an interrupt is written to while the tool waits for it.
 interrupt_shown() {
     "$vfnctl" interrupts -c 1 -t 20000 >"$dir/shown" 2>&1 &
@@ -40,13 +25,7 @@ interrupt_shown() {
     cat "$dir/shown"
     [ $shown = 0 ]
 }
-daemon_ends() {
-    stop "$vfnd_pid"
-    [ "$stopped" = 0 ] && return 0
-    cat "$dir/vfnd.log"
-    return 1
-}
-tap "edu is driven by a client" program_ends
+tap "edu is driven by a client" program_ends edu
 tap "vfnctl shows an interrupt" interrupt_shown
 # QEMU's edu has no function level reset.
 reset_refused() {

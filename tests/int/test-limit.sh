@@ -21,29 +21,8 @@ limits() {
 } >"$dir/conf"
 start_sim one --ns 8M && start_sim two --ns 8M || exit 99
 start_vfnd --config "$dir/conf" || exit 99
-INT_FACTS=$dir
-INT_SIM_CONTROL=$dir/one.control
-INT_SIM_CONTROL2=$dir/two.control
-INT_INJECT_SMART=false
-INT_TAKE_AWAY=false
-INT_DAEMON_PID=$vfnd_pid
-export LIMIT_COMMANDS LIMIT_BYTES INT_DEVICE INT_DEVICE2 INT_FACTS INT_SIM_CONTROL INT_SIM_CONTROL2 \
-    INT_INJECT_SMART INT_TAKE_AWAY INT_DAEMON_PID
-
-program_ends() {
-    "$top_builddir/tests/int/int-limit" >"$dir/limit"
-    limit_code=$?
-    cat "$dir/limit"
-    [ $limit_code = 0 ] && return 0
-    tail -n 30 "$dir/vfnd.log"
-    return 1
-}
-daemon_ends() {
-    stop "$vfnd_pid"
-    [ "$stopped" = 0 ] && return 0
-    cat "$dir/vfnd.log"
-    return 1
-}
-tap "limits hold, and nobody is left waiting" program_ends
+export LIMIT_COMMANDS LIMIT_BYTES
+int_environment
+tap "limits hold, and nobody is left waiting" program_ends limit
 tap "the daemon ends with status 0" daemon_ends
 tap_end

@@ -6,36 +6,21 @@
 lib_begin
 INT_DEVICE=vfio-user:$dir/one.sock
 INT_DEVICE2=vfio-user:$dir/two.sock
-INT_FACTS=$dir
-INT_INJECT_SMART=false
-INT_TAKE_AWAY=false
 if [ "${1-}" = --real ]; then
     INT_DEVICE=$2
     INT_DEVICE2=$3
 else
     INT_SIM_CONTROL=$dir/one.control
     INT_SIM_CONTROL2=$dir/two.control
-    export INT_SIM_CONTROL INT_SIM_CONTROL2
     start_sim one --ns 8M || exit 99
     start_sim two --ns 8M || exit 99
 fi
-export INT_DEVICE INT_DEVICE2 INT_FACTS INT_INJECT_SMART INT_TAKE_AWAY
 {
     printf '[device %s]\nclass = pci\nraw = yes\ndirect = yes\n' "$INT_DEVICE"
     printf '[device %s]\nclass = pci\n' "$INT_DEVICE2"
 } >"$dir/conf"
 start_vfnd --config "$dir/conf" --device "$INT_DEVICE" --device "$INT_DEVICE2" || exit 99
-INT_DAEMON_PID=$vfnd_pid
-export INT_DAEMON_PID
-
-program_ends() {
-    "$top_builddir/tests/int/int-pci" >"$dir/cases"
-    code=$?
-    cat "$dir/cases"
-    [ $code = 0 ] && return 0
-    tail -n 30 "$dir/vfnd.log"
-    return 1
-}
+int_environment
 known_as_pci() {
     "$vfnctl" list -o json | tee "$dir/list"
     [ "$(grep -c '"Class":"pci"' "$dir/list")" -ge 1 ] || grep -q 'pci' "$dir/list"
@@ -44,14 +29,8 @@ known_as_pci() {
 not_handed_on() {
     kill -USR2 "$vfnd_pid" && wait_for 20 grep -q 'cannot be handed on' "$dir/vfnd.log" && "$vfnctl" list
 }
-daemon_ends() {
-    stop "$vfnd_pid"
-    [ "$stopped" = 0 ] && return 0
-    cat "$dir/vfnd.log"
-    return 1
-}
 tap "the devices are of class pci" known_as_pci
-tap "they are driven by a client" program_ends
+tap "they are driven by a client" program_ends pci
 # Vector 1 is the tool's: it takes it, sees nothing, and gives it back.
 interrupts_shown() {
     "$vfnctl" interrupts "$INT_DEVICE" -v 1 -c 1 -t 200 2>"$dir/err"

@@ -22,22 +22,7 @@ start_sim one --ns 64M --wrr && start_sim two --ns 64M &&
     echo "arbitration = wrr"
 } >"$dir/vfnd.conf"
 start_vfnd --config "$dir/vfnd.conf" || exit 99
-INT_FACTS=$dir
-INT_SIM_CONTROL=$dir/one.control
-INT_SIM_CONTROL2=$dir/two.control
-INT_INJECT_SMART=:
-INT_TAKE_AWAY=:
-INT_DAEMON_PID=$vfnd_pid
-export INT_DEVICE INT_DEVICE2 INT_FACTS INT_SIM_CONTROL INT_SIM_CONTROL2 INT_INJECT_SMART INT_TAKE_AWAY INT_DAEMON_PID
-
-cases() {
-    "$top_builddir/tests/int/int-priority" >"$dir/cases" 2>&1
-    cases_code=$?
-    cat "$dir/cases"
-    [ $cases_code = 0 ] && return 0
-    tail -n 30 "$dir/vfnd.log"
-    return 1
-}
+int_environment
 said_once() { # DEVICE TEXT
     [ "$(grep -c "$1.*$2" "$dir/vfnd.log")" = 1 ] && return 0
     cat "$dir/vfnd.log"
@@ -49,7 +34,7 @@ goes_by_no_class() { # DEVICE
     cat "$dir/cc"
     return 1
 }
-tap "the cases of int-priority" cases
+tap "the cases of int-priority" program_ends priority
 tap "a controller without it is used as it is, which is said once" said_once two.sock 'round robin alone (CAP.AMS)'
 tap "one that refuses weights is used without it, which is said once" said_once three.sock \
     'not with this controller: .*Arbitration failed'
