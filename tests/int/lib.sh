@@ -155,7 +155,8 @@ int_environment() {
     INT_DAEMON_PID=$vfnd_pid
     [ ! -S "$dir/one.control" ] || INT_SIM_CONTROL=$dir/one.control
     [ ! -S "$dir/two.control" ] || INT_SIM_CONTROL2=$dir/two.control
-    export INT_DEVICE INT_DEVICE2 INT_FACTS INT_INJECT_SMART INT_TAKE_AWAY INT_DAEMON_PID INT_SIM_CONTROL INT_SIM_CONTROL2
+    export INT_DEVICE INT_DEVICE2 INT_FACTS INT_INJECT_SMART INT_TAKE_AWAY INT_DAEMON_PID INT_SIM_CONTROL \
+        INT_SIM_CONTROL2
 }
 
 # program_ends NAME: the cases of int-NAME; when one fails what the daemon said is shown.
