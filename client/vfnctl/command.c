@@ -8,14 +8,20 @@
 #include <string.h>
 
 #include "client/vfnctl/command.h"
+#include "client/vfnctl/progress.h"
 
 int command_admin(struct tool *tool, const struct vfnc_cmd *cmd, struct vfnc_completion *cpl)
 {
+	int64_t start = progress_now_ms();
 	struct vfnc_completion own;
+	int ret;
 
 	if (!cpl)
 		cpl = &own;
-	if (vfnc_admin(tool->dev, cmd, cpl) < 0)
+	do
+		ret = vfnc_admin(tool->dev, cmd, cpl);
+	while (progress_again(ret, start));
+	if (ret < 0)
 		return report_daemon(tool);
 	return report_status(cpl);
 }

@@ -11,6 +11,7 @@
 
 /* How often progress is looked at, and at latest a signal noticed that came at the wrong moment. */
 #define INTERVAL_MS 250
+#define AGAIN_MS    5000
 
 static volatile sig_atomic_t signalled;
 static struct sigaction old_int, old_term;
@@ -86,6 +87,11 @@ int64_t progress_now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+bool progress_again(int ret, int64_t start)
+{
+	return ret == -EAGAIN && progress_now_ms() - start < AGAIN_MS && progress_sleep(20);
+}
+
 int progress_command(struct tool *tool, const struct vfnc_cmd *cmd, struct vfnc_completion *cpl,
 		     void (*tick)(struct tool *tool, void *arg, unsigned int seconds), void *arg)
 {
@@ -103,6 +109,11 @@ int progress_command(struct tool *tool, const struct vfnc_cmd *cmd, struct vfnc_
 		ret = vfnc_wait(tool->conn, ticket, cpl, INTERVAL_MS);
 		if (ret == -ETIMEDOUT && tick)
 			tick(tool, arg, (unsigned int)((progress_now_ms() - start) / 1000));
+		if (progress_again(ret, start)) {
+			if (vfnc_submit_admin(tool->dev, cmd, &ticket) < 0)
+				return report_daemon(tool);
+			ret = -ETIMEDOUT;
+		}
 	} while ((ret == -ETIMEDOUT || ret == -EINTR) && !signalled);
 	if (ret == -ETIMEDOUT || ret == -EINTR) {
 		progress_clear();

@@ -29,6 +29,12 @@ int64_t progress_now_ms(void);
 bool progress_sleep(unsigned int ms);
 
 /*
+ * Whether to try again what the daemon has answered with `ret`, begun at `start`: it has said so, and not for long.
+ * That is while namespaces are identified anew after a command that may have changed them, or the controller is reset.
+ */
+bool progress_again(int ret, int64_t start);
+
+/*
  * Send an admin command and wait. `tick` (or NULL) is called at first and from time to time, with
  * the seconds gone by. Returns EXIT_*; all but an interruption has been said.
  */

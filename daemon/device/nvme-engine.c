@@ -4,11 +4,13 @@
 #include "daemon/device/nvme.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include <vfn/support.h>
 
 #include "daemon/config.h"
 #include "daemon/data/check.h"
+#include "daemon/journal.h"
 
 struct engine_buffer {
 	struct data_map *map;
@@ -142,8 +144,11 @@ int nvme_served_start(struct nvme_device *nd)
 	};
 	int ret = data_driver_start(nd->dev->devices->base, &opts, nd, &nd->driver);
 
-	if (ret < 0)
+	if (ret < 0) {
+		if (s->poll && s->cpu >= 0)
+			journal_error(nd->dev->address, 0, "poll-cpu = %d: no thread: %s", s->cpu, strerror(-ret));
 		return ret;
+	}
 	LIST_INIT(&nd->pairs);
 	nd->quiet.done = engine_quiet;
 	data_driver_call(nd->driver, engine_set_rules, nd);

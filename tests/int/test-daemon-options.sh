@@ -70,6 +70,19 @@ unspoken() {
     stop $mute_pid TERM
     return $mute_code
 }
+# The log names the setting that a device is lost by.
+no_processor() {
+    start_sim far --ns 1M || return 1
+    conf "[device vfio-user:$dir/far.sock]\nserve = poll\npoll-cpu = 1023\n"
+    "$vfnd" --config "$dir/vfnd.conf" --socket "$dir/far" >"$dir/out" 2>&1 &
+    far_pid=$!
+    lib_pids="$far_pid $lib_pids"
+    wait_for 10 grep -q 'ready on' "$dir/out"
+    stop $far_pid TERM
+    cat "$dir/out"
+    grep -q 'poll-cpu = 1023: ' "$dir/out"
+}
+tap "a processor that there is not" no_processor
 tap "daemon and controller without standard input, output and error" unspoken
 
 # --- a daemon that works -------------------------------------------------------------------------
