@@ -238,7 +238,7 @@ static int follow(struct run *r)
 				return code;
 		}
 		if (fflush(stdout) != 0)
-			return report_output(r->tool, EXIT_OK);
+			return EXIT_FILE; /* which is said behind here */
 		if (enough(r) || progress_interrupted())
 			return EXIT_OK;
 		if (!await(r))

@@ -395,6 +395,18 @@ for opcode in 6:list-ns 6:id-ns-descs 6:nvm-id-ns 6:list-secondary 2:fw-log 2:ef
         'NVMe status: Data Transfer Error.*(0x4004)' $command $options
 done
 
+full() { # that is said once
+    "$vfnctl" trace --count 2 >/dev/full 2>"$dir/full" &
+    full_pid=$!
+    wait_for 20 grep -q tracing "$dir/full" || return 1
+    "$vfnctl" id-ctrl >"$dir/out"
+    wait $full_pid
+    full_code=$?
+    cat "$dir/full"
+    [ $full_code -eq 4 ] && [ "$(grep -c 'No space left' "$dir/full")" -eq 1 ]
+}
+tap "a trace has no room on standard output" full
+
 # the daemon goes while a command is under way
 tap_gone() {
     tell_sim one 'delay admin 0x80 1 20000' || return 1
