@@ -269,7 +269,7 @@ static void asked_wrong(void)
 	struct vfnc *conn = int_connect();
 	struct vfnc_tally *rows;
 
-	FAILS_SAYING(conn, EINVAL, "exactly one", vfnc_tallies(conn, NULL, NULL, &rows));
+	FAILS_SAYING(conn, EINVAL, "name one", vfnc_tallies(conn, NULL, NULL, &rows));
 	FAILS_SAYING(conn, ENODEV, "no such device", vfnc_tallies(conn, "0000:00:00.9", NULL, &rows));
 	FAILS_SAYING(conn, EINVAL, "name it", vfnc_tallies(conn, address(), &opts, &rows));
 	opts = (struct vfnc_tally_opts){.sessions = true, .session = 1ull << 40};
