@@ -3,6 +3,7 @@
  * Capabilities of configuration space, with their main fields: PCI Local Bus 3.0, appendix H and 6.8; PCI Bus Power
  * Management Interface 1.2, 3.2; PCI Express Base 5.0, 7.5 to 7.9.
  */
+#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -25,10 +26,22 @@ static uint64_t get(const struct caps *c, unsigned int offset, unsigned int widt
 	return c->at + offset + width <= c->size ? field_number(c->space + c->at + offset, width) : 0;
 }
 
+/* As a key: words in small letters, with '_' between them. */
+static void put_json(const struct caps *c, const char *name, struct json_object *value)
+{
+	char key[64];
+	size_t n = 0;
+
+	for (; name[n] && n < sizeof(key) - 1; n++)
+		key[n] = isalnum((unsigned char)name[n]) ? (char)tolower((unsigned char)name[n]) : '_';
+	key[n] = '\0';
+	json_object_object_add(c->object, key, value);
+}
+
 static void put(const struct caps *c, const char *name, uint64_t value)
 {
 	if (c->object)
-		json_object_object_add(c->object, name, json_object_new_uint64(value));
+		put_json(c, name, json_object_new_uint64(value));
 	else
 		fprintf(c->out, "        %-24s: %#" PRIx64 "\n", name, value);
 }
@@ -36,7 +49,7 @@ static void put(const struct caps *c, const char *name, uint64_t value)
 static void put_number(const struct caps *c, const char *name, uint64_t value)
 {
 	if (c->object)
-		json_object_object_add(c->object, name, json_object_new_uint64(value));
+		put_json(c, name, json_object_new_uint64(value));
 	else
 		fprintf(c->out, "        %-24s: %" PRIu64 "\n", name, value);
 }
@@ -44,7 +57,7 @@ static void put_number(const struct caps *c, const char *name, uint64_t value)
 static void put_text(const struct caps *c, const char *name, const char *value)
 {
 	if (c->object)
-		json_object_object_add(c->object, name, json_object_new_string(value));
+		put_json(c, name, json_object_new_string(value));
 	else
 		fprintf(c->out, "        %-24s: %s\n", name, value);
 }
@@ -52,7 +65,7 @@ static void put_text(const struct caps *c, const char *name, const char *value)
 static void put_flag(const struct caps *c, const char *name, bool value)
 {
 	if (c->object)
-		json_object_object_add(c->object, name, json_object_new_boolean(value));
+		put_json(c, name, json_object_new_boolean(value));
 	else
 		fprintf(c->out, "        %-24s: %s\n", name, value ? "yes" : "no");
 }
@@ -322,7 +335,7 @@ static void print_cap(const struct caps *c, const struct vfnc_capability *cap)
 		json_object_object_add(c->object, "extended", json_object_new_boolean(cap->extended));
 		json_object_object_add(c->object, "offset", json_object_new_int((int)cap->offset));
 		if (cap->extended)
-			json_object_object_add(c->object, "structure version", json_object_new_int(cap->version));
+			json_object_object_add(c->object, "structure_version", json_object_new_int(cap->version));
 	} else if (cap->extended) {
 		fprintf(c->out, "[%03x] %s (%#x), version %u\n", cap->offset, print_cap_name(cap), cap->id,
 			cap->version);

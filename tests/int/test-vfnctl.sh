@@ -78,6 +78,7 @@ tap "then there is one again" ctl 0 '^mn ' id-ctrl
 tap "caps shows capabilities" ctl 0 '^\[.*MSI-X (0x11)$' caps
 tap "caps shows their fields" ctl 0 '^ *table BAR  *: [0-5]$' caps
 tap "caps in JSON" ctl 0 '"name":"PCI Express"' caps -o json
+tap "with keys that are words" ctl 0 '"table_bar":' caps -o json
 requests() {
     "$vfnctl" stats --daemon -o json | sed -n 's/.*"requests": *\([0-9]*\).*/\1/p'
 }

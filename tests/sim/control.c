@@ -246,6 +246,16 @@ static bool control_is_immediate(char **w, unsigned int n)
 	return n == 1 || (strcmp(w[1], "admin") && strcmp(w[1], "io"));
 }
 
+static bool control_stands_alone(const char *command)
+{
+	static const char *const alone[] = {"release", "list", "sanitize-fails", "order", "stats", "help"};
+
+	for (size_t i = 0; i < sizeof(alone) / sizeof(alone[0]); i++)
+		if (!strcmp(command, alone[i]))
+			return true;
+	return false;
+}
+
 void control_line(struct control *ctl, char *line, char *out, size_t room)
 {
 	char *w[CONTROL_WORDS], *save = NULL;
@@ -305,6 +315,8 @@ void control_line(struct control *ctl, char *line, char *out, size_t room)
 			"event TYPE INFO LID; slow-ready MS [TIMES]; release; list; "
 			"smart-warning BITS; sanitize-fails; self-test-result RESULT [SEGMENT]; "
 			"hold on|off; order; clear [ID]; stats; help");
+	} else if (control_stands_alone(w[0])) {
+		control_say(out, room, "error: %s takes no argument", w[0]);
 	} else {
 		control_say(out, room, "error: unknown command '%s' (help lists them)", w[0]);
 	}

@@ -319,6 +319,8 @@ START_TEST(test_tell)
 	ck_assert(said("\"faults\":1"));
 	ck_assert_int_eq(run("--tell %s 'smart-warning x' clear", srv.control), 1);
 	ck_assert(said("error: smart-warning"));
+	ck_assert_int_eq(run("--tell %s 'release x'", srv.control), 1);
+	ck_assert(said("error: release takes no argument"));
 	ck_assert_int_eq(srv_stat(&srv, "faults"), 1);
 	ck_assert_int_eq(run("--tell %s/none help", srv.dir), 1);
 	ck_assert(said("/none"));

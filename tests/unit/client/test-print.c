@@ -244,8 +244,8 @@ START_TEST(test_caps)
 	f = begin();
 	print_caps(f, space, sizeof(space), caps, 10, FORMAT_JSON);
 	end(f);
-	ck_assert(has("\"name\":\"MSI-X\"") && has("\"table offset\":8192") && has("\"extended\":true"));
-	ck_assert(has("\"id\":11,") && has("\"structure id\":4660"));
+	ck_assert(has("\"name\":\"MSI-X\"") && has("\"table_offset\":8192") && has("\"extended\":true"));
+	ck_assert(has("\"id\":11,") && has("\"structure_id\":4660"));
 	free(text);
 }
 END_TEST
