@@ -73,13 +73,16 @@ static void settle(struct client *c, const char *when)
 		late = sim_stat(env.sim_control, "late_interrupts");
 		before = interrupts();
 		many(c, 1, 10);
-		if (interrupts() - before >= 10 && sim_stat(env.sim_control, "late_interrupts") == late)
+		if (interrupts() - before >= 9 && sim_stat(env.sim_control, "late_interrupts") == late)
 			return;
 	}
 	CHECK(false, "%s interrupts are still late after 400 commands", when);
 }
 
-/* With one outstanding none waits for the time: each has an interrupt of its own that is not late. */
+/*
+ * With one outstanding none waits for the time: each has an interrupt of its own that is not late. But for a few: who
+ * sees a completion before its interrupt and sends the next command may have one for both.
+ */
 static void check_single(struct client *c, const char *when)
 {
 	long late, before;
@@ -89,7 +92,7 @@ static void check_single(struct client *c, const char *when)
 	before = interrupts();
 	many(c, 1, SINGLE);
 	CHECK(sim_stat(env.sim_control, "late_interrupts") == late, "%s interrupts were late", when);
-	CHECK(interrupts() - before >= (long)SINGLE, "%s there were %ld interrupts", when, interrupts() - before);
+	CHECK(interrupts() - before >= (long)SINGLE * 9 / 10, "%s there were %ld interrupts", when, interrupts() - before);
 }
 
 static void one_mode(enum vfnc_queue_mode mode)

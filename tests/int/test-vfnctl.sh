@@ -143,7 +143,7 @@ tap "virt-mgmt assigns" ctl 0 '^success, Number of Controller Resources Modified
 tap "virt-mgmt: it has no interrupt" ctl 1 'NVMe status: Invalid Secondary Controller State' virt-mgmt -c 3 -a 9
 tap "virt-mgmt assigns interrupts" ctl 0 'NRM):0x2$' virt-mgmt -c 3 -r 1 -n 2 -a 8
 # What may have changed namespaces has them identified anew: the next one of that kind comes while that takes its time.
-tell_sim one 'delay admin 6 1 400'
+tell_sim one 'delay admin 6 1 400' >/dev/null
 tap "virt-mgmt assigns them again" ctl 0 'NRM):0x2$' virt-mgmt -c 3 -r 1 -n 2 -a 8
 tap "and waits until it can do so once more" ctl 0 'NRM):0x2$' virt-mgmt -c 3 -r 1 -n 2 -a 8
 tap "virt-mgmt takes it online" ctl 0 '^success' virt-mgmt -c 3 -a 9

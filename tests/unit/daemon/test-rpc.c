@@ -297,7 +297,7 @@ START_TEST(test_answer_that_does_not_fit)
 {
 	static const struct device_class class = {.name = "test"};
 	static struct device devices[256];
-	static char address[64];
+	static char address[512];
 
 	greet();
 	memset(address, 'a', sizeof(address) - 1);
