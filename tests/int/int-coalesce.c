@@ -85,14 +85,15 @@ static void settle(struct client *c, const char *when)
  */
 static void check_single(struct client *c, const char *when)
 {
-	long late, before;
+	long late, n;
 
 	settle(c, when);
 	late = sim_stat(env.sim_control, "late_interrupts");
-	before = interrupts();
+	n = interrupts();
 	many(c, 1, SINGLE);
 	CHECK(sim_stat(env.sim_control, "late_interrupts") == late, "%s interrupts were late", when);
-	CHECK(interrupts() - before >= (long)SINGLE * 9 / 10, "%s there were %ld interrupts", when, interrupts() - before);
+	n = interrupts() - n;
+	CHECK(n >= (long)SINGLE * 9 / 10, "%s there were %ld interrupts", when, n);
 }
 
 static void one_mode(enum vfnc_queue_mode mode)
