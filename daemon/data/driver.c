@@ -324,13 +324,14 @@ int data_driver_watch(struct data_driver *d, struct data_watch *w)
 {
 	struct epoll_event ev = {.events = EPOLLIN | EPOLLET, .data.ptr = w};
 
-	if (d->poll) {
-		if (epoll_ctl(d->epoll_fd, EPOLL_CTL_ADD, w->fd, &ev) < 0)
-			return -errno;
-		w->driver = d;
-		return 0;
-	}
+	/* First: the thread may see it as soon as it is added. */
 	w->driver = d;
+	if (d->poll) {
+		if (epoll_ctl(d->epoll_fd, EPOLL_CTL_ADD, w->fd, &ev) == 0)
+			return 0;
+		w->driver = NULL;
+		return -errno;
+	}
 	w->event = event_new(d->base, w->fd, EV_READ | EV_PERSIST | EV_ET, driver_kicked, w);
 	if (!w->event) {
 		w->driver = NULL;
