@@ -163,13 +163,6 @@ program() {
 
 # ---- cases of the whole -------------------------------------------------------------------------
 
-# The daemon ends by itself once it was told to; a program has told it so, or nobody yet.
-daemon_ends() {
-    stop "$vfnd_pid"
-    echo "exit status $stopped"
-    [ "$stopped" = 0 ] && [ ! -e "$VFND_SOCKET" ] && ! grep -i 'sanitizer\|runtime error' "$dir/vfnd.log"
-}
-
 # left_alone NAME: the software controller is disabled, and nothing is mapped.
 left_alone() {
     tell_sim "$1" stats >"$dir/stats" || return 1

@@ -262,13 +262,7 @@ readies=$(grep -c -x RELOADING=1 "$dir/told")
 kill -HUP "$vfnd_pid"
 tap "and with it again" wait_for 10 told $((readies + 1)) RELOADING=1
 
-ends_well() {
-    stop "$vfnd_pid" TERM
-    cat "$dir/vfnd.log"
-    echo "status $stopped"
-    [ "$stopped" -eq 0 ] && ! grep -i 'sanitizer\|runtime error' "$dir/vfnd.log"
-}
-tap "SIGTERM ends it with status 0" ends_well
+tap "SIGTERM ends it with status 0" daemon_ends
 for name in one two three late; do
     tap "controller $name is left alone" left_alone $name
 done

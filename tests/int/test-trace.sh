@@ -63,7 +63,7 @@ taken_over() {
         wait_for 20 shown '' 3 && kill -INT $trace_pid && ends 0 && grep -q '^3 commands shown, 0 lost$' "$dir/err"
 }
 
-daemon_ends() {
+end_is_told() {
     trace --io && some_commands && stop "$vfnd_pid" && [ "$stopped" = 0 ] &&
         ends 3 && shown '' 1 &&
         grep -q 'the device is gone' "$dir/err" && grep -q '^1 commands shown, 0 lost$' "$dir/err"
@@ -75,5 +75,5 @@ tap "SIGINT ends it well" signalled INT
 tap "so does SIGTERM" signalled TERM
 tap "so does SIGINT when there is nothing to show" asleep
 tap "it goes on with a new image of the daemon" taken_over
-tap "it ends with the daemon, and says so" daemon_ends
+tap "it ends with the daemon, and says so" end_is_told
 tap_end

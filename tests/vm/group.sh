@@ -34,12 +34,6 @@ one_released() {
     "$vfnctl" release "$first" && "$vfnctl" id-ctrl "$second" >"$dir/id" && "$vfnctl" claim "$first" &&
         "$vfnctl" id-ctrl "$first"
 }
-daemon_ends() {
-    stop "$vfnd_pid"
-    [ "$stopped" = 0 ] && return 0
-    cat "$dir/vfnd.log"
-    return 1
-}
 tap "a group with a foreign driver explains itself" explained
 tap "both devices of the group are claimed" both_claimed
 tap "both work" both_work
