@@ -112,6 +112,17 @@ static inline void rig_complete(struct rig_pair *p, unsigned int at, uint16_t st
 	memmove(&p->taken[at], &p->taken[at + 1], (p->ntaken - at) * sizeof(p->taken[0]));
 }
 
+/* All that it was told of, in order. How many these were. */
+static inline unsigned int rig_complete_all(struct rig_pair *p)
+{
+	unsigned int n = 0;
+
+	rig_fetch(p);
+	for (; p->ntaken; n++)
+		rig_complete(p, 0, 0);
+	return n;
+}
+
 static inline void rig_rules(struct data_rules *rules)
 {
 	memset(rules, 0, sizeof(*rules));

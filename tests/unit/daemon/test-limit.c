@@ -182,9 +182,7 @@ static void run(void)
 
 	while (idle < 3) {
 		idle = data_engine_round(&engine) ? 0 : idle + 1;
-		rig_fetch(&pair);
-		while (pair.ntaken)
-			rig_complete(&pair, 0, 0);
+		rig_complete_all(&pair);
 	}
 	ck_assert(data_engine_settle(&engine));
 }

@@ -20,11 +20,7 @@ static void settle(void)
 
 	do {
 		n = data_engine_round(&engine);
-		rig_fetch(&pair);
-		while (pair.ntaken) {
-			rig_complete(&pair, 0, 0);
-			n++;
-		}
+		n += rig_complete_all(&pair);
 		for (unsigned int i = 0; i < SERVED_PRIORITIES; i++)
 			while (rig_pop(&client[i], &cqe))
 				;
