@@ -66,7 +66,7 @@ enum queue_mode {
 
 /* Whose commands go first; numbers as in the protocol. */
 enum queue_priority {
-	QUEUE_PRIORITY_NONE, /* asked for: medium. Of a queue: nobody looks at it */
+	QUEUE_PRIORITY_NONE, /* of a queue: nobody looks at it */
 	QUEUE_PRIORITY_URGENT,
 	QUEUE_PRIORITY_HIGH,
 	QUEUE_PRIORITY_MEDIUM,
@@ -76,7 +76,7 @@ enum queue_priority {
 /* What is asked for. */
 struct queue_spec {
 	enum queue_mode mode;
-	enum queue_priority priority;
+	enum queue_priority priority; /* not NONE */
 	unsigned int entries; /* 0: as many as useful */
 	unsigned int weight;  /* of a served queue: bursts at a time, 1 to 16; 0: 1 */
 };

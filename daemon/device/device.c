@@ -299,7 +299,6 @@ static void device_disable_run(struct job *job)
 void device_tell_gone(struct device *dev, const char *reason)
 {
 	struct device_event event = {.kind = DEVICE_EVENT_GONE, .reason = reason};
-
 	struct opening *o;
 
 	subscription_publish(dev, &event);

@@ -19,11 +19,6 @@ _Static_assert(NVME_SQ_QPRIO_URGENT == (QUEUE_PRIORITY_URGENT - 1) << 1 &&
 		       NVME_SQ_QPRIO_LOW == (QUEUE_PRIORITY_LOW - 1) << 1,
 	       "classes are numbered as the controller's are");
 
-enum queue_priority nvme_arbitrate_class(const struct queue_spec *spec)
-{
-	return spec->priority == QUEUE_PRIORITY_NONE ? QUEUE_PRIORITY_MEDIUM : spec->priority;
-}
-
 unsigned long nvme_arbitrate_flags(const struct queue *q)
 {
 	return q->nd->wrr ? (unsigned long)(q->priority - 1) << 1 : 0;

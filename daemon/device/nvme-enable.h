@@ -27,8 +27,6 @@ void nvme_coalesce_leave(struct nvme_vector *vector);
 int nvme_arbitrate_bring_up(struct nvme_device *nd);
 /* See whether it is enabled with weighted round robin. 0 or -1, errno. */
 int nvme_arbitrate_look(struct nvme_device *nd);
-/* The class that a queue is to be of. */
-enum queue_priority nvme_arbitrate_class(const struct queue_spec *spec);
 /* Of the controller's submission queue: what nvme_create_iosq() takes. */
 unsigned long nvme_arbitrate_flags(const struct queue *queue);
 

@@ -454,7 +454,7 @@ void nvme_queue_create(struct opening *o, const struct queue_spec *spec, class_q
 						    "allows (queues)" : "out of memory", NULL);
 		return;
 	}
-	q->priority = nvme_arbitrate_class(spec);
+	q->priority = spec->priority;
 	ret = spec->mode == QUEUE_DIRECT ? nvme_direct_new(q) : 0;
 	if (ret < 0) {
 		q->made = done;

@@ -390,7 +390,7 @@ void nvme_served_create(struct opening *o, const struct queue_spec *spec, class_
 	s->size = size;
 	s->weight = weight;
 	q->mode = QUEUE_SERVED;
-	q->priority = nvme_arbitrate_class(spec);
+	q->priority = spec->priority;
 	q->served = s;
 	q->tally = &s->data.stats;
 	q->made = done;

@@ -90,7 +90,7 @@ void rpc_queue_create(struct rpc_call *call)
 			 (unsigned int)req->priority);
 		return;
 	}
-	spec.priority = (enum queue_priority)req->priority;
+	spec.priority = req->priority ? (enum queue_priority)req->priority : QUEUE_PRIORITY_MEDIUM;
 	/* Others have what it leaves: not for everybody to say. Who has a direct queue can do worse. */
 	if (spec.priority == QUEUE_PRIORITY_URGENT && spec.mode != QUEUE_DIRECT && !o->device->settings.raw) {
 		rpc_fail(call, -EPERM, "queue_create.priority",
